@@ -1,0 +1,187 @@
+"""对账 What reconciliation reads (rows) and what it says (findings, 疑点).
+
+A `Dossier` is everything recorded about one referral, plus the few facts about other referrals of the same person that
+the checks need. Rows hold ids, codes, amounts and dates, never names or identity numbers: `person_key` is a keyed hash
+and None where the agreement does not authorise matching (rule P06). Money is integer fen.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from gateway.domain.calendar import WorkCalendar
+from gateway.domain.coexistence import CoexistenceRule
+from gateway.domain.deadlines import Limit
+from gateway.domain.lifecycle import HandoffState, NeedState
+from gateway.domain.programmes import Programme
+from gateway.domain.referral import Decision, ReferralAssessment
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReferralRow:
+    """One referral as reconciliation sees it. cap_fen: 36-month cap in force, None when no wage was filled in."""
+
+    referral_id: str
+    court: str
+    document: str
+    case_number: str
+    original_case_group: str | None
+    decision: Decision
+    decided_amount_fen: int
+    concluded_on: date
+    accepted_at: datetime
+    assessment: ReferralAssessment | None
+    is_minor: bool
+    withdrawn: bool = False
+    person_key: str | None = None
+    cap_fen: int | None = None
+    cap_exceeded_reason: bool = False
+    unenforced_balance_fen: int | None = None
+    joint_id: str | None = None
+    advance_fen: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NeedRow:
+    """One need with its clocks. `step` counts the organs of a serial route from 0; clocks are those of that step.
+
+    unroutable: dispatch found no office (reason code in `unroutable`); None otherwise.
+    """
+
+    need_id: str
+    referral_id: str
+    programme: str
+    state: NeedState
+    accepted_at: datetime
+    agency: str | None = None
+    office_id: str | None = None
+    handoff_id: str | None = None
+    step: int = 0
+    unroutable: str | None = None
+    issued_at: datetime | None = None
+    relayed_at: datetime | None = None
+    received_at: datetime | None = None
+    disposition_at: datetime | None = None
+    decided_at: datetime | None = None
+    paid_at: datetime | None = None
+    approved_fen: int | None = None
+    paid_fen: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HandoffRow:
+    """One handoff."""
+
+    handoff_id: str
+    referral_id: str
+    office_id: str
+    agency: str
+    state: HandoffState
+    issued_at: datetime
+    parked_reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReplyRow:
+    """One recorded answer about one need. code: common code, None when the agency's code is unknown.
+
+    problem: None, or why the reply was not applied (`unknown_code`, `illegal_move`, `superseded`, `unknown_need`,
+    `unexpected`, `denied_without_reason`). person_matches: None when the reply echoes no identity.
+    """
+
+    reply_id: str
+    message_id: str
+    referral_id: str | None
+    need_id: str | None
+    handoff_id: str | None
+    office: str
+    code: str | None
+    raw_code: str
+    at: datetime
+    recorded_at: datetime
+    applied: bool
+    problem: str | None = None
+    reason: str | None = None
+    has_text: bool = False
+    programme: str | None = None
+    amount_fen: int | None = None
+    starts_on: date | None = None
+    ends_on: date | None = None
+    payee: str | None = None
+    person_matches: bool | None = None
+    forwarded_to: str | None = None
+    suggested_agency: str | None = None
+    suggested_region: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CourtPaymentRow:
+    """司法救助金发放: one payment of the court itself."""
+
+    payment_id: str
+    referral_id: str
+    amount_fen: int
+    paid_on: date
+    payee: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RelativeRow:
+    """Another referral of the same person (same `person_key`), with its needs and what was granted on them."""
+
+    referral: ReferralRow
+    needs: tuple[NeedRow, ...] = ()
+    replies: tuple[ReplyRow, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dossier:
+    """卷宗: everything reconciliation reads about one referral."""
+
+    referral: ReferralRow
+    needs: tuple[NeedRow, ...] = ()
+    handoffs: tuple[HandoffRow, ...] = ()
+    replies: tuple[ReplyRow, ...] = ()
+    court_payments: tuple[CourtPaymentRow, ...] = ()
+    others: tuple[RelativeRow, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rulebook:
+    """The rules a run applies, all of them data with a version."""
+
+    version: str
+    limits: tuple[Limit, ...]
+    calendar: WorkCalendar
+    programmes: Mapping[str, Programme]
+    coexistence: tuple[CoexistenceRule, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """疑点: a point in doubt, never a verdict.
+
+    `key` names the thing itself (code and ids), so a second run finds the same key and changes nothing. `evidence` holds
+    ids, codes, amounts and dates only. stake_fen: money in doubt. must_act: party, office or agency that has to act.
+    """
+
+    code: str
+    rule_id: str
+    referral_id: str | None
+    need_id: str | None
+    subject: str
+    """What else distinguishes this finding: the other referral, the reply, the programme pair. May be empty."""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    stake_fen: int = 0
+    must_act: str = ""
+    due_at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """Stable identity of the finding."""
+        return "|".join((self.code, self.referral_id or "-", self.need_id or "-", self.subject))
+
+
+Check = Callable[[Dossier, Rulebook, datetime], Iterable[Finding]]
+"""(dossier, rules, as_of) → findings; pure."""

@@ -71,7 +71,10 @@ class MessageError(XianjieError):
     status = 422
     fault = Fault.SENDER
     title = ("报文不合格", "The message cannot be accepted")
-    next_step = ("按错误列表改正后用新的报文编号重发。", "Correct the listed errors and send again under a new message id.")
+    next_step = (
+        "按错误列表改正后用新的报文编号重发。",
+        "Correct the listed errors and send again under a new message id.",
+    )
 
 
 class MalformedJson(MessageError):
@@ -159,8 +162,10 @@ class ReferralIdTaken(MessageError):
 
     code = "referral_id_taken"
     title = ("移送编号已被使用", "This referral id is taken")
-    next_step = ("换用新的移送编号(建议 UUID);修改已报送的移送请用 referral.amended。",
-                 "Use a new referral id (a UUID is best); to change a referral send referral.amended.")
+    next_step = (
+        "换用新的移送编号(建议 UUID);修改已报送的移送请用 referral.amended。",
+        "Use a new referral id (a UUID is best); to change a referral send referral.amended.",
+    )
 
 
 class ReferralUnknown(MessageError):
@@ -186,7 +191,10 @@ class AgreementUnknown(MessageError):
 
     code = "agreement_unknown"
     title = ("会签文件无效", "The agreement document does not cover this")
-    next_step = ("核对会签文件文号、有效期和参与单位。", "Check the document number, its validity and the parties it names.")
+    next_step = (
+        "核对会签文件文号、有效期和参与单位。",
+        "Check the document number, its validity and the parties it names.",
+    )
 
 
 class DeniedWithoutReason(MessageError):
@@ -203,8 +211,10 @@ class NotJose(MessageError):
     code = "not_jose"
     status = 400
     title = ("不是紧凑 JWS", "The body is not a compact JWS")
-    next_step = ("请求体应为一个紧凑 JWS,Content-Type: application/jose。",
-                 "Send one compact JWS with Content-Type: application/jose.")
+    next_step = (
+        "请求体应为一个紧凑 JWS,Content-Type: application/jose。",
+        "Send one compact JWS with Content-Type: application/jose.",
+    )
 
 
 class TooLarge(MessageError):
@@ -257,7 +267,10 @@ class FileUnreadable(MessageError):
 
     code = "file_unreadable"
     title = ("文件无法读取", "The file cannot be read")
-    next_step = ("用 xianjie send --template 生成模板并按模板填写。", "Make a template with `xianjie send --template` and fill that in.")
+    next_step = (
+        "用 xianjie send --template 生成模板并按模板填写。",
+        "Make a template with `xianjie send --template` and fill that in.",
+    )
 
 
 # --- trust: all answer alike, the log alone knows which -----------------------------------------------------------------
@@ -270,8 +283,10 @@ class TrustError(XianjieError):
     status = 401
     fault = Fault.SENDER
     title = ("身份或签名未能证实", "Identity or signature could not be proven")
-    next_step = ("核对密钥编号、有效期和签名内容;仍不行请联系管理员。",
-                 "Check key id, validity and what was signed; else contact the administrator.")
+    next_step = (
+        "核对密钥编号、有效期和签名内容;仍不行请联系管理员。",
+        "Check key id, validity and what was signed; else contact the administrator.",
+    )
 
 
 class Forbidden(XianjieError):
@@ -355,7 +370,10 @@ class ConfigError(XianjieError):
     code = "config_invalid"
     fault = Fault.OPERATOR
     title = ("配置有误", "The configuration is wrong")
-    next_step = ("按提示修改配置后重试;可运行 xianjie doctor。", "Mend the configuration as told; `xianjie doctor` helps.")
+    next_step = (
+        "按提示修改配置后重试;可运行 xianjie doctor。",
+        "Mend the configuration as told; `xianjie doctor` helps.",
+    )
 
 
 class CalendarUnpublished(XianjieError):

@@ -15,7 +15,6 @@ from typing import TypeVar
 
 from gateway.errors import IllegalMove
 
-
 S = TypeVar("S", bound=StrEnum)
 
 

@@ -1,0 +1,1 @@
+"""命令行 The commands of `xianjie`."""

@@ -1,0 +1,1 @@
+"""对账 Reconciliation: rows in, findings out."""

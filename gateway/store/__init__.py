@@ -1,0 +1,1 @@
+"""存储 Tables and the only SQL; one module per aggregate, correctness by UNIQUE constraints and row locks."""

@@ -1,0 +1,1 @@
+"""迁移 Alembic's environment for every change of the tables."""

@@ -1,0 +1,136 @@
+"""Pages that are written by the code: `docs/errors.md` and `docs/states.md`.
+
+    python -m tests.architecture.generate_docs           # says which page is out of step; exit 1 when one is
+    python -m tests.architecture.generate_docs --write   # writes them
+
+Errors come from `gateway.errors` and the field codes from their rule table; states come from the lifecycle tables.
+"""
+
+import sys
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from pathlib import Path
+
+from gateway.domain.field_codes import load_field_codes
+from gateway.domain.lifecycle import MACHINES, Machine
+from gateway.errors import XianjieError, every_error
+from tests.architecture.sources import ROOT
+
+NOTE = "<!-- Written by `python -m tests.architecture.generate_docs --write`; change the code, not this page. -->"
+
+
+def errors_page() -> str:
+    """Every error code with what it means and what to do, then every field code."""
+    errors = [error for error in every_error() if error.__module__ == "gateway.errors"]
+    return _page(
+        "# 错误代码 Errors",
+        NOTE,
+        "问题以 `application/problem+json`（RFC 9457）返回；`code` 发布后不再改变。\n"
+        "所有身份与签名问题对外只有一种答复。\n"
+        "Problems are answered as `application/problem+json` (RFC 9457); a `code` never changes once published. Every\n"
+        "trust failure gives one and the same answer to the outside.",
+        _table(
+            ("code", "HTTP", "责任方 fault", "可重试 retry", "说明 meaning"),
+            (
+                (f"[`{e.code}`](#{e.code})", str(e.status), e.fault.value, _yes(e.retryable), " ".join(e.title))
+                for e in errors
+            ),
+        ),
+        *(_error(error) for error in errors),
+        "## 字段代码 Field codes",
+        "出现在 `errors[].code`；`pointer` 指明字段（RFC 6901）；从不回显字段的值。\n"
+        "They stand in `errors[].code`; `pointer` names the field (RFC 6901); a field's value is never repeated.",
+        _table(
+            ("code", "级别 severity", "问题 problem", "处理 what to do"),
+            (
+                (f"`{c.code}`", c.severity.value, f"{c.zh}<br>{c.en}", f"{c.fix_zh}<br>{c.fix_en}")
+                for c in load_field_codes().values()
+            ),
+        ),
+    )
+
+
+def _error(error: type[XianjieError]) -> str:
+    meaning = " ".join((error.__doc__ or "").split())
+    zh, en = error.title
+    todo_zh, todo_en = error.next_step
+    return f"## {error.code}\n\n**{zh}** {en}\n\n{meaning}\n\n- {todo_zh}\n- {todo_en}"
+
+
+def states_page() -> str:
+    """Every lifecycle as a diagram and a table of its moves."""
+    return _page(
+        "# 状态 States",
+        NOTE,
+        "状态只按下列各表变化；表中没有的变化一律拒绝，且不改变任何东西。\n"
+        "超期、疑似重复、结果不明是叠加标记，不是状态。\n"
+        "A state changes only by a move in these tables; any other move is refused and changes nothing. Overdue,\n"
+        "suspected duplicate and outcome-unknown are overlays, never states.",
+        *(_machine(machine) for machine in MACHINES.values()),
+    )
+
+
+def _machine(machine: Machine) -> str:
+    moves = [(here, there) for here in machine.moves for there in _in_order(machine, here)]
+    arrows = [f"    [*] --> {machine.initial.value}", *(f"    {a.value} --> {b.value}" for a, b in moves)]
+    arrows += [f"    {state.value} --> [*]" for state in machine.moves if state in machine.final]
+    rows = (
+        (
+            f"`{state.value}`",
+            "初始 first" if state is machine.initial else "终结 final" if state in machine.final else "",
+            " ".join(f"`{there.value}`" for there in _in_order(machine, state)),
+        )
+        for state in machine.moves
+    )
+    diagram = "\n".join(["```mermaid", "stateDiagram-v2", *arrows, "```"])
+    return f"## {machine.zh} {machine.name}\n\n{diagram}\n\n{_table(('状态 state', '', '可变为 may become'), rows)}"
+
+
+def _in_order(machine: Machine, here: StrEnum) -> list[StrEnum]:
+    """Successors in the order of the machine's own table, so that the page does not depend on hashing."""
+    return [state for state in machine.moves if state in machine.moves[here]]
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = (head, ("---",) * len(head), *rows)
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _yes(value: bool) -> str:
+    return "是 yes" if value else "否 no"
+
+
+def _page(*parts: str) -> str:
+    return "\n\n".join(parts) + "\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {"docs/errors.md": errors_page, "docs/states.md": states_page}
+
+
+def out_of_step(root: Path = ROOT) -> list[str]:
+    """Names of pages that are absent or differ from what the code says."""
+    return [name for name, page in PAGES.items() if not _same(root / name, page())]
+
+
+def _same(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text(encoding="utf-8") == text
+
+
+def write(root: Path = ROOT) -> None:
+    """Write every page."""
+    for name, page in PAGES.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(page(), encoding="utf-8")
+
+
+def main(arguments: list[str]) -> int:
+    """`--write` writes, without it only tells."""
+    if arguments == ["--write"]:
+        write()
+    stale = out_of_step()
+    sys.stdout.write("".join(f"out of step: {name}\n" for name in stale))
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,72 @@
+"""Every code a field problem may carry has its texts."""
+
+import re
+from inspect import getsource
+
+import pytest
+
+from gateway.domain import case_number, identifiers
+from gateway.domain.field_codes import FieldCode, Severity, field_codes_from_rows, load_field_codes
+from gateway.domain.rules import read_table
+from gateway.errors import ConfigError
+from schemas.fields import CODES
+
+IDENTITY_WARNINGS = {"normalised", "legacy_15_digits", "region_unknown", "region_abolished"}
+IDENTITY_ERRORS = {
+    "identity_form",
+    "identity_check_digit",
+    "number_not_expected",
+    "synthetic_identity",
+    "uscc_form",
+    "uscc_check_character",
+}
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+def every_code() -> list[FieldCode]:
+    return list(load_field_codes().values())
+
+
+def raised_by(source: str) -> set[str]:
+    return set(re.findall(r'InvalidValue\("(\w+)"\)', source))
+
+
+def test_every_code_raised_by_the_parsers_has_a_row() -> None:
+    raised = raised_by(getsource(identifiers)) | raised_by(getsource(case_number))
+    assert "certificate_grade" in raised
+    assert set() == raised - set(load_field_codes())
+
+
+def test_every_code_of_a_verdict_and_of_the_schemas_has_a_row() -> None:
+    assert set() == ({*CODES} | IDENTITY_WARNINGS | IDENTITY_ERRORS) - set(load_field_codes())
+
+
+def test_what_does_not_refuse_a_message_is_a_warning() -> None:
+    expected = IDENTITY_WARNINGS | {"case_number_court_mismatch"}
+    assert expected == {row.code for row in every_code() if row.severity is Severity.WARNING}
+
+
+@pytest.mark.parametrize("row", every_code(), ids=lambda row: row.code)
+def test_every_code_says_what_is_wrong_and_how_to_mend_it_in_both_languages(row: FieldCode) -> None:
+    assert CHINESE.search(row.zh)
+    assert CHINESE.search(row.fix_zh)
+    assert re.match(r"[A-Z]", row.en)
+    assert re.match(r"[A-Z]", row.fix_en)
+
+
+@pytest.mark.parametrize("row", every_code(), ids=lambda row: row.code)
+def test_a_code_is_a_plain_word_and_its_fix_a_sentence(row: FieldCode) -> None:
+    assert re.fullmatch(r"[a-z][a-z0-9_]*", row.code)
+    assert row.fix_zh.endswith("。")
+    assert row.fix_en.endswith(".")
+
+
+def test_no_code_is_listed_twice() -> None:
+    assert len(read_table("field_codes")) == len(load_field_codes())
+
+
+@pytest.mark.parametrize("rows", [["error", "error"], ["grave"]], ids=["listed twice", "unknown severity"])
+def test_a_table_that_makes_no_sense_is_refused(rows: list[str]) -> None:
+    texts = {"code": "required", "zh": "缺", "en": "Missing", "fix_zh": "补。", "fix_en": "Add."}
+    with pytest.raises(ConfigError):
+        field_codes_from_rows([texts | {"severity": severity} for severity in rows])

@@ -61,7 +61,7 @@ class XianjieError(Exception):
         self.retry_after = retry_after
 
 
-# --- a bad message: the sender has to change something -----------------------------------------------------------------
+# --- a bad message: the sender has to change something ---
 
 
 class MessageError(XianjieError):
@@ -78,7 +78,7 @@ class MessageError(XianjieError):
 
 
 class MalformedJson(MessageError):
-    """Not UTF-8 JSON in the I-JSON subset (RFC 7493): duplicate key, NaN, lone surrogate, too deep, too long a number."""
+    """Not UTF-8 JSON in the I-JSON subset (RFC 7493): duplicate key, NaN, lone surrogate, too deep, too large."""
 
     code = "malformed_json"
     status = 400
@@ -273,7 +273,7 @@ class FileUnreadable(MessageError):
     )
 
 
-# --- trust: all answer alike, the log alone knows which -----------------------------------------------------------------
+# --- trust: all answer alike, the log alone knows which ---
 
 
 class TrustError(XianjieError):
@@ -299,7 +299,7 @@ class Forbidden(XianjieError):
     next_step = ("由有权单位办理。", "Ask the party that may do this.")
 
 
-# --- the other side ------------------------------------------------------------------------------------------------------
+# --- the other side ---
 
 
 class ReceiptMismatch(XianjieError):
@@ -333,7 +333,7 @@ class AddressRefused(XianjieError):
     next_step = ("由管理员核对地址或加入允许列表。", "An administrator must check the address or allow-list it.")
 
 
-# --- ourselves -----------------------------------------------------------------------------------------------------------
+# --- ourselves ---
 
 
 class Busy(XianjieError):

@@ -1,9 +1,9 @@
 """状态 The lifecycle tables of needs, handoffs, messages and findings: the only place that says what may follow what.
 
 Laws:
-1. A state changes only by a move written here (`Machine.move`); any other move raises `IllegalMove` and changes nothing.
-2. A reply may skip states (an agency that pays without ever sending "received" is believed), but never goes back from an
-   outcome to work, except visibly through `rerouted` or `entered_in_error`.
+1. A state changes only by a move written here (`Machine.move`); any other raises `IllegalMove` and changes nothing.
+2. A reply may skip states (an agency that pays without ever sending "received" is believed). A need that was helped
+   never goes back to work; a refusal may be taken back by the agency that gave it.
 3. Overdue, suspected duplicate, protected and outcome-unknown are overlays computed elsewhere, never states.
 `docs/states.md` is generated from these tables and held in step by a test.
 """
@@ -109,6 +109,8 @@ def _table(rows: dict[StrEnum, str], states: type[StrEnum]) -> dict[StrEnum, fro
 
 _N = NeedState
 _OUTCOMES = "assisted partially_assisted not_assisted"
+_WORK = "under_review information_requested"
+_RESUMED = "under_review accepted_by_agency in_progress"
 _EXITS = "cancel_requested rerouted entered_in_error"
 _ANSWERS = f"under_review information_requested accepted_by_agency declined in_progress {_OUTCOMES}"
 
@@ -128,13 +130,13 @@ NEED = Machine(
             _N.UNDER_REVIEW: f"{_ANSWERS.removeprefix('under_review ')} {_EXITS}",
             _N.INFORMATION_REQUESTED: f"{_ANSWERS.replace('information_requested ', '')} {_EXITS}",
             # the second organ of a serial route starts from `routed` again (rule R07)
-            _N.ACCEPTED_BY_AGENCY: f"routed under_review information_requested in_progress declined {_OUTCOMES} {_EXITS}",
-            _N.IN_PROGRESS: f"routed under_review information_requested declined {_OUTCOMES} {_EXITS}",
+            _N.ACCEPTED_BY_AGENCY: f"routed {_WORK} in_progress declined {_OUTCOMES} {_EXITS}",
+            _N.IN_PROGRESS: f"routed {_WORK} declined {_OUTCOMES} {_EXITS}",
             # an office may take back its own refusal; a person may reroute; closing keeps it as not helped
-            _N.DECLINED: f"under_review accepted_by_agency in_progress closed withdrawn {_OUTCOMES} {_EXITS}",
+            _N.DECLINED: f"{_RESUMED} closed withdrawn {_OUTCOMES} {_EXITS}",
             _N.PARTIALLY_ASSISTED: "assisted followed_up closed entered_in_error",
             _N.ASSISTED: "partially_assisted followed_up closed entered_in_error",
-            _N.NOT_ASSISTED: "under_review accepted_by_agency in_progress assisted partially_assisted closed rerouted entered_in_error",
+            _N.NOT_ASSISTED: f"{_RESUMED} assisted partially_assisted closed rerouted entered_in_error",
             _N.FOLLOWED_UP: "closed entered_in_error",
             _N.CANCEL_REQUESTED: f"cancelled {_OUTCOMES} entered_in_error",
             _N.CLOSED: "",

@@ -1,6 +1,6 @@
 """人 Persons in a referral: the beneficiary 被救助人, guardian 监护人, household members 共同生活家庭成员.
 
-Values only; identity numbers are checked by `domain.identifiers`, what an agency may see is decided by `domain.masking`.
+Values only; identity numbers are checked by `domain.identifiers`; `domain.masking` decides what an agency may see.
 Names are kept exactly as written: nothing that is signed, stored or shown is normalised.
 """
 

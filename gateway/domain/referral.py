@@ -1,4 +1,4 @@
-"""移送 A referral: one person of one concluded judicial-assistance case, what the court decided and what is still needed.
+"""移送 A referral: one person of one concluded judicial-assistance case, the decision and what is still needed.
 
 One referral is one beneficiary; a case with several beneficiaries sends several referrals under one case number, so
 cases are counted by case number and money by referral. A referral without needs is legal: every concluded case is

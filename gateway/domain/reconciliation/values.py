@@ -162,8 +162,8 @@ class Rulebook:
 class Finding:
     """疑点: a point in doubt, never a verdict.
 
-    `key` names the thing itself (code and ids), so a second run finds the same key and changes nothing. `evidence` holds
-    ids, codes, amounts and dates only. stake_fen: money in doubt. must_act: party, office or agency that has to act.
+    `key` names the thing itself (code and ids), so a second run finds the same key and changes nothing. `evidence`
+    holds ids, codes, amounts and dates only. stake_fen: money in doubt. must_act: who has to act.
     """
 
     code: str

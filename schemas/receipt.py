@@ -1,0 +1,27 @@
+"""回执 The wire shape of a receipt's `data` (WIRE §3); the envelope names what it answers."""
+
+from schemas.fields import Code, ListOf, Moment, Nest, StrictSchema, Text
+
+RUNGS = ("submission", "relay", "delivery", "retrieval", "disposition", "outcome")
+VERDICTS = ("accepted", "refused", "duplicate", "timeout")
+
+
+class WarningSchema(StrictSchema):
+    """A warning to the sender: something a person should look at; nothing was refused."""
+
+    pointer = Text(min=0, max=300, required=True)
+    code = Text(max=64, required=True)
+
+
+class ReceiptSchema(StrictSchema):
+    """`data` of a receipt."""
+
+    rung = Code(RUNGS, required=True)
+    verdict = Code(VERDICTS, required=True)
+    reason_code = Text(max=64)
+    at = Moment(required=True)
+    warnings = ListOf(Nest(WarningSchema), max=200)
+    holds = ListOf(Text(max=64), max=50)
+
+
+RECEIPT = ReceiptSchema()

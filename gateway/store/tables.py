@@ -102,7 +102,7 @@ inbox = Table(
     Column("received_at", Moment, nullable=False),
     Column("jws", Text, nullable=False),
     Column("receipt", Text, nullable=False),
-    UniqueConstraint("source", "message_id"),
+    UniqueConstraint("message_id", "source"),
 )
 
 referrals = Table(
@@ -113,7 +113,7 @@ referrals = Table(
     Column("court", PartyRef, nullable=False),
     Column("document", String(100), nullable=False),
     Column("agreement_row", Row, nullable=False),
-    Column("inbox_row", Row, nullable=False),
+    Column("message_id", Id, nullable=False),
     Column("version", Integer, nullable=False),
     Column("case_number", String(60), nullable=False),
     Column("case_type", String(40)),
@@ -187,6 +187,8 @@ needs = Table(
     Column("paid_at", Moment),
     Column("approved_fen", BigInteger),
     Column("paid_fen", BigInteger),
+    # event time of the newest reply applied: an older one is recorded, not applied
+    Column("answered_at", Moment),
     # set while something waits to be routed: makes the dispatch queue one small index
     Column("dispatch_at", Moment),
     Index("ix_needs_dispatch", "dispatch_at"),
@@ -218,7 +220,7 @@ handoffs = Table(
     Column("state", String(20), nullable=False),
     Column("issued_at", Moment, nullable=False),
     Column("need_ids", Text, nullable=False),
-    Column("person_key", Digest),
+    Column("echo_key", Digest),
     Column("parked_reason", String(64)),
     # one effect for ever: a referral's version is handed to one office once a step
     UniqueConstraint("referral_id", "office_id", "step", "version"),
@@ -287,7 +289,6 @@ replies = Table(
     metadata,
     _row(),
     Column("reply_id", Id, nullable=False, unique=True),
-    Column("inbox_row", Row, nullable=False),
     Column("message_id", Id, nullable=False),
     Column("office", String(100), nullable=False),
     Column("referral_id", Id, index=True),

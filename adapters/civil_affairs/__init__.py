@@ -1,0 +1,1 @@
+"""民政 The adapter of civil affairs."""

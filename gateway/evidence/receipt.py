@@ -1,0 +1,111 @@
+"""回执 Receipts: signed, each naming the id and the digest of what it answers (Law 4), one per rung of WIRE §3.
+
+`issue` makes ours; `read` believes a partner's only when it names our message id and our digest. An HTTP status alone
+is no receipt.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from marshmallow import ValidationError
+
+from gateway.envelope.keyring import Keyring, SigningKey
+from gateway.envelope.message import Envelope, field_problems, new_id
+from gateway.envelope.signing import RECEIPT_TYP, VerifiedMessage, sign, verify
+from gateway.errors import FieldProblem, ReceiptMismatch, SchemaInvalid
+from schemas.fields import format_moment
+from schemas.receipt import RECEIPT
+
+
+class Rung(StrEnum):
+    """The ladder of evidence (WIRE §3)."""
+
+    SUBMISSION = "submission"
+    RELAY = "relay"
+    DELIVERY = "delivery"
+    RETRIEVAL = "retrieval"
+    DISPOSITION = "disposition"
+    OUTCOME = "outcome"
+
+
+class ReceiptVerdict(StrEnum):
+    """What a receipt says."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    DUPLICATE = "duplicate"
+    TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Receipt:
+    """回执, proven. `message_id` and `message_digest` are of the message it answers."""
+
+    message_id: str
+    message_digest: str
+    issuer: str
+    rung: Rung
+    verdict: ReceiptVerdict
+    reason_code: str | None
+    at: datetime
+    jws: str
+
+
+def issue(
+    message: VerifiedMessage,
+    *,
+    key: SigningKey,
+    now: datetime,
+    rung: Rung,
+    verdict: ReceiptVerdict = ReceiptVerdict.ACCEPTED,
+    warnings: Sequence[FieldProblem] = (),
+    holds: Sequence[str] = (),
+) -> str:
+    """A signed receipt for one proven message, as compact JWS."""
+    body: dict[str, Any] = {"rung": rung.value, "verdict": verdict.value, "at": format_moment(now)}
+    if warnings:
+        body["warnings"] = [{"pointer": warning.pointer, "code": warning.code} for warning in warnings]
+    if holds:
+        body["holds"] = list(holds)
+    envelope = Envelope(
+        id=new_id(now),
+        source=key.party_id,
+        type=f"receipt.{rung.value}",
+        time=now,
+        recipient=message.party_id,
+        subject=message.envelope.subject,
+        in_reply_to=message.envelope.id,
+        in_reply_to_digest=message.digest,
+        data=body,
+    )
+    return sign(envelope.to_payload(), key, RECEIPT_TYP)
+
+
+def read(raw: bytes, keyring: Keyring, *, recipient: str, issuer: str, now: datetime) -> Receipt:
+    """A partner's receipt, proven to be `issuer`'s. Raises TrustError, SchemaInvalid, ReceiptMismatch."""
+    proven = verify(raw, keyring, recipient=recipient, now=now, typ=RECEIPT_TYP)
+    if proven.party_id != issuer:
+        raise ReceiptMismatch("issuer", ids={"message_id": proven.envelope.in_reply_to})
+    try:
+        body = RECEIPT.load(proven.envelope.data)
+    except ValidationError as error:
+        raise SchemaInvalid("receipt", problems=field_problems(error, prefix="/data")) from error
+    return Receipt(
+        message_id=proven.envelope.in_reply_to or "",
+        message_digest=proven.envelope.in_reply_to_digest or "",
+        issuer=proven.party_id,
+        rung=Rung(body["rung"]),
+        verdict=ReceiptVerdict(body["verdict"]),
+        reason_code=body.get("reason_code"),
+        at=body["at"],
+        jws=proven.jws,
+    )
+
+
+def require_answer(receipt: Receipt, *, message_id: str, message_digest: str) -> None:
+    """Law 4: the receipt names exactly this message; else it proves nothing and ReceiptMismatch is raised."""
+    if receipt.message_id != message_id or receipt.message_digest != message_digest:
+        raise ReceiptMismatch("names another message", ids={"message_id": message_id})

@@ -1,0 +1,52 @@
+"""流程上下文 What every flow needs beside its input: who we are, our key, the store, the directory, the rules.
+
+Built once by `gateway.app`; a flow is a function (input, context) → value. Nothing here reads a clock: `now` is an
+argument of each flow (Law 10).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.domain.agreement import AgreementProfile
+from gateway.domain.calendar import WorkCalendar
+from gateway.domain.coexistence import CoexistenceRule
+from gateway.domain.masking import MaskFloor
+from gateway.domain.programmes import Programme
+from gateway.domain.reconciliation.values import Rulebook
+from gateway.domain.regions import Regions
+from gateway.envelope.keyring import SigningKey
+from gateway.ports import Adapter
+from gateway.store.directory import Directory, Snapshot
+from gateway.store.engine import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """Everything a flow may use."""
+
+    party_id: str
+    key: SigningKey
+    matching_secret: bytes
+    store: Store
+    directory: Directory
+    adapters: Mapping[str, Adapter]
+    regions: Regions
+    programmes: Mapping[str, Programme]
+    coexistence: tuple[CoexistenceRule, ...]
+    calendar: WorkCalendar
+    mask_floor: MaskFloor
+
+    def snapshot(self, now: datetime) -> Snapshot:
+        """The directory as it stands."""
+        return self.directory.at(now)
+
+    def rulebook(self, profile: AgreementProfile) -> Rulebook:
+        """The rules reconciliation applies to referrals under this agreement version."""
+        return Rulebook(
+            version=f"{profile.document}/{profile.version}",
+            limits=profile.limits,
+            calendar=self.calendar,
+            programmes=self.programmes,
+            coexistence=self.coexistence,
+        )

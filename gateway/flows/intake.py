@@ -1,0 +1,287 @@
+"""移送接收 A court's referral becomes rows: prepared outside the database, recorded with everyone else's in one commit.
+
+1. prepare: the body is read, the agreement found, the rules of DOMAIN §6 asked (B refuses here), identity keys made
+   where the agreement authorises matching;
+2. record: referral ids taken before are refused; rules that need other referrals are asked (D01 holds, D09 warns);
+   referral, needs, keys and the signed submission receipt are written together.
+
+A held referral is accepted: nobody is refused help by a rule, a person looks first (Law 6).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from gateway.domain.agreement import AgreementProfile
+from gateway.domain.calendar import china_day
+from gateway.domain.case_number import parse_case_number
+from gateway.domain.identifiers import is_synthetic
+from gateway.domain.intake_rules import IntakeVerdict, assess
+from gateway.domain.lifecycle import NeedState
+from gateway.domain.referral import Decision, Referral
+from gateway.domain.routing import priority, programme_of
+from gateway.domain.values import InvalidValue
+from gateway.envelope.signing import VerifiedMessage
+from gateway.errors import AgreementUnknown, FieldProblem, ReferralIdTaken, RuleBlocked
+from gateway.flows.context import Context
+from gateway.flows.read_referral import read_referral
+from gateway.matching.identity import identity_key
+from gateway.store import referrals
+from gateway.store.clock import to_ms
+from gateway.store.referrals import Relative
+
+BENEFICIARY = "beneficiary"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Submission:
+    """A referral that may be recorded."""
+
+    context: Context
+    message: VerifiedMessage
+    referral: Referral
+    verdict: IntakeVerdict
+    agreement_row: int
+    profile: AgreementProfile
+    keys: tuple[tuple[str, str], ...]
+    """(role, identity key) of beneficiary, guardian and household members."""
+    now: datetime
+
+    @property
+    def person_key(self) -> str | None:
+        """The beneficiary's key."""
+        return next((key for role, key in self.keys if role == BENEFICIARY), None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Noted:
+    """What goes onto the receipt of a recorded message."""
+
+    warnings: tuple[FieldProblem, ...] = ()
+    holds: tuple[str, ...] = ()
+
+
+def prepare(message: VerifiedMessage, context: Context, *, now: datetime) -> Submission:
+    """Everything that needs no database. Raises SchemaInvalid, AgreementUnknown, RuleBlocked."""
+    referral = read_referral(message.envelope.data, court=message.party_id)
+    ids = {"message_id": message.envelope.id, "referral_id": referral.referral_id}
+    row, profile = agreement_for(referral, context, now=now, ids=ids)
+    court_region = context.snapshot(now).parties[message.party_id].region
+    verdict = assess(
+        referral,
+        profile=profile,
+        regions=context.regions,
+        programmes=context.programmes,
+        today=china_day(now),
+        court_region=court_region,
+    )
+    if verdict.blocks:
+        raise RuleBlocked(problems=_under_data(verdict.blocks), ids=ids)
+    return Submission(
+        context=context,
+        message=message,
+        referral=referral,
+        verdict=verdict,
+        agreement_row=row,
+        profile=profile,
+        keys=_keys(referral, context) if profile.matching_authorised else (),
+        now=now,
+    )
+
+
+def agreement_for(
+    referral: Referral, context: Context, *, now: datetime, ids: Mapping[str, Any]
+) -> tuple[int, AgreementProfile]:
+    """Row and profile of the agreement the referral names, valid today and naming the court; else AgreementUnknown."""
+    found = context.snapshot(now).agreement_for(referral.agreement_document)
+    pointer = FieldProblem(pointer="/data/agreement_document", code="unknown_code")
+    if found is None:
+        raise AgreementUnknown("not loaded", problems=[pointer], ids=ids)
+    if not found[1].is_valid_on(china_day(now)) or not found[1].names(referral.court):
+        raise AgreementUnknown("not valid for this party today", problems=[pointer], ids=ids)
+    return found
+
+
+def record(connection: Connection, items: Sequence[Submission]) -> list[Noted | Exception]:
+    """One outcome each; rows are written for those that are Noted."""
+    taken = referrals.existing(connection, [item.referral.referral_id for item in items])
+    outcomes: list[Noted | Exception] = []
+    fresh: list[Submission] = []
+    for item in items:
+        if item.referral.referral_id in taken:
+            outcomes.append(ReferralIdTaken(ids={"message_id": item.message.envelope.id}))
+            continue
+        taken.add(item.referral.referral_id)
+        outcomes.append(Noted())
+        fresh.append(item)
+    if not fresh:
+        return outcomes
+    notes = _note(connection, fresh)
+    _write(connection, fresh, notes)
+    found = iter(notes)
+    return [next(found) if isinstance(outcome, Noted) else outcome for outcome in outcomes]
+
+
+def _note(connection: Connection, items: Sequence[Submission]) -> list[Noted]:
+    """Rules that look at other referrals of the same person: stored ones and earlier ones of this very group."""
+    relatives = referrals.relatives(connection, {item.person_key for item in items if item.person_key})
+    notes = []
+    for item in items:
+        key = item.person_key
+        holds, warnings = list(item.verdict.holds), list(_under_data(item.verdict.warnings))
+        if key is not None:
+            others = relatives.setdefault(key, [])
+            if any(_same_aid(item.referral, other) for other in others):
+                holds.append("D01")
+            wanted = _programmes(item)
+            warnings += [
+                FieldProblem(pointer=f"/data/needs/{at}", code="open_elsewhere")
+                for at, programme in enumerate(wanted)
+                if any(programme in other.open_programmes for other in others)
+            ]
+            others.append(_as_relative(item, wanted))
+        notes.append(Noted(warnings=tuple(warnings), holds=tuple(dict.fromkeys(holds))))
+    return notes
+
+
+def _same_aid(referral: Referral, other: Relative) -> bool:
+    """Rule D01: one aid per person and original case, for ever; joint aid of two courts is one aid (D04)."""
+    if referral.decision is not Decision.ASSIST or other.decision != Decision.ASSIST:
+        return False
+    if referral.joint_id is not None and referral.joint_id == other.joint_id:
+        return False
+    group = referral.original_case_group
+    return group is not None and group == other.original_case_group
+
+
+def _as_relative(item: Submission, wanted: Sequence[str]) -> Relative:
+    return Relative(
+        referral_id=item.referral.referral_id,
+        decision=item.referral.decision.value,
+        original_case_group=item.referral.original_case_group,
+        joint_id=item.referral.joint_id,
+        open_programmes=frozenset(wanted),
+    )
+
+
+def _programmes(item: Submission) -> list[str]:
+    """The programme of each need; unknown ones were refused by the rules already."""
+    found = [programme_of(need, item.context.programmes) for need in item.referral.needs]
+    return [programme.code for programme in found if programme is not None]
+
+
+def _write(connection: Connection, items: Sequence[Submission], notes: Sequence[Noted]) -> None:
+    referral_rows, need_rows, key_rows, use_rows = [], [], [], []
+    for item, note in zip(items, notes, strict=True):
+        referral_rows.append(_referral_row(item, note))
+        need_rows += _need_rows(item, note)
+        key_rows += [{"key": key, "role": role, "referral_id": item.referral.referral_id} for role, key in item.keys]
+        if item.keys:
+            use_rows.append(
+                {
+                    "at": to_ms(item.now),
+                    "who": item.context.party_id,
+                    "what": "matching_used",
+                    "subject": item.referral.referral_id,
+                    "why": f"P06 {item.profile.document}",
+                }
+            )
+    referrals.put(connection, referral_rows, need_rows, key_rows, use_rows)
+
+
+def _referral_row(item: Submission, note: Noted) -> dict[str, Any]:
+    referral, now = item.referral, to_ms(item.now)
+    region = referral.person.household_registration_region
+    return {
+        "referral_id": referral.referral_id,
+        "court": referral.court,
+        "document": referral.agreement_document,
+        "agreement_row": item.agreement_row,
+        "message_id": item.message.envelope.id,
+        "version": 1,
+        "case_number": referral.case_number,
+        "case_type": referral.case_type or case_type_of(referral.case_number),
+        "original_case_group": referral.original_case_group,
+        "decision": referral.decision.value,
+        "decided_amount_fen": referral.decided_amount_fen,
+        "advance_fen": referral.advance_fen,
+        "joint_id": referral.joint_id,
+        "joint_decided_fen": referral.joint_decided_fen,
+        "cap_fen": _cap(item),
+        "cap_exceeded_reason": referral.cap_exceeded_reason is not None,
+        "unenforced_balance_fen": referral.unenforced_balance_fen,
+        "ground_code": referral.ground_code,
+        "refusal_code": referral.refusal_code,
+        "assessment": referral.assessment.value if referral.assessment else None,
+        "urgency": referral.urgency.value,
+        "region": region,
+        "groups": " ".join(sorted(referral.person.groups_on(referral.concluded_on))),
+        "is_minor": referral.is_minor,
+        "has_custody": referral.custody is not None,
+        "id_type": referral.person.id_type,
+        "has_birth_date": referral.person.birth_date is not None,
+        "synthetic": is_synthetic(referral.person.id_number or ""),
+        "concluded_on": referral.concluded_on.isoformat(),
+        "accepted_at": now,
+        "withdrawn_at": None,
+        "needs_accepted": len(referral.needs),
+        "holds": " ".join(note.holds),
+        "person_key": item.person_key,
+        "reconcile_at": now,
+    }
+
+
+def _need_rows(item: Submission, note: Noted) -> list[dict[str, Any]]:
+    now = to_ms(item.now)
+    state = NeedState.HELD if note.holds else NeedState.ACCEPTED
+    return [
+        {
+            "need_id": f"{item.referral.referral_id}:{number}",
+            "referral_id": item.referral.referral_id,
+            "court": item.referral.court,
+            "programme": programme,
+            "state": state.value,
+            "state_at": now,
+            "priority": priority(item.referral.is_minor, item.referral.urgency),
+            "accepted_at": now,
+            "step": 0,
+            "held_for": " ".join(note.holds) or None,
+            "dispatch_at": None if note.holds else now,
+        }
+        for number, programme in enumerate(_programmes(item), start=1)
+    ]
+
+
+def _cap(item: Submission) -> int | None:
+    """The 36-month cap for the court's province (or prefecture) in the year of the decision (rule A01)."""
+    party = item.context.snapshot(item.now).parties[item.referral.court]
+    region = party.region[:2] + "0000" if item.profile.amounts.wage_scope == "province" else party.region[:4] + "00"
+    return item.profile.amounts.cap_fen(region, item.referral.concluded_on.year)
+
+
+def case_type_of(case_number: str) -> str | None:
+    """The case type's code name the number itself states; the rules refused a number that cannot be read."""
+    try:
+        return parse_case_number(case_number).case_type.value
+    except InvalidValue:
+        return None
+
+
+def _keys(referral: Referral, context: Context) -> tuple[tuple[str, str], ...]:
+    person = referral.person
+    numbers = [(BENEFICIARY, person.id_type or "", person.id_number)]
+    if person.guardian is not None:
+        numbers.append(("guardian", person.guardian.id_type or "", person.guardian.id_number))
+    numbers += [("household", member.id_type or "", member.id_number) for member in person.household]
+    found = [
+        (role, identity_key(id_type, number, secret=context.matching_secret, regions=context.regions))
+        for role, id_type, number in numbers
+    ]
+    return tuple((role, key) for role, key in found if key is not None)
+
+
+def _under_data(problems: Sequence[FieldProblem]) -> tuple[FieldProblem, ...]:
+    return tuple(FieldProblem(pointer=f"/data{problem.pointer}", code=problem.code) for problem in problems)

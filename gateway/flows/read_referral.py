@@ -1,0 +1,83 @@
+"""移送的读取 From the wire shape of a court's message to the domain's `Referral`.
+
+Shape errors become `SchemaInvalid` with every pointer at once; nothing is normalised except the case number's brackets
+(stored full-width). Whether the referral keeps the rules is `domain.intake_rules`'s question.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import ValidationError
+
+from gateway.domain.person import Disability, Guardian, HouseholdMember, Person, SpecificGroup, WomenClass
+from gateway.domain.referral import (
+    Attachment,
+    CaseContact,
+    Decision,
+    LegalBasis,
+    Referral,
+    ReferralAssessment,
+    RequestedNeed,
+    Survey,
+    SurveyMode,
+    Urgency,
+    VerificationAuthorization,
+)
+from gateway.envelope.message import field_problems
+from gateway.errors import FieldProblem, SchemaInvalid
+from schemas.referral import REFERRAL
+
+_BRACKETS = str.maketrans("()", "（）")
+_ENUMS = {
+    "decision": Decision,
+    "legal_basis": LegalBasis,
+    "assessment": ReferralAssessment,
+    "urgency": Urgency,
+}
+
+
+def read_referral(body: Any, *, court: str) -> Referral:
+    """The referral in a message's `data`. Raises SchemaInvalid."""
+    if not isinstance(body, dict):
+        raise SchemaInvalid("referral", problems=[FieldProblem(pointer="/data", code="not_object")])
+    try:
+        fields = REFERRAL.load(body)
+    except ValidationError as error:
+        raise SchemaInvalid("referral", problems=field_problems(error, prefix="/data")) from error
+    return _referral(fields, court)
+
+
+def _referral(fields: dict[str, Any], court: str) -> Referral:
+    for name, enum in _ENUMS.items():
+        if name in fields:
+            fields[name] = enum(fields[name])
+    fields["person"] = _person(fields["person"])
+    fields["case_number"] = fields["case_number"].translate(_BRACKETS)
+    fields["needs"] = tuple(RequestedNeed(**need) for need in fields.get("needs", ()))
+    fields["attachments"] = tuple(Attachment(**item) for item in fields.get("attachments", ()))
+    survey = fields.get("survey")
+    if survey is not None:
+        fields["survey"] = Survey(
+            mode=SurveyMode(survey["mode"]),
+            date=survey["date"],
+            investigators=tuple(survey["investigators"]),
+            summary=survey["summary"],
+        )
+    if "verification_authorization" in fields:
+        fields["verification_authorization"] = VerificationAuthorization(**fields["verification_authorization"])
+    if "contact" in fields:
+        fields["contact"] = CaseContact(**fields["contact"])
+    return Referral(court=court, **fields)
+
+
+def _person(fields: Mapping[str, Any]) -> Person:
+    known = dict(fields)
+    if "guardian" in known:
+        known["guardian"] = Guardian(**known["guardian"])
+    known["household"] = tuple(HouseholdMember(**member) for member in known.get("household", ()))
+    known["specific_groups"] = frozenset(SpecificGroup(word) for word in known.get("specific_groups", ()))
+    if "women_class" in known:
+        known["women_class"] = WomenClass(known["women_class"])
+    if "disability" in known:
+        known["disability"] = Disability(**known["disability"])
+    return Person(**known)

@@ -1,0 +1,180 @@
+"""存储引擎 One database, many readers, one writer per process that commits in groups.
+
+Rules: nothing is answered before its commit (durable first); items that arrive together share one commit, which is what
+saves a slow disk; an item that breaks the group is run again alone, so one bad item never costs another its place.
+SQLite runs WAL with `synchronous=FULL`; PostgreSQL is reached as `postgresql+psycopg://`. No ORM.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from gateway.errors import Busy, ConfigError, StoreUnavailable, XianjieError
+
+I = TypeVar("I")  # noqa: E741 - an item
+O = TypeVar("O")  # noqa: E741 - its outcome
+T = TypeVar("T")
+
+GROUP = 128
+QUEUE = 4096
+BUSY_MS = 30_000
+
+
+def open_engine(url: str) -> Engine:
+    """The engine for a database URL; `ConfigError` for any other database than SQLite and PostgreSQL."""
+    if url.startswith("sqlite"):
+        engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_MS / 1000})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    if url.startswith("postgresql+psycopg"):
+        return sa.create_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
+    raise ConfigError("database url must begin with sqlite:/// or postgresql+psycopg://")
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    # transactions are begun by us (`_begin_sqlite`), not guessed by the driver
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536", "temp_store=MEMORY"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # a writer takes the lock at once: upgrading a read transaction is how SQLite deadlocks
+    writes = connection.get_execution_options().get("xianjie_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+class Store:
+    """Readers from the pool; writers through `write` (one transaction) or `submit` (grouped with others)."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = open_engine(url)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self._queue: queue.Queue[_Job | None] = queue.Queue(maxsize=QUEUE)
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection in a read transaction."""
+        try:
+            with self.engine.connect() as connection, connection.begin():
+                yield connection
+        except DBAPIError as error:
+            raise StoreUnavailable(type(error.orig).__name__, retry_after=5) from error
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Runs `work` in one write transaction, grouped with whatever else is waiting; returns after the commit."""
+        result: T = self.submit(_each, [work])[0].result()
+        return result
+
+    def submit(self, flow: Callable[[Connection, list[I]], Sequence[O]], items: Sequence[I]) -> list[Future[O]]:
+        """Queues items for `flow`, which gets all waiting items of its kind at once and returns one outcome each.
+
+        An outcome that is an exception is raised to that item's caller without undoing the others. Raises `Busy` when
+        the queue is full: nothing was accepted.
+        """
+        self._start()
+        jobs = [_Job(flow, item) for item in items]
+        for at, job in enumerate(jobs):
+            try:
+                self._queue.put(job, timeout=5)
+            except queue.Full:
+                for late in jobs[at:]:
+                    late.future.set_exception(Busy(retry_after=2))
+                break
+        return [job.future for job in jobs]
+
+    def close(self) -> None:
+        """Commits what is queued, then stops the writer and closes the pool."""
+        with self._lock:
+            if self._thread is not None:
+                self._queue.put(None)
+                self._thread.join()
+                self._thread = None
+        self.engine.dispose()
+
+    def _start(self) -> None:
+        if self._thread is None:
+            with self._lock:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name="xianjie-writer", daemon=True)
+                    self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            job = self._queue.get()
+            if job is None:
+                return
+            group = [job]
+            stop = False
+            while len(group) < GROUP:
+                try:
+                    more = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+                if more is None:
+                    stop = True
+                    break
+                group.append(more)
+            self._commit(group)
+            if stop:
+                return
+
+    def _commit(self, group: list["_Job"]) -> None:
+        try:
+            outcomes = self._attempt(group)
+        except Exception as error:  # the group's failure is delivered to its callers, alone or together
+            if len(group) == 1:
+                group[0].future.set_exception(_as_ours(error))
+            else:
+                for job in group:
+                    self._commit([job])
+            return
+        for job, outcome in zip(group, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                job.future.set_exception(outcome)
+            else:
+                job.future.set_result(outcome)
+
+    def _attempt(self, group: list["_Job"]) -> list[Any]:
+        """One transaction for the whole group; jobs of one flow go in together, flows in order of first arrival."""
+        by_flow: dict[Any, list[int]] = {}
+        for at, job in enumerate(group):
+            by_flow.setdefault(job.flow, []).append(at)
+        outcomes: list[Any] = [None] * len(group)
+        with self.engine.connect().execution_options(xianjie_write=True) as connection, connection.begin():
+            for flow, places in by_flow.items():
+                found = flow(connection, [group[at].item for at in places])
+                for at, outcome in zip(places, found, strict=True):
+                    outcomes[at] = outcome
+        return outcomes
+
+
+class _Job:
+    __slots__ = ("flow", "future", "item")
+
+    def __init__(self, flow: Callable[[Connection, list[Any]], Sequence[Any]], item: Any) -> None:
+        self.flow, self.item = flow, item
+        self.future: Future[Any] = Future()
+
+
+def _each(connection: Connection, works: list[Callable[[Connection], Any]]) -> list[Any]:
+    return [work(connection) for work in works]
+
+
+def _as_ours(error: Exception) -> Exception:
+    """A database that is away becomes our retryable error; our own errors and programming mistakes stay themselves."""
+    if isinstance(error, XianjieError):
+        return error
+    if isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+        return StoreUnavailable(type(error.orig).__name__, retry_after=5)
+    return error

@@ -1,0 +1,87 @@
+"""收件 Inbound messages: one row a message for ever, with its exact bytes and the receipt it was given.
+
+Law 2: `source`+`id` is unique for the life of the case. The same bytes again get the first receipt's very bytes; other
+bytes under the same id are refused.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from gateway.store import tables as t
+from gateway.store.clock import to_ms
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inbound:
+    """What is kept of one accepted message."""
+
+    source: str
+    message_id: str
+    type: str
+    digest: str
+    subject: str | None
+    seq: int | None
+    received_at: datetime
+    jws: str
+    receipt: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Earlier:
+    """What was accepted under that id before."""
+
+    digest: str
+    receipt: str
+
+
+def earlier(connection: Connection, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Earlier]:
+    """Those of the (source, message id) pairs that were accepted before."""
+    wanted = set(keys)
+    if not wanted:
+        return {}
+    columns = (t.inbox.c.source, t.inbox.c.message_id, t.inbox.c.digest, t.inbox.c.receipt)
+    rows = connection.execute(
+        sa.select(*columns).where(t.inbox.c.message_id.in_({message_id for _, message_id in wanted}))
+    )
+    return {
+        (row.source, row.message_id): Earlier(digest=row.digest, receipt=row.receipt)
+        for row in rows
+        if (row.source, row.message_id) in wanted
+    }
+
+
+def put(connection: Connection, messages: Sequence[Inbound]) -> None:
+    """Keeps messages that are new; a duplicate key is a mistake of the caller and fails the transaction."""
+    if messages:
+        connection.execute(
+            t.inbox.insert(),
+            [
+                {
+                    "source": message.source,
+                    "message_id": message.message_id,
+                    "type": message.type,
+                    "digest": message.digest,
+                    "subject": message.subject,
+                    "seq": message.seq,
+                    "received_at": to_ms(message.received_at),
+                    "jws": message.jws,
+                    "receipt": message.receipt,
+                }
+                for message in messages
+            ],
+        )
+
+
+def bytes_of(connection: Connection, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """The compact JWS of accepted messages by (source, message id)."""
+    wanted = set(keys)
+    rows = connection.execute(
+        sa.select(t.inbox.c.source, t.inbox.c.message_id, t.inbox.c.jws).where(
+            t.inbox.c.message_id.in_({message_id for _, message_id in wanted})
+        )
+    )
+    return {(row.source, row.message_id): row.jws for row in rows if (row.source, row.message_id) in wanted}

@@ -1,0 +1,292 @@
+"""发件 The transactional outbox: what must leave is written in the same commit as what caused it.
+
+One row a message, signed once: every retry sends the same bytes. `effect_key` is unique for ever, so a re-run or a
+repair never makes a second message for one effect (Law 2). Each office is its own lane with its own clock and breaker
+(Law 12). A lane is leased with a fencing number: a worker that slept past its lease cannot record anything.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from gateway.domain.agreement import Channel, Office
+from gateway.domain.lifecycle import MESSAGE, MessageState
+from gateway.envelope.message import digest
+from gateway.errors import LeaseLost
+from gateway.store import tables as t
+from gateway.store.clock import to_ms
+
+READY = (MessageState.QUEUED.value, MessageState.UNKNOWN.value)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outbound:
+    """A message about to be queued. `write` gets the sequence number and returns the compact JWS."""
+
+    message_id: str
+    effect_key: str
+    office: Office
+    type: str
+    referral_id: str
+    handoff_id: str | None
+    priority: int
+    write: Callable[[int], str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Leased:
+    """One message a worker may send now, under a fence."""
+
+    message_id: str
+    office_id: str
+    recipient: str
+    type: str
+    referral_id: str | None
+    handoff_id: str | None
+    jws: str
+    digest: str
+    attempts: int
+    created_at_ms: int
+    fence: int
+
+
+def put(connection: Connection, source: str, messages: Sequence[Outbound], *, now: datetime) -> None:
+    """Numbers, signs and queues messages, in order. A repeated effect key fails the transaction."""
+    last: dict[str, int] = {}
+    rows = []
+    for message in messages:
+        recipient = message.office.party_id
+        if recipient not in last:
+            last[recipient] = _last_seq(connection, source, recipient)
+        last[recipient] += 1
+        jws = message.write(last[recipient])
+        pulled = message.office.channel is not Channel.PUSH
+        rows.append(
+            {
+                "message_id": message.message_id,
+                "effect_key": message.effect_key,
+                "office_id": message.office.office_id,
+                "recipient": recipient,
+                "type": message.type,
+                "referral_id": message.referral_id,
+                "handoff_id": message.handoff_id,
+                "seq": last[recipient],
+                "priority": message.priority,
+                "jws": jws,
+                "digest": digest(jws),
+                "state": (MessageState.AVAILABLE if pulled else MessageState.QUEUED).value,
+                "attempts": 0,
+                "created_at": to_ms(now),
+                "due_at": None if pulled else to_ms(now),
+                "lease_fence": 0,
+            }
+        )
+    if rows:
+        connection.execute(t.outbox.insert(), rows)
+    for recipient, seq in last.items():
+        connection.execute(
+            t.counters.update()
+            .where(t.counters.c.source == source, t.counters.c.recipient == recipient)
+            .values(last_seq=seq)
+        )
+
+
+def _last_seq(connection: Connection, source: str, recipient: str) -> int:
+    """The pair's counter, its row locked until the commit; made at zero when there is none."""
+    c = t.counters.c
+    where = (c.source == source, c.recipient == recipient)
+    found = connection.execute(sa.select(c.last_seq).where(*where).with_for_update()).scalar()
+    if found is None:
+        connection.execute(t.counters.insert().values(source=source, recipient=recipient, last_seq=0))
+        return 0
+    return int(found)
+
+
+def lanes(connection: Connection, *, now: datetime) -> list[str]:
+    """Offices with something due whose lane is neither paused nor blocked by its breaker."""
+    o, f = t.outbox.c, t.offices.c
+    rows = connection.scalars(
+        sa.select(f.office_id)
+        .where(
+            f.paused.is_(False),
+            sa.or_(f.blocked_until.is_(None), f.blocked_until <= to_ms(now)),
+            sa.exists().where(o.office_id == f.office_id, o.state.in_(READY), o.due_at <= to_ms(now)),
+        )
+        .order_by(f.office_id)
+    )
+    return list(rows)
+
+
+def lease(
+    connection: Connection, office_id: str, *, owner: str, limit: int, now: datetime, length: timedelta
+) -> list[Leased]:
+    """Takes up to `limit` due messages of one lane, minors first, each with an attempt row written before the attempt.
+
+    A message under another worker's running lease is left alone; one whose lease ran out becomes ours with a higher
+    fence: its sender may have sent it, so it was `sending` and is sent again with the same bytes.
+    """
+    o = t.outbox.c
+    ready = sa.or_(
+        sa.and_(o.state.in_(READY), o.due_at <= to_ms(now)),
+        sa.and_(o.state == MessageState.SENDING.value, o.lease_until <= to_ms(now)),
+    )
+    rows = (
+        connection.execute(
+            sa.select(t.outbox)
+            .where(o.office_id == office_id, ready)
+            .order_by(o.priority, o.row)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        .mappings()
+        .all()
+    )
+    if not rows:
+        return []
+    connection.execute(
+        t.outbox.update()
+        .where(o.message_id.in_([row["message_id"] for row in rows]))
+        .values(
+            state=MessageState.SENDING.value,
+            lease_owner=owner,
+            lease_fence=o.lease_fence + 1,
+            lease_until=to_ms(now + length),
+            attempts=o.attempts + 1,
+        )
+    )
+    connection.execute(
+        t.attempts.insert(),
+        [
+            {
+                "message_id": row["message_id"],
+                "number": row["attempts"] + 1,
+                "fence": row["lease_fence"] + 1,
+                "started_at": to_ms(now),
+            }
+            for row in rows
+        ],
+    )
+    return [_leased(dict(row)) for row in rows]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settlement:
+    """How one attempt ended. due_at: when to try again (None: not again by itself)."""
+
+    leased: Leased
+    state: MessageState
+    outcome: str
+    http_status: int | None = None
+    error: str | None = None
+    due_at: datetime | None = None
+
+
+def settle(connection: Connection, settlements: Sequence[Settlement], *, now: datetime) -> None:
+    """Records attempts' ends under their fences. Raises LeaseLost when another worker holds one of them by now."""
+    o, a = t.outbox.c, t.attempts.c
+    for settlement in settlements:
+        leased = settlement.leased
+        changed = connection.execute(
+            t.outbox.update()
+            .where(
+                o.message_id == leased.message_id,
+                o.lease_fence == leased.fence,
+                o.state == MessageState.SENDING.value,
+            )
+            .values(
+                state=_after_sending(settlement.state).value,
+                due_at=to_ms(settlement.due_at),
+                lease_owner=None,
+                lease_until=None,
+                reason=settlement.error,
+            )
+        )
+        if changed.rowcount == 0:
+            raise LeaseLost(ids={"message_id": leased.message_id})
+        connection.execute(
+            t.attempts.update()
+            .where(a.message_id == leased.message_id, a.fence == leased.fence, a.finished_at.is_(None))
+            .values(
+                finished_at=to_ms(now),
+                outcome=settlement.outcome,
+                http_status=settlement.http_status,
+                error=settlement.error,
+            )
+        )
+
+
+def _after_sending(state: MessageState) -> MessageState:
+    """The lifecycle's own move; `parked` is reached through `unknown` in one commit."""
+    if state is MessageState.PARKED:
+        MESSAGE.move(MESSAGE.move(MessageState.SENDING, MessageState.UNKNOWN), state)
+        return state
+    return MESSAGE.move(MessageState.SENDING, state)
+
+
+def pull(connection: Connection, recipient: str, *, after: int, limit: int) -> list[tuple[int, str]]:
+    """The mailbox: (seq, JWS) of messages available to a party after a sequence number, in order."""
+    o = t.outbox.c
+    rows = connection.execute(
+        sa.select(o.seq, o.jws)
+        .where(o.recipient == recipient, o.state == MessageState.AVAILABLE.value, o.seq > after)
+        .order_by(o.seq)
+        .limit(limit)
+    )
+    return [(row.seq, row.jws) for row in rows]
+
+
+def mark_retrieved(connection: Connection, message_ids: Sequence[str]) -> None:
+    """The party fetched and acknowledged these: they leave the mailbox. Others are left as they are."""
+    o = t.outbox.c
+    connection.execute(
+        t.outbox.update()
+        .where(o.message_id.in_(list(message_ids)), o.state == MessageState.AVAILABLE.value)
+        .values(state=MessageState.RETRIEVED.value)
+    )
+
+
+def requeue(connection: Connection, message_ids: Sequence[str], *, now: datetime) -> int:
+    """An operator sends refused or parked messages again: same bytes, retry ladder from its start."""
+    o = t.outbox.c
+    states = [MessageState.PARKED.value, MessageState.REFUSED.value]
+    changed = connection.execute(
+        t.outbox.update()
+        .where(o.message_id.in_(list(message_ids)), o.state.in_(states))
+        .values(state=MessageState.QUEUED.value, due_at=to_ms(now), reason=None)
+    )
+    return changed.rowcount
+
+
+def block_lane(connection: Connection, office_id: str, *, failures: int, until: datetime | None) -> None:
+    """The office's breaker: how often in a row it failed, and until when nothing is sent."""
+    connection.execute(
+        t.offices.update()
+        .where(t.offices.c.office_id == office_id)
+        .values(failures=failures, blocked_until=to_ms(until))
+    )
+
+
+def failures_of(connection: Connection, office_id: str) -> int:
+    """How often in a row the lane failed."""
+    found = connection.execute(sa.select(t.offices.c.failures).where(t.offices.c.office_id == office_id)).scalar()
+    return int(found or 0)
+
+
+def _leased(row: Mapping[str, Any]) -> Leased:
+    return Leased(
+        message_id=row["message_id"],
+        office_id=row["office_id"],
+        recipient=row["recipient"],
+        type=row["type"],
+        referral_id=row["referral_id"],
+        handoff_id=row["handoff_id"],
+        jws=row["jws"],
+        digest=row["digest"],
+        attempts=row["attempts"] + 1,
+        created_at_ms=row["created_at"],
+        fence=row["lease_fence"] + 1,
+    )

@@ -1,0 +1,145 @@
+"""移送与需求的存取 Referrals, needs, identity keys: set-wise reads and writes."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from gateway.domain.lifecycle import OPEN_NEEDS, NeedState
+from gateway.store import tables as t
+from gateway.store.clock import to_ms
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Relative:
+    """The few facts of another referral of the same person that intake asks for."""
+
+    referral_id: str
+    decision: str
+    original_case_group: str | None
+    joint_id: str | None
+    open_programmes: frozenset[str]
+
+
+def existing(connection: Connection, referral_ids: Iterable[str]) -> set[str]:
+    """Those of the ids that are taken."""
+    wanted = set(referral_ids)
+    return set(connection.scalars(sa.select(t.referrals.c.referral_id).where(t.referrals.c.referral_id.in_(wanted))))
+
+
+def relatives(connection: Connection, person_keys: Collection[str]) -> dict[str, list[Relative]]:
+    """Referrals on file by person key; withdrawn ones do not count."""
+    if not person_keys:
+        return {}
+    r, n = t.referrals.c, t.needs.c
+    rows = connection.execute(
+        sa.select(r.person_key, r.referral_id, r.decision, r.original_case_group, r.joint_id, n.programme, n.state)
+        .select_from(t.referrals.outerjoin(t.needs, n.referral_id == r.referral_id))
+        .where(r.person_key.in_(person_keys), r.withdrawn_at.is_(None))
+        .order_by(r.row)
+    )
+    found: dict[str, dict[str, Relative]] = {}
+    for row in rows:
+        mine = found.setdefault(row.person_key, {})
+        open_now = {row.programme} if row.state in _OPEN_OR_HELD else set()
+        before = mine.get(row.referral_id)
+        mine[row.referral_id] = Relative(
+            referral_id=row.referral_id,
+            decision=row.decision,
+            original_case_group=row.original_case_group,
+            joint_id=row.joint_id,
+            open_programmes=frozenset(open_now) | (before.open_programmes if before else frozenset()),
+        )
+    return {key: list(mine.values()) for key, mine in found.items()}
+
+
+_OPEN_OR_HELD = frozenset(OPEN_NEEDS | {NeedState.HELD})
+
+
+def put(
+    connection: Connection,
+    referral_rows: Sequence[Mapping[str, Any]],
+    need_rows: Sequence[Mapping[str, Any]],
+    key_rows: Sequence[Mapping[str, Any]],
+    decision_rows: Sequence[Mapping[str, Any]],
+) -> None:
+    """Writes new referrals with what belongs to them, and marks the person's other referrals for reconciliation."""
+    pairs = (
+        (t.referrals, referral_rows),
+        (t.needs, need_rows),
+        (t.identity_keys, key_rows),
+        (t.decisions, decision_rows),
+    )
+    for table, rows in pairs:
+        if rows:
+            connection.execute(table.insert(), list(rows))
+
+
+def touch(connection: Connection, referral_ids: Iterable[str], *, now: datetime) -> None:
+    """Marks referrals for the next reconciliation."""
+    ids = set(referral_ids)
+    if ids:
+        connection.execute(
+            t.referrals.update().where(t.referrals.c.referral_id.in_(ids)).values(reconcile_at=to_ms(now))
+        )
+
+
+def court_of(connection: Connection, referral_ids: Iterable[str]) -> dict[str, str]:
+    """The court each referral belongs to."""
+    rows = connection.execute(
+        sa.select(t.referrals.c.referral_id, t.referrals.c.court).where(
+            t.referrals.c.referral_id.in_(set(referral_ids))
+        )
+    )
+    return {row.referral_id: row.court for row in rows}
+
+
+def needs_of(connection: Connection, referral_ids: Iterable[str]) -> dict[str, list[Mapping[str, Any]]]:
+    """Every need row by referral, in the court's order."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    statement = sa.select(t.needs).where(t.needs.c.referral_id.in_(set(referral_ids))).order_by(t.needs.c.row)
+    for row in connection.execute(statement).mappings():
+        found.setdefault(row["referral_id"], []).append(dict(row))
+    return found
+
+
+def save_needs(
+    connection: Connection, changes: Sequence[Mapping[str, Any]], moves: Sequence[Mapping[str, Any]]
+) -> None:
+    """Writes changed needs (each with `need_id` and every column of `CHANGEABLE`) and the moves that explain them."""
+    if changes:
+        statement = (
+            t.needs.update()
+            .where(t.needs.c.need_id == sa.bindparam("b_need_id"))
+            .values({name: sa.bindparam(name) for name in CHANGEABLE})
+        )
+        rows = [{"b_need_id": row["need_id"], **{name: row[name] for name in CHANGEABLE}} for row in changes]
+        connection.execute(statement, rows)
+    if moves:
+        connection.execute(t.need_moves.insert(), list(moves))
+
+
+CHANGEABLE = (
+    "state",
+    "state_at",
+    "agency",
+    "office_id",
+    "handoff_id",
+    "step",
+    "because",
+    "unroutable",
+    "held_for",
+    "issued_at",
+    "relayed_at",
+    "received_at",
+    "disposition_at",
+    "decided_at",
+    "paid_at",
+    "approved_fen",
+    "paid_fen",
+    "answered_at",
+    "dispatch_at",
+)

@@ -17,6 +17,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, validates_schema
 
 from gateway.domain.calendar import CHINA
 from gateway.domain.handoff import Loss, SentHandoff, SentNeed
+from gateway.domain.programmes import load_programmes
 from gateway.domain.replies import (
     COMMON_DENIALS,
     DenialReason,
@@ -94,7 +95,7 @@ class LossNote:
         self._losses: dict[Loss, None] = {}
 
     def add(self, pointer: str, reason: str) -> None:
-        """pointer: into the referral's data; a need is named by its id, since a handoff holds only some needs."""
+        """pointer: into the referral's data; `/needs/N` counts the handoff's own needs, as `domain.masking` does."""
         self._losses[Loss(pointer=pointer, reason=reason)] = None
 
     def no_field(self, fields: Mapping[str, object]) -> None:
@@ -154,8 +155,10 @@ class Tables:
     reasons: CodeTable[DenialReason]
     payees: CodeTable[str]
 
-    def judge(self, status: str, reason: str | None, text: str | None, *, at: str) -> Judgement:
-        """What one answer says. `at`: pointer of the answer, for DeniedWithoutReason (rule R09).
+    def judge(
+        self, status: str, reason: str | None, text: str | None, *, at: str, need_id: str | None = None
+    ) -> Judgement:
+        """What one answer says. `at` and `need_id` name the answer in DeniedWithoutReason (rule R09).
 
         A reason the table does not know takes the whole answer's code away: `raw_code` is then `DENIED/<theirs>`,
         because a denial with a guessed reason, or with none, would be worse than one a person has to look at.
@@ -164,13 +167,33 @@ class Tables:
         if code is None:
             return Judgement(code=None, raw_code=status)
         if code is ReplyCode.DENIED and not (reason and text and text.strip()):
-            raise DeniedWithoutReason(problems=_problems([(at, "required")]))
+            ids = {} if need_id is None else {"need_id": need_id}
+            raise DeniedWithoutReason(problems=_problems([(at, "required")]), ids=ids)
         if not reason:
             return Judgement(code=code, raw_code=status)
         known = self.reasons.ours(reason)
         if known is None:
             return Judgement(code=None, raw_code=f"{code.value}/{reason}")
         return Judgement(code=code, raw_code=status, reason=known)
+
+    def payee(self, theirs: str | None, pointer: str) -> str | None:
+        """The common word for who was paid; SchemaInvalid for a code that is not in the table."""
+        if theirs is None:
+            return None
+        known = self.payees.ours(theirs)
+        if known is None:
+            raise refuse(pointer, "unknown_code")
+        return known
+
+
+def stated_fen(yuan: str | None, pointer: str) -> int | None:
+    """An amount of a reply in fen; SchemaInvalid for one that is no amount."""
+    if yuan is None:
+        return None
+    try:
+        return fen_of(yuan)
+    except InvalidValue as error:
+        raise refuse(pointer, error.code) from error
 
 
 def require_same_handoff(sent: SentHandoff, handoff_id: str, pointer: str) -> None:
@@ -336,3 +359,24 @@ _ROW = _RowSchema()
 def china_moment_text(moment: datetime | None) -> str:
     """A moment as a clerk reads it: `YYYY-MM-DD HH:MM` in China time; empty for None."""
     return "" if moment is None else moment.astimezone(CHINA).strftime("%Y-%m-%d %H:%M")
+
+
+@cache
+def _programme_names() -> Mapping[str, str]:
+    return {programme.code: programme.name_zh for programme in load_programmes().values()}
+
+
+def programme_name(code: str) -> str:
+    """A programme as a clerk reads it: Chinese name and code; the code alone when it is not in the table."""
+    name = _programme_names().get(code)
+    return code if name is None else f"{name} {code}"
+
+
+def yes_no(flag: bool) -> str:
+    """是 or 否."""
+    return "是" if flag else "否"
+
+
+def joined(*parts: str | None) -> str:
+    """The parts that are there, with a space between them."""
+    return " ".join(part for part in parts if part)

@@ -24,7 +24,7 @@ class Fault(StrEnum):
 class FieldProblem:
     """One field that cannot be accepted (or only with a warning).
 
-    pointer: RFC 6901 JSON pointer into the message's `data`; code: a row of `domain/rules/field_codes.csv`.
+    pointer: RFC 6901 JSON pointer from the root of the message's payload (`/data/person/name`); code: a row of `domain/rules/field_codes.csv`.
     The offending value itself is deliberately absent.
     """
 
@@ -163,8 +163,8 @@ class ReferralIdTaken(MessageError):
     code = "referral_id_taken"
     title = ("移送编号已被使用", "This referral id is taken")
     next_step = (
-        "换用新的移送编号(建议 UUID);修改已报送的移送请用 referral.amended。",
-        "Use a new referral id (a UUID is best); to change a referral send referral.amended.",
+        "换用新的移送编号(建议 UUID);修改已报送的移送请先撤回再用新编号报送。",
+        "Use a new referral id (a UUID is best); to change a referral withdraw it and send it anew.",
     )
 
 

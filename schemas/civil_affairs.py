@@ -94,12 +94,12 @@ class RelativeSchema(StrictSchema):
 
 
 class CourtSurveySchema(StrictSchema):
-    """The court's survey."""
+    """The court's survey; the summary may be withheld while the rest is not."""
 
     xj_mode = Code(["ON_SITE", "DOCUMENT"], required=True)
     xj_date = Day(required=True)
-    xj_investigators = ListOf(Text(max=LINE_MAX), required=True)
-    xj_summary = Text(max=LONG_TEXT_MAX, lines=True, required=True)
+    xj_investigators = ListOf(Text(max=LINE_MAX))
+    xj_summary = Text(max=LONG_TEXT_MAX, lines=True)
 
 
 class AuthorizationSchema(StrictSchema):
@@ -179,7 +179,7 @@ class ResultSchema(StrictSchema):
     xj_suggest_agency = Text(max=LINE_MAX)
     xj_suggest_region = RegionCode()
     xj_missing = ListOf(Text(max=LINE_MAX), max=50)
-    xj_payee = Code(["1", "2", "3", "9"])
+    xj_payee = Text(max=CODE_MAX)
     axdf0004 = Text(max=CODE_MAX)
     xj_officer = Text(max=LINE_MAX)
 

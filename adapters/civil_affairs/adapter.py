@@ -1,8 +1,8 @@
 """民政适配器 Handoffs as JSON in civil affairs' own field names, and its replies back in the common vocabulary.
 
-Rules: what is not stated is left out; `abax6002` is sent only where it is certain; money is yuan as text; a benefit runs
-from the first day of its first month to the last day of its last. Offence facts, the women's class and the protection
-flags have no field on purpose (DOMAIN §4). The shapes are `schemas.civil_affairs`, the codes `codes`.
+Rules: what is not stated is left out; `abax6002` is sent only where it is certain; money is yuan as text; a benefit
+runs from the first day of its first month to the last day of its last. Offence facts, the women's class and the
+protection flags have no field on purpose (DOMAIN §4). The shapes are `schemas.civil_affairs`, the codes `codes`.
 """
 
 from calendar import monthrange
@@ -15,21 +15,21 @@ from adapters.base import (
     LossNote,
     answered_need,
     china_moment_text,
-    fen_of,
     is_stated,
+    joined,
     load_shape,
+    programme_name,
     read_sheet_reply,
-    refuse,
     require_same_handoff,
+    stated_fen,
     word,
+    yes_no,
     yuan_of,
 )
 from adapters.civil_affairs.codes import NO_CODES, TABLES, benefit_codes
 from gateway.domain.handoff import Draft, Handoff, HandoffNeed, Outcome, SentHandoff
 from gateway.domain.person import Disability, Guardian, HouseholdMember, Person
-from gateway.domain.programmes import load_programmes
 from gateway.domain.regions import load_regions
-from gateway.domain.values import InvalidValue
 from schemas.civil_affairs import REPLY
 from schemas.fields import format_moment
 
@@ -87,7 +87,7 @@ class CivilAffairs:
                 "xj_guardian": _guardian(person.guardian),
                 "xj_household": [_member(member) for member in person.household],
                 **_papers(handoff),
-                "xj_items": [_item(need, note) for need in handoff.needs],
+                "xj_items": [_item(need, number, note) for number, need in enumerate(handoff.needs)],
             }
         )
         return Draft(content_type=self.content_type, body=body, losses=note.losses)
@@ -111,7 +111,7 @@ class CivilAffairs:
             {
                 "handoff_id": body["xj_handoff"],
                 "need_id": item["xj_need"],
-                "programme": _programme_name(item["xj_programme"]),
+                "programme": programme_name(item["xj_programme"]),
                 "benefit_code": item.get("abax6002") or " / ".join(item.get("xj_candidates", ())),
                 "need_note": item.get("abaf0005", ""),
                 **common,
@@ -259,12 +259,14 @@ def _papers(handoff: Handoff) -> dict[str, Any]:
     survey, leave, contact = handoff.survey, handoff.verification_authorization, handoff.contact
     return {
         "xj_survey": survey
-        and {
-            "xj_mode": survey.mode.value,
-            "xj_date": _day(survey.date),
-            "xj_investigators": list(survey.investigators),
-            "xj_summary": survey.summary,
-        },
+        and _stated(
+            {
+                "xj_mode": survey.mode.value,
+                "xj_date": _day(survey.date),
+                "xj_investigators": list(survey.investigators),
+                "xj_summary": survey.summary,
+            }
+        ),
         "xj_authorization": leave
         and {"xj_ref": leave.ref, "xj_signed": _day(leave.signed_at), "xj_scope": leave.scope},
         "xj_contact": contact and {"xj_name": contact.name, "xj_phone": contact.phone},
@@ -275,11 +277,11 @@ def _papers(handoff: Handoff) -> dict[str, Any]:
     }
 
 
-def _item(need: HandoffNeed, note: LossNote) -> dict[str, Any]:
+def _item(need: HandoffNeed, number: int, note: LossNote) -> dict[str, Any]:
     """The programme in our word, and in theirs as far as it is certain."""
     benefit = benefit_codes().get(need.programme, NO_CODES)
     if not benefit.is_exact:
-        note.add(f"/needs/{need.need_id}/programme", CODE_COARSENED)
+        note.add(f"/needs/{number}/programme", CODE_COARSENED)
     return _stated(
         {
             "xj_need": need.need_id,
@@ -320,26 +322,13 @@ def _common_cells(body: Mapping[str, Any]) -> dict[str, str]:
         "registration": body.get("abaf0004") or person.get("xj_registration_region", ""),
         "residence": person.get("xj_residence", ""),
         "household_size": str(body.get("axdf0005", "")),
-        "minor": _yes_no(body["xj_minor"]),
-        "no_public_notice": _yes_no(body["xj_no_public_notice"]),
-        "guardian": _joined(guardian.get("xj_name"), guardian.get("xj_phone")),
+        "minor": yes_no(body["xj_minor"]),
+        "no_public_notice": yes_no(body["xj_no_public_notice"]),
+        "guardian": joined(guardian.get("xj_name"), guardian.get("xj_phone")),
         "judicial_aid": body.get("xj_judicial_aid", ""),
         "survey": survey.get("xj_summary", ""),
-        "court_contact": _joined(contact.get("xj_name"), contact.get("xj_phone")),
+        "court_contact": joined(contact.get("xj_name"), contact.get("xj_phone")),
     }
-
-
-def _programme_name(code: str) -> str:
-    programme = load_programmes().get(code)
-    return code if programme is None else f"{programme.name_zh} {code}"
-
-
-def _joined(*parts: str | None) -> str:
-    return " ".join(part for part in parts if part)
-
-
-def _yes_no(flag: bool) -> str:
-    return "是" if flag else "否"
 
 
 # --- back ---
@@ -347,8 +336,8 @@ def _yes_no(flag: bool) -> str:
 
 def _outcome(result: Mapping[str, Any], sent: SentHandoff, at: str) -> Outcome:
     need = answered_need(sent, result.get("xj_need"), f"{at}/xj_need")
-    judged = TABLES.judge(result["xj_status"], result.get("xj_reason"), result.get("xj_reason_text"), at=at)
-    payee = result.get("xj_payee")
+    reason, text = result.get("xj_reason"), result.get("xj_reason_text")
+    judged = TABLES.judge(result["xj_status"], reason, text, at=at, need_id=result.get("xj_need"))
     return Outcome(
         code=judged.code,
         raw_code=judged.raw_code,
@@ -356,30 +345,21 @@ def _outcome(result: Mapping[str, Any], sent: SentHandoff, at: str) -> Outcome:
         at=result["xj_at"],
         need_id=None if need is None else need.need_id,
         programme=None if need is None else need.programme,
-        amount_fen=_amount(result.get("xj_amount"), f"{at}/xj_amount"),
+        amount_fen=stated_fen(result.get("xj_amount"), f"{at}/xj_amount"),
         service=result.get("xj_service"),
         starts_on=_first_day(result.get("abaf0028")),
         ends_on=_last_day(result.get("abaf0029")),
-        text=result.get("xj_reason_text"),
+        text=text,
         judicial_aid_counted=result.get("xj_income_counted"),
         next_due=result.get("xj_next_due"),
         forwarded_to=result.get("xj_forwarded_to"),
         suggested_agency=result.get("xj_suggest_agency"),
         suggested_region=result.get("xj_suggest_region"),
         missing=tuple(result.get("xj_missing", ())),
-        payee=None if payee is None else TABLES.payees.ours(payee),
+        payee=TABLES.payee(result.get("xj_payee"), f"{at}/xj_payee"),
         person_id_number=result.get("axdf0004"),
         officer=result.get("xj_officer"),
     )
-
-
-def _amount(yuan: str | None, pointer: str) -> int | None:
-    if yuan is None:
-        return None
-    try:
-        return fen_of(yuan)
-    except InvalidValue as error:
-        raise refuse(pointer, error.code) from error
 
 
 def _first_day(month: str | None) -> date | None:

@@ -84,6 +84,38 @@ def issue(
     return sign(envelope.to_payload(), key, RECEIPT_TYP)
 
 
+def issue_timeout(
+    *, message_id: str, message_digest: str, subject: str | None, reason_code: str, key: SigningKey, now: datetime
+) -> Receipt:
+    """Our own negative receipt for a message nobody acknowledged in time; later evidence stands beside it."""
+    envelope = Envelope(
+        id=new_id(now),
+        source=key.party_id,
+        type=f"receipt.{Rung.RELAY.value}",
+        time=now,
+        recipient=key.party_id,
+        subject=subject,
+        in_reply_to=message_id,
+        in_reply_to_digest=message_digest,
+        data={
+            "rung": Rung.RELAY.value,
+            "verdict": ReceiptVerdict.TIMEOUT.value,
+            "reason_code": reason_code,
+            "at": format_moment(now),
+        },
+    )
+    return Receipt(
+        message_id=message_id,
+        message_digest=message_digest,
+        issuer=key.party_id,
+        rung=Rung.RELAY,
+        verdict=ReceiptVerdict.TIMEOUT,
+        reason_code=reason_code,
+        at=now,
+        jws=sign(envelope.to_payload(), key, RECEIPT_TYP),
+    )
+
+
 def read(raw: bytes, keyring: Keyring, *, recipient: str, issuer: str, now: datetime) -> Receipt:
     """A partner's receipt, proven to be `issuer`'s. Raises TrustError, SchemaInvalid, ReceiptMismatch."""
     proven = verify(raw, keyring, recipient=recipient, now=now, typ=RECEIPT_TYP)

@@ -104,6 +104,8 @@ def apply(need: NeedInHand, outcome: Outcome, *, step: int, has_next: bool, now:
     if step != need.row["step"] or (need.row["answered_at"] is not None and at < need.row["answered_at"]):
         return "superseded"
     target = _TARGET[code]
+    if target is _S.CLOSED and need.state is _S.CANCEL_REQUESTED:
+        target = _S.CANCELLED  # the office consents to the court's withdrawal
     if target is _S.RECEIVED and need.state not in (_S.ROUTED, _S.HANDED_OFF, _S.RECEIVED):
         target = None  # a receipt that comes after the answer says nothing new
     if target is _S.UNDER_REVIEW and need.state in _REVIEW_STATES:

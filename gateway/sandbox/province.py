@@ -5,15 +5,13 @@ assisted with 27,776,200 yuan, and 354 people of specific groups with 8,136,200 
 every person, case, amount and date is invented from the seed, and the same seed gives the same bytes. Nobody refused
 is of a specific group, so that however one counts them they are 354. Case numbers are given only to the courts whose
 abbreviation is known. A few referrals are planted for the checks to find; `Scenario` labels them, the wire does not.
+The second aid of the planted pair is one of the 665: a hold stops a message, it does not undo a court's decision.
 """
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
-from itertools import groupby
-from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -125,7 +123,7 @@ class _Slot:
         return self.case.size == 1 and self.profile == NO_GROUP and self.scenario is Scenario.ORDINARY
 
 
-def generate(seed: int = 2024) -> Iterator[SyntheticReferral]:
+def referrals(seed: int = 2024) -> Iterator[SyntheticReferral]:
     """Every referral of the province in the order of the days they were concluded."""
     rng = Random(seed)  # noqa: S311 - inventing people is not cryptography
     slots = [_Slot(case=case) for case in _cases(rng) for _ in range(case.size)]
@@ -136,44 +134,6 @@ def generate(seed: int = 2024) -> Iterator[SyntheticReferral]:
     for position, slot in enumerate(slots):
         slot.data = _data(slot, position, seed, people, rng, counties)
         yield SyntheticReferral(court=slot.case.court.party_id, data=slot.data, scenario=slot.scenario)
-
-
-def write_files(folder: Path, seed: int = 2024) -> list[Path]:
-    """The province as its courts would hand it in: a folder each, NDJSON by quarter.
-
-    The first quarter is one JSON array and the first referral of the second a JSON object of its own, because partners
-    send those, too.
-    """
-    written: list[Path] = []
-    for court, referrals in groupby(
-        sorted(generate(seed), key=lambda found: found.court), key=lambda found: found.court
-    ):
-        target = folder / court.rpartition("/")[2]
-        target.mkdir(parents=True, exist_ok=True)
-        quarters = [(name, list(rows)) for name, rows in groupby((found.data for found in referrals), key=_quarter)]
-        for index, (quarter, rows) in enumerate(quarters):
-            if index == 0:
-                written.append(_write(target / f"synthetic-{quarter}.json", [json.dumps(rows, **_JSON)]))
-                continue
-            if index == 1:
-                written.append(_write(target / f"synthetic-{quarter}-single.json", [json.dumps(rows.pop(0), **_JSON)]))
-            if rows:
-                lines = [json.dumps(row, **_JSON) for row in rows]
-                written.append(_write(target / f"synthetic-{quarter}.ndjson", lines))
-    return written
-
-
-_JSON: dict[str, Any] = {"ensure_ascii": False, "separators": (",", ":")}
-
-
-def _write(path: Path, lines: Sequence[str]) -> Path:
-    path.write_bytes("".join(f"{line}\n" for line in lines).encode())
-    return path
-
-
-def _quarter(data: dict[str, Any]) -> str:
-    day = date.fromisoformat(data["concluded_on"])
-    return f"{day.year}q{(day.month + 2) // 3}"
 
 
 def _cases(rng: Random) -> list[_Case]:
@@ -334,6 +294,8 @@ def _data(
     data |= substance_of(_circumstances(slot, position, person, rng), rng)
     if slot.scenario is Scenario.DUPLICATE and slot.same_person_as:
         data["original_case_group"] = slot.same_person_as.data["original_case_group"]
+        # noticed before the money left, so what it would have cost can still be saved
+        data.pop("paid_at", None)
     return data
 
 

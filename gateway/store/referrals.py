@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from gateway.domain.lifecycle import OPEN_NEEDS, NeedState
 from gateway.store import tables as t
-from gateway.store.clock import to_ms
+from gateway.store.clock import from_ms, to_ms
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,13 +97,70 @@ def court_of(connection: Connection, referral_ids: Iterable[str]) -> dict[str, s
     return {row.referral_id: row.court for row in rows}
 
 
-def needs_of(connection: Connection, referral_ids: Iterable[str]) -> dict[str, list[Mapping[str, Any]]]:
-    """Every need row by referral, in the court's order."""
+def is_withdrawn(connection: Connection, referral_id: str) -> bool:
+    """Whether its court took the referral back."""
+    at = connection.scalar(sa.select(t.referrals.c.withdrawn_at).where(t.referrals.c.referral_id == referral_id))
+    return at is not None
+
+
+def mark_withdrawn(connection: Connection, referral_id: str, *, now: datetime) -> None:
+    """The court took the referral back; it stays on file."""
+    connection.execute(
+        t.referrals.update()
+        .where(t.referrals.c.referral_id == referral_id)
+        .values(withdrawn_at=to_ms(now), reconcile_at=to_ms(now))
+    )
+
+
+def needs_of(
+    connection: Connection, referral_ids: Iterable[str], *, lock: bool = False
+) -> dict[str, list[Mapping[str, Any]]]:
+    """Every need row by referral, in the court's order; lock: nobody else changes them until the commit."""
     found: dict[str, list[Mapping[str, Any]]] = {}
     statement = sa.select(t.needs).where(t.needs.c.referral_id.in_(set(referral_ids))).order_by(t.needs.c.row)
+    if lock:
+        statement = statement.with_for_update()
     for row in connection.execute(statement).mappings():
         found.setdefault(row["referral_id"], []).append(dict(row))
     return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waiting:
+    """A referral with needs that wait to be routed, and where its message is kept."""
+
+    referral_id: str
+    court: str
+    message_id: str
+    agreement_row: int
+    received_at: datetime
+    need_ids: tuple[str, ...]
+
+
+def waiting(connection: Connection, *, now: datetime, limit: int) -> list[Waiting]:
+    """Referrals whose needs are due to be routed, minors first, then oldest; at most `limit` needs."""
+    r, n = t.referrals.c, t.needs.c
+    rows = connection.execute(
+        sa.select(n.need_id, r.referral_id, r.court, r.message_id, r.agreement_row, r.accepted_at)
+        .select_from(t.needs.join(t.referrals, r.referral_id == n.referral_id))
+        .where(n.dispatch_at <= to_ms(now))
+        .order_by(n.priority, n.row)
+        .limit(limit)
+    ).all()
+    grouped: dict[str, list[Any]] = {}
+    for row in rows:
+        grouped.setdefault(row.referral_id, []).append(row)
+    return [
+        Waiting(
+            referral_id=key,
+            court=found[0].court,
+            message_id=found[0].message_id,
+            agreement_row=found[0].agreement_row,
+            received_at=from_ms(found[0].accepted_at),
+            need_ids=tuple(row.need_id for row in found),
+        )
+        for key, found in grouped.items()
+    ]
 
 
 def save_needs(

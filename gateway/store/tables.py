@@ -216,14 +216,13 @@ handoffs = Table(
     Column("office_id", String(100), nullable=False),
     Column("agency", String(40), nullable=False),
     Column("step", Integer, nullable=False),
-    Column("version", String(20), nullable=False),
     Column("state", String(20), nullable=False),
     Column("issued_at", Moment, nullable=False),
     Column("need_ids", Text, nullable=False),
     Column("echo_key", Digest),
     Column("parked_reason", String(64)),
-    # one effect for ever: a referral's version is handed to one office once a step
-    UniqueConstraint("referral_id", "office_id", "step", "version"),
+    # one effect for ever: the same needs are handed to one office once a step
+    UniqueConstraint("need_ids", "office_id", "step"),
 )
 
 outbox = Table(
@@ -236,7 +235,7 @@ outbox = Table(
     Column("recipient", PartyRef, nullable=False),
     Column("type", String(64), nullable=False),
     Column("referral_id", Id, index=True),
-    Column("handoff_id", Id),
+    Column("handoff_id", Id, index=True),
     Column("seq", BigInteger, nullable=False),
     Column("priority", Integer, nullable=False),
     Column("jws", Text, nullable=False),

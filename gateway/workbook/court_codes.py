@@ -117,7 +117,7 @@ _WORDS: dict[str, Words] = {
 def words_of(name: str) -> Words:
     """Code → Chinese of one list; KeyError for a list that does not exist."""
     if name == "region":
-        return {code: name_zh for code, name_zh in _regions()}
+        return dict(_regions())
     if name == "case_type":
         return {row["code_name"]: row["name_zh"] for row in read_table("case_types")}
     if name == "need":
@@ -140,10 +140,10 @@ def read_code(name: str, text: str) -> str:
     first = text.split()[0]
     for candidate in (text, first, first.upper(), first.lower(), first.zfill(_width(words))):
         if candidate in words:
-            return candidate
+            return str(candidate)
     for code, word in words.items():
         if word and text == word:
-            return code
+            return str(code)
     if name in OPEN_LISTS:
         return text
     raise InvalidValue("unknown_code")

@@ -7,6 +7,7 @@ with an example of an invented person.
 """
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +26,8 @@ REFERRAL_SHEET = "移送 Referrals"
 HOUSEHOLD_SHEET = "家庭成员 Household"
 NEED_GROUPS = 5
 LINE = "line"
+
+_NEED = re.compile(r"need_([0-9]+)(_note)?")
 
 _REQUIREMENT = {"required": "必填 required", "conditional": "视情况 when it applies", "optional": "选填 optional"}
 _WIDE = frozenset({"survey.summary", "person.residence", "attachments", "cap_exceeded_reason", "custody"})
@@ -66,14 +69,14 @@ class TemplateColumn:
     @property
     def pointer(self) -> str:
         """JSON pointer of the field within the row's data."""
-        if self.kind == "need":
-            return f"/needs/{self.key.removeprefix('need_')}"
+        if found := _NEED.fullmatch(self.key):
+            return f"/needs/{int(found[1]) - 1}/{'note' if found[2] else 'programme'}"
         return "/" + self.key.removesuffix("_yuan").replace(".", "/") + ("_fen" if self.kind == "yuan" else "")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RowResult:
-    """One row of the template. data: the wire's dict, None where there are problems; sheet: which sheet `row` counts."""
+    """One row of the template. data: the wire's dict, None where there are problems; sheet: the one `row` counts in."""
 
     row: int
     data: dict[str, Any] | None

@@ -32,7 +32,7 @@ UNKNOWN_FIELD = "unknown_field"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SheetRow:
-    """One row that is not blank. row: its number in the sheet; cells: text by key, "" where blank; problems: (key, code)."""
+    """One row that is not blank. row: its number; cells: text by key, "" where blank; problems: (key, code)."""
 
     row: int
     cells: dict[str, str]

@@ -1,0 +1,1 @@
+"""残联 The adapter of the disabled persons' federation."""

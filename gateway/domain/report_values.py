@@ -1,0 +1,167 @@
+"""统计报表 What the statistical report (DOMAIN §8) reads and what it says: rows in, lines out.
+
+Cases are counted by case number, people by `person_ref` (an opaque hash; where it is None every referral counts as a
+person of its own, because nobody may say otherwise, rule P06). Money is integer fen. A line knows how many people or
+things stand behind it (`cell`), so that public output can leave out what would point at somebody.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from gateway.domain.lifecycle import FindingState
+from gateway.domain.person import SpecificGroup
+from gateway.domain.referral import Decision, ReferralAssessment, Urgency
+
+RESIDENT_ID_TYPE = "111"
+
+
+class Section(StrEnum):
+    """报表章节, in the order they are printed."""
+
+    CONCLUDED = "concluded"
+    AMOUNT = "amount"
+    CASE_TYPE = "case_type"
+    GROUND = "ground"
+    REFUSAL = "refusal"
+    GROUP = "group"
+    OVERLAP = "overlap"
+    MINOR = "minor"
+    ASSESSMENT = "assessment"
+    EXCHANGE = "exchange"
+    DENIAL = "denial"
+    PACE = "pace"
+    DUPLICATE = "duplicate"
+    MISSED = "missed"
+    QUALITY = "quality"
+
+
+SECTION_NAMES: dict[Section, tuple[str, str]] = {
+    Section.CONCLUDED: ("审结与救助", "Concluded and assisted"),
+    Section.AMOUNT: ("人数与金额", "Persons and amounts"),
+    Section.CASE_TYPE: ("案件类型", "By case type"),
+    Section.GROUND: ("救助事由", "By ground"),
+    Section.REFUSAL: ("不予救助事由", "Refusals by reason"),
+    Section.GROUP: ("特定群体", "Specific groups"),
+    Section.OVERLAP: ("特定群体交叉", "Overlap of specific groups"),
+    Section.MINOR: ("未成年人", "Minors"),
+    Section.ASSESSMENT: ("移送评估", "Referral assessment"),
+    Section.EXCHANGE: ("移送办理", "Referrals by agency and programme"),
+    Section.DENIAL: ("社会救助不予理由", "Denial reasons"),
+    Section.PACE: ("各环节时长", "Days per step"),
+    Section.DUPLICATE: ("重复救助疑点", "Duplicates in doubt"),
+    Section.MISSED: ("遗漏疑点", "Missed in doubt"),
+    Section.QUALITY: ("数据质量", "Data quality"),
+}
+
+
+class Unit(StrEnum):
+    """计量单位 of a line's value."""
+
+    CASE = "case"
+    PERSON = "person"
+    REFERRAL = "referral"
+    NEED = "need"
+    FINDING = "finding"
+    FEN = "fen"
+    PERCENT = "percent"
+    DAY = "day"
+
+
+UNIT_NAMES: dict[Unit, tuple[str, str]] = {
+    Unit.CASE: ("件", "cases"),
+    Unit.PERSON: ("人", "persons"),
+    Unit.REFERRAL: ("份移送", "referrals"),
+    Unit.NEED: ("项需求", "needs"),
+    Unit.FINDING: ("条疑点", "findings"),
+    Unit.FEN: ("元", "yuan"),
+    Unit.PERCENT: ("%", "%"),
+    Unit.DAY: ("天", "days"),
+}
+COUNTS = frozenset({Unit.CASE, Unit.PERSON, Unit.REFERRAL, Unit.NEED, Unit.FINDING})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportRow:
+    """One referral as the report counts it. groups: `Person.groups_on(concluded_on)`; custody: whether one is set up.
+
+    synthetic: the person is an invented one (the press paragraph says so). paid_on: the court's own payment.
+    """
+
+    referral_id: str
+    court: str
+    case_number: str
+    case_type: str | None
+    decision: Decision
+    decided_amount_fen: int
+    concluded_on: date
+    ground_code: str | None = None
+    refusal_code: str | None = None
+    assessment: ReferralAssessment | None = None
+    groups: frozenset[SpecificGroup] = frozenset()
+    is_minor: bool = False
+    urgency: Urgency = Urgency.NORMAL
+    custody: bool = False
+    paid_on: date | None = None
+    person_ref: str | None = None
+    accepted_at: datetime | None = None
+    id_type: str | None = RESIDENT_ID_TYPE
+    has_birth_date: bool = True
+    has_region: bool = True
+    synthetic: bool = False
+
+    @property
+    def is_assisted(self) -> bool:
+        return self.decision is Decision.ASSIST
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FindingCount:
+    """One finding as the report counts it. disposition: how a person decided it, None while nobody has."""
+
+    code: str
+    state: FindingState
+    stake_fen: int = 0
+    disposition: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportLine:
+    """One line. value: a count, fen, a decimal as text, or None when nothing was there to compute or it is suppressed.
+
+    cell: how many people or things stand behind the value; lines of one `partition` add up to a known total; lines of
+    one `family` are about the same people, and are left out together.
+    """
+
+    section: Section
+    key: str
+    label_zh: str
+    label_en: str
+    value: int | str | None
+    unit: Unit
+    denominator: int | None = None
+    denominator_label: str = ""
+    persons: int | None = None
+    suppressed: bool = False
+    cell: int | None = None
+    partition: str = ""
+    family: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """统计报表 of one period (both days included) and region. public: cells under five are left out."""
+
+    period_from: date
+    period_to: date
+    region: str
+    lines: tuple[ReportLine, ...]
+    synthetic: bool = False
+    public: bool = False
+
+    def line(self, key: str) -> ReportLine:
+        """The line with this key; KeyError when the report has none."""
+        for found in self.lines:
+            if found.key == key:
+                return found
+        raise KeyError(key)

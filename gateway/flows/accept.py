@@ -1,0 +1,228 @@
+"""报文接收 One message in, one signed receipt out (hops 1-3): the entry of everything a party sends.
+
+1. verify: signature, key, source, recipient, times (`envelope.signing`);
+2. prepare: the flow of the message's type reads it, outside the database;
+3. commit: what was sent before under the same id gets the first receipt's very bytes, or is refused when its bytes
+   differ (Law 2); the rest is recorded, and its receipt signed and stored in the same commit (Law 4);
+4. only then the answer.
+
+A group goes through the same steps together: one lookup, one commit, an outcome for each, in order. A message that is
+stale by now but was accepted then is a replay and gets its receipt.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from gateway.domain.agreement import PartyKind
+from gateway.envelope.signing import VerifiedMessage, verify
+from gateway.errors import MessageError, SameIdDifferentBytes, UnknownMessageType, XianjieError
+from gateway.evidence.receipt import Rung, issue
+from gateway.flows import court, intake, receive
+from gateway.flows.context import Context
+from gateway.flows.court import Payment, Withdrawal
+from gateway.flows.intake import Noted, Submission
+from gateway.flows.receive import REPLY_TYPES, Reply
+from gateway.store import inbox
+from gateway.store.inbox import Earlier, Inbound
+
+Prepared = Submission | Withdrawal | Payment | Reply
+Key = tuple[str, str]
+
+COURT_TYPES: Mapping[str, Callable[..., Prepared]] = {
+    "referral.submitted": intake.prepare,
+    "referral.withdrawn": court.prepare_withdrawal,
+    "judicial_assistance.paid": court.prepare_payment,
+}
+# in this order, so that one group may hold a referral and what follows it
+_RECORDERS: tuple[tuple[type, Callable[..., list[Noted | Exception]]], ...] = (
+    (Submission, intake.record),
+    (Withdrawal, court.record_withdrawals),
+    (Payment, court.record_payments),
+    (Reply, receive.record),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accepted:
+    """The receipt's bytes; replayed when the message had been accepted before."""
+
+    message_id: str
+    party_id: str
+    type: str
+    receipt: str
+    replayed: bool
+
+
+def accept(raw: bytes, context: Context, *, now: datetime) -> Accepted:
+    """One message; raises the error that refuses it."""
+    outcome = accept_many([raw], context, now=now)[0]
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def accept_many(raws: Sequence[bytes], context: Context, *, now: datetime) -> list[Accepted | Exception]:
+    """An outcome for each message, in order; returns after the commit."""
+    proven = [_verify(raw, context, now) for raw in raws]
+    prepared = _prepare_all(proven, context, now)
+    waiting = [item for item in prepared if not isinstance(item, Accepted | Exception)]
+    futures = iter(context.store.submit(_commit, waiting))
+    outcomes: list[Accepted | Exception] = []
+    for item in prepared:
+        if isinstance(item, Accepted | Exception):
+            outcomes.append(item)
+            continue
+        future = next(futures)
+        failure = future.exception()
+        if failure is not None and not isinstance(failure, XianjieError):
+            raise failure
+        outcomes.append(failure if isinstance(failure, XianjieError) else future.result())
+    return outcomes
+
+
+def _verify(raw: bytes, context: Context, now: datetime) -> VerifiedMessage | XianjieError:
+    keyring = context.snapshot(now).keyring
+    try:
+        return verify(raw, keyring, recipient=context.party_id, now=now)
+    except MessageError as error:
+        return _proven_then(raw, context, now) or error
+    except XianjieError as error:
+        return error
+
+
+def _proven_then(raw: bytes, context: Context, now: datetime) -> VerifiedMessage | None:
+    """The message without its deadlines, if it was accepted when they held; None otherwise."""
+    try:
+        message = verify(raw, context.snapshot(now).keyring, recipient=context.party_id, now=now, check_time=False)
+    except XianjieError:
+        return None
+    return message if _earlier(message, context) is not None else None
+
+
+def _earlier(message: VerifiedMessage, context: Context) -> Earlier | None:
+    key = _key(message)
+    with context.store.reading() as connection:
+        return inbox.earlier(connection, [key]).get(key)
+
+
+def _prepare_all(
+    proven: Sequence[VerifiedMessage | XianjieError], context: Context, now: datetime
+) -> list[Prepared | Accepted | Exception]:
+    messages = [message for message in proven if isinstance(message, VerifiedMessage)]
+    sent = receive.look_up(messages, context)
+    prepared: list[Prepared | Accepted | Exception] = []
+    for message in proven:
+        if isinstance(message, Exception):
+            prepared.append(message)
+            continue
+        try:
+            prepared.append(_prepare(message, context, sent.get(message.envelope.in_reply_to or ""), now))
+        except MessageError as error:
+            # rules and agreements may have changed since it was accepted: a replay is answered all the same
+            before = _earlier(message, context)
+            error.ids.setdefault("message_id", message.envelope.id)
+            prepared.append(error if before is None else _again(message, before))
+    return prepared
+
+
+def _prepare(message: VerifiedMessage, context: Context, sent: Any, now: datetime) -> Prepared:
+    kind, type_ = context.snapshot(now).keyring.kind_of(message.party_id), message.envelope.type
+    if kind == PartyKind.COURT and type_ in COURT_TYPES:
+        return COURT_TYPES[type_](message, context, now=now)
+    if kind == PartyKind.AGENCY and type_ in REPLY_TYPES:
+        return receive.prepare(message, context, sent, now=now)
+    raise UnknownMessageType(ids={"message_id": message.envelope.id, "type": type_})
+
+
+def _commit(connection: Connection, items: list[Prepared]) -> list[Accepted | Exception]:
+    """The group's transaction: replays first, then each kind with its own recorder, then inbox rows with receipts."""
+    found = inbox.earlier(connection, [_key(item.message) for item in items])
+    outcomes: list[Accepted | Exception | None] = [None] * len(items)
+    first: dict[Key, int] = {}
+    for at, item in enumerate(items):
+        key = _key(item.message)
+        if key in found:
+            outcomes[at] = _again(item.message, found[key])
+        elif first.setdefault(key, at) != at:
+            continue
+    fresh = [at for at in first.values() if outcomes[at] is None]
+    noted = _record(connection, items, fresh)
+    kept: dict[Key, Inbound] = {}
+    for at in fresh:
+        outcomes[at] = _keep(items[at], noted[at], kept)
+    inbox.put(connection, list(kept.values()))
+    return [
+        outcome if outcome is not None else _second(items[at], outcomes[first[_key(items[at].message)]], kept)
+        for at, outcome in enumerate(outcomes)
+    ]
+
+
+def _record(connection: Connection, items: Sequence[Prepared], fresh: Sequence[int]) -> dict[int, Noted | Exception]:
+    noted: dict[int, Noted | Exception] = {}
+    for kind, recorder in _RECORDERS:
+        places = [at for at in fresh if isinstance(items[at], kind)]
+        if places:
+            noted |= zip(places, recorder(connection, [items[at] for at in places]), strict=True)
+    return noted
+
+
+def _keep(item: Prepared, noted: Noted | Exception, kept: dict[Key, Inbound]) -> Accepted | Exception:
+    if isinstance(noted, Exception):
+        return noted
+    message, context = item.message, item.context
+    receipt = issue(
+        message, key=context.key, now=item.now, rung=Rung.SUBMISSION, warnings=noted.warnings, holds=noted.holds
+    )
+    kept[_key(message)] = Inbound(
+        source=message.party_id,
+        message_id=message.envelope.id,
+        type=message.envelope.type,
+        digest=message.digest,
+        subject=_subject(item),
+        seq=message.envelope.seq,
+        received_at=item.now,
+        jws=message.jws,
+        receipt=receipt,
+    )
+    return _accepted(message, receipt, replayed=False)
+
+
+def _subject(item: Prepared) -> str | None:
+    """The referral the message is about, as the gateway found it, not as the sender labelled it."""
+    if isinstance(item, Submission):
+        return item.referral.referral_id
+    if isinstance(item, Reply):
+        return item.sent.referral_id if item.sent else None
+    return item.referral_id
+
+
+def _second(item: Prepared, first: Accepted | Exception | None, kept: Mapping[Key, Inbound]) -> Accepted | Exception:
+    """The same id twice in one group: the second stands to the first as a later replay would."""
+    before = kept.get(_key(item.message))
+    if before is not None:
+        return _again(item.message, Earlier(digest=before.digest, receipt=before.receipt))
+    return first if isinstance(first, Exception) else SameIdDifferentBytes(ids={"message_id": item.message.envelope.id})
+
+
+def _again(message: VerifiedMessage, before: Earlier) -> Accepted | Exception:
+    if before.digest != message.digest:
+        return SameIdDifferentBytes(ids={"message_id": message.envelope.id})
+    return _accepted(message, before.receipt, replayed=True)
+
+
+def _accepted(message: VerifiedMessage, receipt: str, *, replayed: bool) -> Accepted:
+    return Accepted(
+        message_id=message.envelope.id,
+        party_id=message.party_id,
+        type=message.envelope.type,
+        receipt=receipt,
+        replayed=replayed,
+    )
+
+
+def _key(message: VerifiedMessage) -> Key:
+    return message.party_id, message.envelope.id

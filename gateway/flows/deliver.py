@@ -1,0 +1,237 @@
+"""投递 One office's queue is pushed to its address (hops 8-9). A lane is one office: nobody waits for another's fault.
+
+1. lease due messages, an attempt row each, before the attempt; no transaction is open while HTTP runs;
+2. push the same signed bytes as ever: one JWS, or several as NDJSON where the office takes them;
+3. judge each message by what came back: a receipt that names its id and digest is `relayed`; a refusal is `refused`;
+   everything else is `unknown` (or `queued` when the bytes certainly never left) and goes again by the retry table;
+4. settle in one commit under the fence; the table's end parks the message with a negative receipt.
+
+The lane's breaker opens after failures in a row, so a dead office costs one probe now and then.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from gateway.domain.agreement import Office
+from gateway.domain.lifecycle import HANDOFF, HandoffState, MessageState, NeedState
+from gateway.envelope import webhook
+from gateway.errors import XianjieError
+from gateway.evidence.receipt import Receipt, issue_timeout
+from gateway.flows.answers import Judged, judge
+from gateway.flows.context import Context
+from gateway.flows.needs import NeedInHand
+from gateway.store import handoffs, outbox, receipts, referrals
+from gateway.store.clock import to_ms
+from gateway.store.outbox import Leased, Settlement
+from gateway.transport.answer import Answer, NoAnswer
+from gateway.transport.breaker import BreakerRule
+from gateway.transport.retry import next_attempt
+
+logger = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=90)
+BREAKER = BreakerRule()
+JOSE, NDJSON = "application/jose", "application/x-ndjson"
+
+Push = Callable[[str, bytes, str, Mapping[str, str]], Answer]
+"""(url, body, content type, headers) → answer; raises NoAnswer, or AddressRefused before anything was sent."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Courier:
+    """How to push, and what decides besides the message: who we are among the workers, the clock, the dice."""
+
+    push: Push
+    owner: str
+    clock: Callable[[], datetime]
+    jitter: Callable[[], float]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivered:
+    """What became of one lane's turn."""
+
+    sent: int = 0
+    relayed: int = 0
+    refused: int = 0
+    open: int = 0
+    """Unknown or queued again."""
+    parked: int = 0
+
+
+def deliver(context: Context, office_id: str, courier: Courier) -> Delivered:
+    """One turn of one lane: at most one request."""
+    now = courier.clock()
+    office = context.snapshot(now).offices.get(office_id)
+    if office is None or office.url is None:
+        return Delivered()
+    leased = context.store.write(
+        lambda connection: outbox.lease(
+            connection, office_id, owner=courier.owner, limit=office.batch, now=now, length=LEASE
+        )
+    )
+    if not leased:
+        return Delivered()
+    judged = _push(context, office, leased, courier, now)
+    after = courier.clock()
+    ends = [_end(item, courier, after) for item in judged]
+    context.store.write(lambda connection: _settle(connection, context, office, ends, after))
+    _log(office_id, ends)
+    return _count(ends)
+
+
+def _push(context: Context, office: Office, leased: Sequence[Leased], courier: Courier, now: datetime) -> list[Judged]:
+    body = "\n".join(message.jws for message in leased).encode()
+    content_type = JOSE if len(leased) == 1 else NDJSON
+    headers = webhook.headers(context.key, message_id=leased[0].message_id, timestamp=now, body=body)
+    try:
+        answer = courier.push(office.url or "", body, content_type, headers)
+    except NoAnswer as failure:
+        state = MessageState.UNKNOWN if failure.may_have_arrived else MessageState.QUEUED
+        return [Judged(leased=message, state=state, error=failure.reason.value, no_contact=True) for message in leased]
+    except XianjieError as error:
+        return [Judged(leased=m, state=MessageState.QUEUED, error=error.code, no_contact=True) for m in leased]
+    return judge(answer, leased, context, office, now=courier.clock())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _End:
+    judged: Judged
+    settlement: Settlement
+
+
+def _end(judged: Judged, courier: Courier, now: datetime) -> _End:
+    state, due_at = judged.state, None
+    if state in (MessageState.UNKNOWN, MessageState.QUEUED):
+        due_at = next_attempt(judged.leased.attempts, now, courier.jitter(), retry_after=judged.retry_after)
+        if due_at is None:
+            state = MessageState.PARKED
+    settlement = Settlement(
+        leased=judged.leased,
+        state=state,
+        outcome=state.value,
+        http_status=judged.http_status,
+        error=judged.error,
+        due_at=due_at,
+    )
+    return _End(judged=judged, settlement=settlement)
+
+
+def _settle(connection: Connection, context: Context, office: Office, ends: Sequence[_End], now: datetime) -> None:
+    outbox.settle(connection, [end.settlement for end in ends], now=now)
+    receipts.put(connection, [_receipt_row(receipt, now) for end in ends if (receipt := _evidence(end, context, now))])
+    _move(connection, ends, now)
+    failed = all(end.judged.no_contact for end in ends)
+    failures = outbox.failures_of(connection, office.office_id)
+    if failed or failures:
+        failures = failures + 1 if failed else 0
+        pause = cool_down(failures)
+        outbox.block_lane(connection, office.office_id, failures=failures, until=None if pause is None else now + pause)
+
+
+def _evidence(end: _End, context: Context, now: datetime) -> Receipt | None:
+    if end.settlement.state is not MessageState.PARKED:
+        return end.judged.receipt
+    leased = end.judged.leased
+    return issue_timeout(
+        message_id=leased.message_id,
+        message_digest=leased.digest,
+        subject=leased.referral_id,
+        reason_code=end.settlement.error or "no_receipt",
+        key=context.key,
+        now=now,
+    )
+
+
+def _receipt_row(receipt: Receipt, now: datetime) -> dict[str, Any]:
+    return {
+        "message_id": receipt.message_id,
+        "rung": receipt.rung.value,
+        "verdict": receipt.verdict.value,
+        "reason_code": receipt.reason_code,
+        "issuer": receipt.issuer,
+        "at": to_ms(receipt.at),
+        "recorded_at": to_ms(now),
+        "jws": receipt.jws,
+    }
+
+
+_HANDOFF_AFTER = {
+    MessageState.RELAYED: HandoffState.RELAYED,
+    MessageState.REFUSED: HandoffState.REJECTED,
+    MessageState.PARKED: HandoffState.PARKED,
+}
+
+
+def _move(connection: Connection, ends: Sequence[_End], now: datetime) -> None:
+    """Handoffs and needs follow their issuing message; an answer that overtook the receipt is not undone."""
+    settled = {
+        end.judged.leased.handoff_id: end.settlement
+        for end in ends
+        if end.judged.leased.handoff_id and end.settlement.state in _HANDOFF_AFTER
+    }
+    found = [
+        row
+        for row in handoffs.by_id(connection, settled)
+        if row.message_id == settled[row.handoff_id].leased.message_id
+    ]
+    if not found:
+        return
+    states, reasons = {}, {}
+    for row in found:
+        settlement = settled[row.handoff_id]
+        there = _HANDOFF_AFTER[settlement.state]
+        if HANDOFF.may(HandoffState(row.state), there):
+            states[row.handoff_id] = there
+        if settlement.state is not MessageState.RELAYED:
+            reasons[row.handoff_id] = settlement.error or settlement.state.value
+    handoffs.save_states(connection, states)
+    handoffs.park(connection, reasons)
+    relayed = {row.handoff_id for row in found if settled[row.handoff_id].state is MessageState.RELAYED}
+    _hand_off(connection, {row.referral_id for row in found}, relayed, now)
+
+
+def _hand_off(connection: Connection, referral_ids: set[str], relayed: set[str], now: datetime) -> None:
+    rows = referrals.needs_of(connection, referral_ids, lock=True)
+    needs = [NeedInHand(row=dict(row)) for of_one in rows.values() for row in of_one if row["handoff_id"] in relayed]
+    for need in needs:
+        if need.state is NeedState.ROUTED:
+            need.move(NeedState.HANDED_OFF, at=now, now=now, cause=need.row["handoff_id"])
+        need.set(relayed_at=need.row["relayed_at"] or to_ms(now))
+    referrals.save_needs(connection, [need.row for need in needs], [move for need in needs for move in need.moves])
+    referrals.touch(connection, referral_ids, now=now)
+
+
+def _log(office_id: str, ends: Sequence[_End]) -> None:
+    for end in ends:
+        state = end.settlement.state
+        level = logging.INFO if state is MessageState.RELAYED else logging.WARNING
+        logger.log(
+            level,
+            "message %s",
+            state.value,
+            extra={
+                "message_id": end.judged.leased.message_id,
+                "handoff_id": end.judged.leased.handoff_id,
+                "office_id": office_id,
+                "attempt": end.judged.leased.attempts,
+                "http_status": end.judged.http_status,
+                "reason": end.settlement.error,
+            },
+        )
+
+
+def _count(ends: Sequence[_End]) -> Delivered:
+    states = [end.settlement.state for end in ends]
+    return Delivered(
+        sent=len(states),
+        relayed=states.count(MessageState.RELAYED),
+        refused=states.count(MessageState.REFUSED),
+        open=states.count(MessageState.UNKNOWN) + states.count(MessageState.QUEUED),
+        parked=states.count(MessageState.PARKED),
+    )

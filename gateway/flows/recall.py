@@ -1,0 +1,35 @@
+"""调阅 The referral as its court signed it, read again from the stored bytes.
+
+What was signed is parsed again whenever it is needed, and proven again: somebody who can write to the database can
+change a row, but not the court's signature. The key must have been usable when the message was received.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from gateway.domain.referral import Referral
+from gateway.envelope.signing import verify
+from gateway.errors import XianjieError
+from gateway.flows.context import Context
+from gateway.flows.read_referral import read_referral
+from gateway.store import inbox
+from gateway.store.referrals import Waiting
+
+
+def recall(
+    connection: Connection, items: Sequence[Waiting], context: Context, *, now: datetime
+) -> dict[str, Referral | XianjieError]:
+    """By referral id: the proven referral, or the error that says its bytes no longer prove it."""
+    stored = inbox.bytes_of(connection, [(item.court, item.message_id) for item in items])
+    keyring = context.snapshot(now).keyring
+    found: dict[str, Referral | XianjieError] = {}
+    for item in items:
+        raw = stored.get((item.court, item.message_id), "")
+        try:
+            message = verify(raw.encode(), keyring, recipient=context.party_id, now=item.received_at, check_time=False)
+            found[item.referral_id] = read_referral(message.envelope.data, court=message.party_id)
+        except XianjieError as error:
+            found[item.referral_id] = error
+    return found

@@ -1,0 +1,104 @@
+"""转办的存取 Handoffs as the gateway remembers them: what was sent to whom, for which needs, under which message."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from gateway.domain.lifecycle import HandoffState
+from gateway.store import tables as t
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SentRow:
+    """One handoff with the digest of its message. needs: (need id, programme)."""
+
+    handoff_id: str
+    message_id: str
+    digest: str
+    referral_id: str
+    office_id: str
+    agency: str
+    step: int
+    state: str
+    needs: tuple[tuple[str, str], ...]
+    echo_key: str | None
+
+
+def put(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes new handoffs; the same referral version, office and step twice fails the transaction."""
+    if rows:
+        connection.execute(t.handoffs.insert(), list(rows))
+
+
+def sent(connection: Connection, message_ids: Iterable[str]) -> dict[str, SentRow]:
+    """Handoffs by the id of any message that left about them; each with that message's own digest."""
+    return {row.message_id: row for row in _read(connection, t.outbox.c.message_id.in_(set(message_ids)))}
+
+
+def sent_now(connection: Connection, rows: Iterable[SentRow]) -> list[SentRow]:
+    """The same handoffs as they stand inside this transaction."""
+    return by_id(connection, {row.handoff_id for row in rows})
+
+
+def by_id(connection: Connection, handoff_ids: Iterable[str]) -> list[SentRow]:
+    """Handoffs by their own ids, under the message they were issued with."""
+    ids = set(handoff_ids)
+    condition = sa.and_(t.handoffs.c.handoff_id.in_(ids), t.outbox.c.message_id == t.handoffs.c.message_id)
+    return _read(connection, condition) if ids else []
+
+
+def of_referral(connection: Connection, referral_id: str) -> list[SentRow]:
+    """Every handoff of one referral, in order, under the message it was issued with."""
+    condition = sa.and_(t.handoffs.c.referral_id == referral_id, t.outbox.c.message_id == t.handoffs.c.message_id)
+    return _read(connection, condition)
+
+
+def save_states(connection: Connection, states: Mapping[str, HandoffState]) -> None:
+    """Writes changed states by handoff id."""
+    if states:
+        connection.execute(
+            t.handoffs.update()
+            .where(t.handoffs.c.handoff_id == sa.bindparam("b_handoff_id"))
+            .values(state=sa.bindparam("b_state")),
+            [{"b_handoff_id": key, "b_state": state.value} for key, state in states.items()],
+        )
+
+
+def park(connection: Connection, reasons: Mapping[str, str]) -> None:
+    """Notes why handoffs were parked or refused, by handoff id."""
+    if reasons:
+        connection.execute(
+            t.handoffs.update()
+            .where(t.handoffs.c.handoff_id == sa.bindparam("b_handoff_id"))
+            .values(parked_reason=sa.bindparam("b_reason")),
+            [{"b_handoff_id": key, "b_reason": reason} for key, reason in reasons.items()],
+        )
+
+
+def _read(connection: Connection, condition: sa.ColumnElement[bool]) -> list[SentRow]:
+    h = t.handoffs.c
+    rows = connection.execute(
+        sa.select(t.handoffs, t.outbox.c.digest, t.outbox.c.message_id.label("named_message_id"))
+        .join(t.outbox, t.outbox.c.handoff_id == h.handoff_id)
+        .where(condition)
+        .order_by(h.row)
+    )
+    return [
+        SentRow(
+            handoff_id=row.handoff_id,
+            message_id=row.named_message_id,
+            digest=row.digest,
+            referral_id=row.referral_id,
+            office_id=row.office_id,
+            agency=row.agency,
+            step=row.step,
+            state=row.state,
+            needs=tuple((need_id, programme) for need_id, programme in json.loads(row.need_ids)),
+            echo_key=row.echo_key,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,44 @@
+"""反馈的存取 Replies and the court's own payments: facts that are only ever added."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from gateway.store import tables as t
+
+
+def put(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Adds reply rows."""
+    if rows:
+        connection.execute(t.replies.insert(), list(rows))
+
+
+def refused_on_file(connection: Connection, message_ids: Iterable[str]) -> set[str]:
+    """Those of the messages whose refusal (rule R09) is remembered already."""
+    wanted = set(message_ids)
+    if not wanted:
+        return set()
+    r = t.replies.c
+    return set(
+        connection.scalars(
+            sa.select(r.message_id).where(r.message_id.in_(wanted), r.problem == "denied_without_reason")
+        )
+    )
+
+
+def payments_on_file(connection: Connection, keys: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of the (court, payment id) pairs that were reported before."""
+    wanted = set(keys)
+    p = t.court_payments.c
+    rows = connection.execute(
+        sa.select(p.court, p.payment_id).where(p.payment_id.in_({payment_id for _, payment_id in wanted}))
+    )
+    return {(row.court, row.payment_id) for row in rows} & wanted
+
+
+def put_payments(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Adds payments of courts."""
+    if rows:
+        connection.execute(t.court_payments.insert(), list(rows))

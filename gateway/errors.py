@@ -24,7 +24,8 @@ class Fault(StrEnum):
 class FieldProblem:
     """One field that cannot be accepted (or only with a warning).
 
-    pointer: RFC 6901 JSON pointer from the root of the message's payload (`/data/person/name`); code: a row of `domain/rules/field_codes.csv`.
+    pointer: RFC 6901 JSON pointer from the root of the message's payload (`/data/person/name`); code: a row of
+    `domain/rules/field_codes.csv`.
     The offending value itself is deliberately absent.
     """
 

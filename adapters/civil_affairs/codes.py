@@ -94,8 +94,8 @@ NO_CODES = BenefitCodes(codes=(), is_exact=True)
 def benefit_codes() -> dict[str, BenefitCodes]:
     """By programme code.
 
-    A pair such as 110/120 splits urban from rural, which a referral does not say, so neither is certain; 500 serves
-    both kinds of temporary assistance, so it is certain and yet coarser than the programme.
+    Of a pair such as 110/120 neither is certain: what tells them apart (we take it: town and country) is not in a
+    referral. 500 serves both kinds of temporary assistance, so it is certain and yet coarser than the programme.
     """
     programmes = load_programmes().values()
     users = [code for programme in programmes for code in programme.civil_affairs_codes]

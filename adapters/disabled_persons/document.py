@@ -145,16 +145,17 @@ class _Shape:
         return tuple(dict.fromkeys(found))
 
     def _pointer(self, root: etree._Element, path: str | None) -> str:
-        """`/Result/0/At` for where the validator stood; the empty pointer where it does not say."""
+        """`/Result/0/At` for where the validator stood; what it stood in where its path cannot be followed."""
         prefixes = {prefix: uri for prefix, uri in root.nsmap.items() if prefix}
-        try:
-            found: Any = root.getroottree().xpath(path, namespaces=prefixes) if path else []
-        except etree.XPathError:
-            found = []
-        if not found:
-            return ""
-        lineage = [found[0], *found[0].iterancestors()][:-1]
-        return "".join(self._step(element) for element in reversed(lineage))
+        while path:
+            try:
+                found: Any = root.getroottree().xpath(path, namespaces=prefixes)
+            except etree.XPathError:  # a prefix the sender declared further down
+                path = path.rpartition("/")[0]
+                continue
+            lineage = [found[0], *found[0].iterancestors()][:-1] if found else []
+            return "".join(self._step(element) for element in reversed(lineage))
+        return ""
 
     def _step(self, element: etree._Element) -> str:
         name = local_name(element)

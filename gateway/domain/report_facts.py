@@ -1,11 +1,15 @@
 """统计口径 The rows of one report, cut to its period and counted the one way every section counts.
 
-Rules: a case is its case number and counts as assisted when one of its beneficiaries is; averages and rates are rounded
-half up from whole numbers; a median of an even count is the middle of the two.
+Rules: what a court concluded is counted whether or not a hold stopped its message: a hold undoes no decision. A case is
+its case number and counts as assisted when one of its beneficiaries is. A withdrawn referral takes back the request,
+not the decision, so it counts until another referral of the same case and person stands in its place. Averages and
+rates are rounded half up from whole numbers; a median of an even count is the middle of the two.
+
+One query each fills the rows: referrals (`ReportRow`), needs (`NeedRow`), replies (`ReplyRow`), findings.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from typing import Any
@@ -23,10 +27,12 @@ class ReportFacts:
     """Everything one report counts; needs and replies of other periods' referrals are already cut off."""
 
     rows: Sequence[ReportRow]
+    period: tuple[date, date]
+    region: str
     needs: Sequence[NeedRow] = ()
     replies: Sequence[ReplyRow] = ()
     findings: Sequence[FindingCount] = ()
-    agency_names: Mapping[str, Label] = ()  # type: ignore[assignment]
+    agency_names: Mapping[str, Label] = field(default_factory=dict)
 
     @cached_property
     def assisted(self) -> Sequence[ReportRow]:
@@ -55,6 +61,11 @@ class ReportFacts:
         """Referrals by id."""
         return {row.referral_id: row for row in self.rows}
 
+    @cached_property
+    def needs_of_agency(self) -> Mapping[str, Sequence[NeedRow]]:
+        """Needs an office was found for, by agency."""
+        return grouped((need for need in self.needs if need.agency), lambda need: need.agency)
+
     def persons_of(self, needs: Iterable[NeedRow]) -> int:
         """Distinct people behind needs."""
         return distinct_persons(self.row_of[need.referral_id] for need in needs)
@@ -62,23 +73,40 @@ class ReportFacts:
 
 def facts_of(
     rows: Iterable[ReportRow],
-    needs: Iterable[NeedRow],
-    replies: Iterable[ReplyRow],
-    findings: Iterable[FindingCount],
+    needs: Iterable[NeedRow] = (),
+    replies: Iterable[ReplyRow] = (),
+    findings: Iterable[FindingCount] = (),
     *,
     period: tuple[date, date],
-    agency_names: Mapping[str, Label],
+    region: str,
+    agency_names: Mapping[str, Label] | None = None,
 ) -> ReportFacts:
-    """What was concluded within the period (both days included), with what became of it until now."""
-    chosen = [row for row in rows if period[0] <= row.concluded_on <= period[1]]
+    """What was concluded within the period (both days included), with what became of it until now.
+
+    region: GB/T 2260 code the rows were chosen for; findings: those of the period's referrals.
+    """
+    chosen = counted(row for row in rows if period[0] <= row.concluded_on <= period[1])
     known = {row.referral_id for row in chosen}
     return ReportFacts(
         rows=chosen,
+        period=period,
+        region=region,
         needs=[need for need in needs if need.referral_id in known],
         replies=[reply for reply in replies if reply.referral_id in known],
         findings=list(findings),
-        agency_names=agency_names,
+        agency_names=agency_names or {},
     )
+
+
+def counted(rows: Iterable[ReportRow]) -> list[ReportRow]:
+    """Without the withdrawn referrals in whose place another stands: same case, and same or unknown person."""
+    every = list(rows)
+    standing = grouped((row for row in every if not row.withdrawn), lambda row: row.case_number)
+    return [row for row in every if not row.withdrawn or not _is_replaced(row, standing.get(row.case_number, []))]
+
+
+def _is_replaced(row: ReportRow, standing: Iterable[ReportRow]) -> bool:
+    return any(None in (row.person_ref, other.person_ref) or row.person_ref == other.person_ref for other in standing)
 
 
 def distinct_persons(rows: Iterable[ReportRow]) -> int:

@@ -86,6 +86,7 @@ class ReportRow:
     """One referral as the report counts it. groups: `Person.groups_on(concluded_on)`; custody: whether one is set up.
 
     synthetic: the person is an invented one (the press paragraph says so). paid_on: the court's own payment.
+    withdrawn: the court took the request for help back; its decision stands (`report_facts.counted`).
     """
 
     referral_id: str
@@ -109,6 +110,7 @@ class ReportRow:
     has_birth_date: bool = True
     has_region: bool = True
     synthetic: bool = False
+    withdrawn: bool = False
 
     @property
     def is_assisted(self) -> bool:
@@ -129,8 +131,8 @@ class FindingCount:
 class ReportLine:
     """One line. value: a count, fen, a decimal as text, or None when nothing was there to compute or it is suppressed.
 
-    cell: how many people or things stand behind the value; lines of one `partition` add up to a known total; lines of
-    one `family` are about the same people, and are left out together.
+    cell: how many people or things stand behind the value; lines of one of the `partitions` add up to a known total;
+    lines of one `family` are about the same people, and are left out together.
     """
 
     section: Section
@@ -144,7 +146,7 @@ class ReportLine:
     persons: int | None = None
     suppressed: bool = False
     cell: int | None = None
-    partition: str = ""
+    partitions: tuple[str, ...] = ()
     family: str = ""
 
 
@@ -156,6 +158,7 @@ class Report:
     period_to: date
     region: str
     lines: tuple[ReportLine, ...]
+    region_zh: str = ""
     synthetic: bool = False
     public: bool = False
 

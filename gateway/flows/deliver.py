@@ -108,7 +108,7 @@ class _End:
 def _end(judged: Judged, courier: Courier, now: datetime) -> _End:
     state, due_at = judged.state, None
     if state in (MessageState.UNKNOWN, MessageState.QUEUED):
-        due_at = next_attempt(judged.leased.attempts, now, courier.jitter(), retry_after=judged.retry_after)
+        due_at = next_attempt(judged.leased.rung, now, courier.jitter(), retry_after=judged.retry_after)
         if due_at is None:
             state = MessageState.PARKED
     settlement = Settlement(
@@ -130,8 +130,8 @@ def _settle(connection: Connection, context: Context, office: Office, ends: Sequ
     failures = outbox.failures_of(connection, office.office_id)
     if failed or failures:
         failures = failures + 1 if failed else 0
-        pause = cool_down(failures)
-        outbox.block_lane(connection, office.office_id, failures=failures, until=None if pause is None else now + pause)
+        pause = BREAKER.cool_down_after(failures)
+        outbox.block_lane(connection, office.office_id, failures=failures, until=now + pause if pause else None)
 
 
 def _evidence(end: _End, context: Context, now: datetime) -> Receipt | None:
@@ -213,9 +213,9 @@ def _log(office_id: str, ends: Sequence[_End]) -> None:
         level = logging.INFO if state is MessageState.RELAYED else logging.WARNING
         logger.log(
             level,
-            "message %s",
-            state.value,
+            "message attempted",
             extra={
+                "state": state.value,
                 "message_id": end.judged.leased.message_id,
                 "handoff_id": end.judged.leased.handoff_id,
                 "office_id": office_id,

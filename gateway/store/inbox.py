@@ -85,3 +85,24 @@ def bytes_of(connection: Connection, keys: Iterable[tuple[str, str]]) -> dict[tu
         )
     )
     return {(row.source, row.message_id): row.jws for row in rows if (row.source, row.message_id) in wanted}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Numbering:
+    """A party's sequence numbers: the highest seen and how many different ones."""
+
+    source: str
+    last: int
+    count: int
+
+
+def numberings(connection: Connection) -> list[Numbering]:
+    """Every party that numbers its messages; a gap shows as fewer numbers than the highest one."""
+    c = t.inbox.c
+    statement = (
+        sa.select(c.source, sa.func.max(c.seq), sa.func.count(sa.distinct(c.seq)))
+        .where(c.seq.is_not(None))
+        .group_by(c.source)
+        .order_by(c.source)
+    )
+    return [Numbering(source=row[0], last=row[1], count=row[2]) for row in connection.execute(statement)]

@@ -50,7 +50,8 @@ class Leased:
     jws: str
     digest: str
     attempts: int
-    created_at_ms: int
+    rung: int
+    """Attempts since it was last put on the retry ladder."""
     fence: int
 
 
@@ -80,6 +81,7 @@ def put(connection: Connection, source: str, messages: Sequence[Outbound], *, no
                 "digest": digest(jws),
                 "state": (MessageState.AVAILABLE if pulled else MessageState.QUEUED).value,
                 "attempts": 0,
+                "ladder_from": 0,
                 "created_at": to_ms(now),
                 "due_at": None if pulled else to_ms(now),
                 "lease_fence": 0,
@@ -114,11 +116,20 @@ def lanes(connection: Connection, *, now: datetime) -> list[str]:
         .where(
             f.paused.is_(False),
             sa.or_(f.blocked_until.is_(None), f.blocked_until <= to_ms(now)),
-            sa.exists().where(o.office_id == f.office_id, o.state.in_(READY), o.due_at <= to_ms(now)),
+            sa.exists().where(o.office_id == f.office_id, _ready(now)),
         )
         .order_by(f.office_id)
     )
     return list(rows)
+
+
+def _ready(now: datetime) -> sa.ColumnElement[bool]:
+    """Due, or left behind by a worker whose lease ran out."""
+    o = t.outbox.c
+    return sa.or_(
+        sa.and_(o.state.in_(READY), o.due_at <= to_ms(now)),
+        sa.and_(o.state == MessageState.SENDING.value, o.lease_until <= to_ms(now)),
+    )
 
 
 def lease(
@@ -130,14 +141,10 @@ def lease(
     fence: its sender may have sent it, so it was `sending` and is sent again with the same bytes.
     """
     o = t.outbox.c
-    ready = sa.or_(
-        sa.and_(o.state.in_(READY), o.due_at <= to_ms(now)),
-        sa.and_(o.state == MessageState.SENDING.value, o.lease_until <= to_ms(now)),
-    )
     rows = (
         connection.execute(
             sa.select(t.outbox)
-            .where(o.office_id == office_id, ready)
+            .where(o.office_id == office_id, _ready(now))
             .order_by(o.priority, o.row)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -249,14 +256,51 @@ def mark_retrieved(connection: Connection, message_ids: Sequence[str]) -> None:
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stuck:
+    """A message that goes no further by itself."""
+
+    message_id: str
+    office_id: str
+    type: str
+    referral_id: str | None
+    handoff_id: str | None
+    state: MessageState
+    reason: str | None
+    attempts: int
+
+
+def stuck(connection: Connection, message_ids: Sequence[str] | None = None) -> list[Stuck]:
+    """Parked and refused messages, oldest first; of these ids only where ids are given."""
+    o = t.outbox.c
+    statement = sa.select(t.outbox).where(o.state.in_(_STUCK)).order_by(o.row)
+    if message_ids is not None:
+        statement = statement.where(o.message_id.in_(list(message_ids)))
+    return [
+        Stuck(
+            message_id=row["message_id"],
+            office_id=row["office_id"],
+            type=row["type"],
+            referral_id=row["referral_id"],
+            handoff_id=row["handoff_id"],
+            state=MessageState(row["state"]),
+            reason=row["reason"],
+            attempts=row["attempts"],
+        )
+        for row in connection.execute(statement).mappings()
+    ]
+
+
+_STUCK = (MessageState.PARKED.value, MessageState.REFUSED.value)
+
+
 def requeue(connection: Connection, message_ids: Sequence[str], *, now: datetime) -> int:
     """An operator sends refused or parked messages again: same bytes, retry ladder from its start."""
     o = t.outbox.c
-    states = [MessageState.PARKED.value, MessageState.REFUSED.value]
     changed = connection.execute(
         t.outbox.update()
-        .where(o.message_id.in_(list(message_ids)), o.state.in_(states))
-        .values(state=MessageState.QUEUED.value, due_at=to_ms(now), reason=None)
+        .where(o.message_id.in_(list(message_ids)), o.state.in_(_STUCK))
+        .values(state=MessageState.QUEUED.value, due_at=to_ms(now), reason=None, ladder_from=o.attempts)
     )
     return changed.rowcount
 
@@ -287,6 +331,6 @@ def _leased(row: Mapping[str, Any]) -> Leased:
         jws=row["jws"],
         digest=row["digest"],
         attempts=row["attempts"] + 1,
-        created_at_ms=row["created_at"],
+        rung=row["attempts"] + 1 - row["ladder_from"],
         fence=row["lease_fence"] + 1,
     )

@@ -242,6 +242,8 @@ outbox = Table(
     Column("digest", Digest, nullable=False),
     Column("state", String(20), nullable=False),
     Column("attempts", Integer, nullable=False),
+    # the attempt after which the retry ladder was begun anew by a person
+    Column("ladder_from", Integer, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("due_at", Moment),
     Column("lease_owner", String(64)),
@@ -250,7 +252,6 @@ outbox = Table(
     Column("reason", String(64)),
     UniqueConstraint("recipient", "seq"),
     Index("ix_outbox_lane", "office_id", "state", "due_at"),
-    Index("ix_outbox_due", "due_at"),
 )
 
 attempts = Table(
@@ -333,7 +334,7 @@ findings = Table(
     Column("key", String(400), nullable=False, unique=True),
     Column("code", String(40), nullable=False, index=True),
     Column("rule_id", String(20), nullable=False),
-    Column("rulebook", String(40), nullable=False),
+    Column("rulebook", String(120), nullable=False),
     Column("referral_id", Id, index=True),
     Column("need_id", Id),
     Column("subject", String(200), nullable=False),

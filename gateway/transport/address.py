@@ -114,8 +114,8 @@ def is_public(address: Address) -> bool:
         if address.scope_id is not None:
             return False
         inner = _carried(address)
-        if inner is not None and not is_public(inner):
-            return False
+        if inner is not None:
+            return is_public(inner)
     special = address.is_multicast or address.is_reserved or address.is_link_local or address.is_unspecified
     return address.is_global and not special and not any(address in network for network in _SPECIAL)
 

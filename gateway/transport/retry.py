@@ -72,9 +72,9 @@ def read_retry_after(text: str | None) -> RetryAfter | None:
         return timedelta(seconds=seconds)
     try:
         moment = parsedate_to_datetime(stripped)
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _asked_for(retry_after: RetryAfter, now: datetime) -> datetime:

@@ -1,13 +1,18 @@
 """转办 Honest handoffs for the adapters' tests: a complete synthetic person, and what was sent.
 
 `a_handoff()` fills every field there is, as no mask would let it pass: an adapter has to account for each one.
+`each_field_changed()` walks through them all, so that a field added later is asked after without a new test.
 """
 
-from dataclasses import replace
-from datetime import UTC, date, datetime
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from enum import Enum
 from typing import Any
 
-from gateway.domain.handoff import Handoff, HandoffNeed, SentHandoff, SentNeed
+from adapters.base import NO_FIELD
+from gateway.domain.handoff import Handoff, HandoffNeed, Loss, SentHandoff, SentNeed
+from gateway.domain.masking import load_default_masks, load_mask_floor, mask
 from gateway.domain.person import Disability, Guardian, HouseholdMember, Person, SpecificGroup, WomenClass
 from gateway.domain.referral import (
     Attachment,
@@ -19,6 +24,7 @@ from gateway.domain.referral import (
     Urgency,
     VerificationAuthorization,
 )
+from gateway.ports import Adapter
 
 PERSON_ID = "529999199001010027"
 MOTHER_ID = "529999196203040028"
@@ -132,6 +138,97 @@ def a_bare_handoff(agency: str = "civil_affairs", **overrides: Any) -> Handoff:
             **overrides,
         }
     )
+
+
+def masked(handoff: Handoff) -> Handoff:
+    """The handoff as its agency may see it where the profile has no mask of its own."""
+    return mask(handoff, load_default_masks()[handoff.agency], floor=load_mask_floor())[0]
+
+
+OTHER_TEXTS = {
+    "office_region": "520103",
+    "household_registration_region": "520103",
+    "sex": "1",
+    "sha256": "cd" * 32,
+    "programme": "PSY",
+    "relation": "99",
+    "id_type": "414",
+}
+"""Another value for the texts that have a form; every other text becomes a canary."""
+
+
+def each_field_changed(handoff: Handoff) -> Iterator[tuple[str, Any, Handoff]]:
+    """For every single value in a handoff: its pointer, another value, and the handoff with that value instead."""
+    yield from _changes(handoff, "")
+
+
+def _changes(holder: Any, above: str) -> Iterator[tuple[str, Any, Any]]:
+    for field in fields(holder):
+        name, value = field.name, getattr(holder, field.name)
+        for pointer, new, changed in _value_changes(value, name, f"{above}/{name}"):
+            yield pointer, new, replace(holder, **{name: changed})
+
+
+def _value_changes(value: Any, name: str, pointer: str) -> Iterator[tuple[str, Any, Any]]:
+    if is_dataclass(value):
+        yield from _changes(value, pointer)
+    elif isinstance(value, tuple):
+        for number, item in enumerate(value):
+            for inner, new, changed in _value_changes(item, name, f"{pointer}/{number}"):
+                yield inner, new, (*value[:number], changed, *value[number + 1 :])
+    else:
+        new = another(value, name)
+        yield pointer, new, new
+
+
+def another(value: Any, name: str) -> Any:
+    """A legal value of the same kind that is not this one."""
+    match value:
+        case bool():
+            return not value
+        case Enum():
+            return next(member for member in type(value) if member is not value)
+        case int():
+            return value + 1
+        case datetime():
+            return value + timedelta(hours=5)
+        case date():
+            return value + timedelta(days=5)
+        case frozenset():
+            return frozenset({SpecificGroup.ELDERLY})
+        case str():
+            return OTHER_TEXTS.get(name, f"CANARY-{name}")
+    raise TypeError(f"{name} is not filled in or of a new kind")
+
+
+def is_lost(pointer: str, losses: tuple[Loss, ...]) -> bool:
+    """Whether the losses name the field or what it is part of."""
+    return any(pointer == loss.pointer or pointer.startswith(f"{loss.pointer}/") for loss in losses)
+
+
+def unaccounted(adapter: Adapter, handoff: Handoff) -> list[str]:
+    """The fields of a handoff that are neither carried nor noted as lost, or both: it should be empty."""
+    plain = adapter.translate(handoff)
+    found = []
+    for pointer, value, changed in each_field_changed(handoff):
+        draft = adapter.translate(changed)
+        carried = draft.body != plain.body
+        in_words = not str(value).startswith("CANARY") or str(value) in str(draft.body)
+        without_field = [loss for loss in draft.losses if loss.reason == NO_FIELD]
+        if carried is is_lost(pointer, tuple(without_field)) or (carried and not in_words):
+            found.append(pointer)
+    return found
+
+
+def leaking(adapter: Adapter, handoff: Handoff) -> list[str]:
+    """The fields the default mask withholds and that still change what the agency gets: it should be empty."""
+    withheld = mask(handoff, load_default_masks()[handoff.agency], floor=load_mask_floor())[1]
+    plain = adapter.translate(masked(handoff)).body
+    return [
+        pointer
+        for pointer, _, changed in each_field_changed(handoff)
+        if is_lost(pointer, withheld) and adapter.translate(masked(changed)).body != plain
+    ]
 
 
 def sent(handoff: Handoff) -> SentHandoff:

@@ -20,7 +20,10 @@ from gateway.domain.referral import Decision, ReferralAssessment
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReferralRow:
-    """One referral as reconciliation sees it. cap_fen: 36-month cap in force, None when no wage was filled in."""
+    """One referral as reconciliation sees it. cap_fen: 36-month cap in force, None when no wage was filled in.
+
+    needs_accepted: how many needs intake counted, kept apart from the need rows so that the two can be compared.
+    """
 
     referral_id: str
     court: str
@@ -40,13 +43,16 @@ class ReferralRow:
     unenforced_balance_fen: int | None = None
     joint_id: str | None = None
     advance_fen: int = 0
+    needs_accepted: int = 0
+    joint_decided_fen: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NeedRow:
     """One need with its clocks. `step` counts the organs of a serial route from 0; clocks are those of that step.
 
-    unroutable: dispatch found no office (reason code in `unroutable`); None otherwise.
+    unroutable: dispatch found no office (reason code in `unroutable`); None otherwise. state_at: since when it stands
+    in `state`; without it the clocks of a need that waits for its handoff start at `accepted_at`.
     """
 
     need_id: str
@@ -67,6 +73,7 @@ class NeedRow:
     paid_at: datetime | None = None
     approved_fen: int | None = None
     paid_fen: int | None = None
+    state_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -163,7 +170,9 @@ class Finding:
     """疑点: a point in doubt, never a verdict.
 
     `key` names the thing itself (code and ids), so a second run finds the same key and changes nothing. `evidence`
-    holds ids, codes, amounts and dates only. stake_fen: money in doubt. must_act: who has to act.
+    holds ids, codes, amounts and dates only, each a JSON value. stake_fen: money in doubt. must_act: a court's party
+    id, an office id, or `operator`. due_at None: no limit governs it, or the calendar of that year is not published
+    (then the evidence names the year).
     """
 
     code: str

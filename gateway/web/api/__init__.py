@@ -1,1 +1,1 @@
-"""接口 What courts and agencies call by machine; every body in is a signed message."""
+"""接口 The HTTP surface of WIRE §4, one module per kind of route."""

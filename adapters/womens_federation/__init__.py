@@ -1,0 +1,1 @@
+"""妇联 The adapter of the women's federation."""

@@ -1,0 +1,110 @@
+"""组装 The composition root: configuration → context, web application, worker. The only file that imports by name.
+
+Rules: adapters are found through the configuration's dotted paths, so nothing in `gateway` knows an agency; keys are
+read once and must be readable by their owner alone; an example key is refused outside a demo; the clock is read here.
+"""
+
+import stat
+import sys
+from datetime import UTC, datetime
+from importlib import import_module
+from importlib.resources import files
+from pathlib import Path
+
+from gateway.config import Config
+from gateway.domain.calendar import load_calendar
+from gateway.domain.coexistence import load_coexistence
+from gateway.domain.masking import load_mask_floor
+from gateway.domain.programmes import load_programmes
+from gateway.domain.regions import load_regions
+from gateway.envelope.keyring import SigningKey
+from gateway.errors import ConfigError, ExampleKeyRefused
+from gateway.flows.context import Context
+from gateway.ports import Adapter
+from gateway.store.directory import Directory
+from gateway.store.engine import Store
+
+GATEWAY_KEY = "gateway.pem"
+MATCHING_SECRET = "matching.secret"  # noqa: S105 - a file's name
+SECRET_BYTES = 32
+
+
+class Clock:
+    """The time of this installation: the system's, shifted in a demo."""
+
+    def __init__(self, config: Config) -> None:
+        self._offset = config.clock_offset
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self._offset
+
+
+def build_context(config: Config) -> Context:
+    """Everything the flows need. Raises ConfigError, ExampleKeyRefused, MissingExtra."""
+    store = Store(config.database)
+    programmes = load_programmes()
+    return Context(
+        party_id=config.party_id,
+        key=load_key(config.keys / GATEWAY_KEY, config.party_id, demo=config.demo),
+        matching_secret=_secret(config.keys / MATCHING_SECRET),
+        store=store,
+        directory=Directory(store, programmes),
+        adapters=load_adapters(config),
+        regions=load_regions(),
+        programmes=programmes,
+        coexistence=load_coexistence(),
+        calendar=load_calendar(),
+        mask_floor=load_mask_floor(),
+    )
+
+
+def load_adapters(config: Config) -> dict[str, Adapter]:
+    """Agency → adapter. Raises ConfigError for a path that leads nowhere or to another agency's adapter."""
+    found: dict[str, Adapter] = {}
+    for agency, path in config.adapters.items():
+        module_name, _, name = path.partition(":")
+        try:
+            adapter = getattr(import_module(module_name), name)()
+        except (ImportError, AttributeError, TypeError) as error:
+            raise ConfigError(f"adapter {agency}: {path} cannot be loaded ({type(error).__name__})") from error
+        if not isinstance(adapter, Adapter) or adapter.agency != agency:
+            raise ConfigError(f"adapter {agency}: {path} is no adapter of {agency}")
+        found[agency] = adapter
+    return found
+
+
+def load_key(path: Path, party_id: str, *, demo: bool) -> SigningKey:
+    """A private key from a file that only its owner can read."""
+    key = SigningKey.load_pem(_private_bytes(path), party_id)
+    refuse_example_key(key.kid, demo=demo)
+    return key
+
+
+def refuse_example_key(kid: str, *, demo: bool) -> None:
+    """Raises ExampleKeyRefused for a key that was shipped with the project, outside a demo."""
+    if not demo and kid in example_kids():
+        raise ExampleKeyRefused(ids={"kid": kid})
+
+
+def example_kids() -> frozenset[str]:
+    """The fingerprints of the keys in `keys_example/`."""
+    lines = files("gateway").joinpath("example_keys.csv").read_text(encoding="utf-8").splitlines()
+    return frozenset(line.split(",")[0] for line in lines[1:] if line)
+
+
+def _secret(path: Path) -> bytes:
+    secret = _private_bytes(path).strip()
+    if len(secret) < SECRET_BYTES:
+        raise ConfigError(f"{path.name}: the matching secret needs at least {SECRET_BYTES} bytes")
+    return secret
+
+
+def _private_bytes(path: Path) -> bytes:
+    try:
+        if sys.platform != "win32" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise ConfigError(f"{path.name} can be read by others; run: chmod 600 {path.name}")
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"{path.name} cannot be read ({type(error).__name__}); make it with `xianjie init`"
+        ) from error

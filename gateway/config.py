@@ -1,0 +1,128 @@
+"""配置 Reads `xianjie.toml` and the environment; nothing else in Xianjie reads either.
+
+Rules: an unknown key is refused with the known ones named; paths are relative to the file; `XIANJIE_CONFIG` names the
+file, `XIANJIE_DB` wins over its database. A demo configuration may shift the clock and use example keys; any other may
+not, whatever the environment says.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any
+
+from gateway.errors import ConfigError
+
+FILE = "xianjie.toml"
+DEFAULT_ADAPTERS = {
+    "civil_affairs": "adapters.civil_affairs.adapter:CivilAffairs",
+    "disabled_persons": "adapters.disabled_persons.adapter:DisabledPersons",
+    "womens_federation": "adapters.womens_federation.adapter:WomensFederation",
+}
+_GATEWAY = {
+    "party_id": str,
+    "database": str,
+    "keys": str,
+    "host": str,
+    "port": int,
+    "public_url": str,
+    "threads": int,
+    "allow_addresses": list,
+    "ca_bundle": str,
+    "demo": bool,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything that is set from outside. public_url: as partners reach us; tokens are bound to it."""
+
+    party_id: str
+    database: str
+    keys: Path
+    host: str = "127.0.0.1"
+    port: int = 8420
+    public_url: str | None = None
+    threads: int = 16
+    allow_addresses: tuple[IPv4Network | IPv6Network, ...] = ()
+    ca_bundle: str | None = None
+    demo: bool = False
+    clock_offset: timedelta = timedelta(0)
+    adapters: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_ADAPTERS))
+
+
+def find_file(named: str | None = None, environment: Mapping[str, str] | None = None) -> Path:
+    """The configuration file: the one named, else XIANJIE_CONFIG, else `xianjie.toml` here. Raises ConfigError."""
+    environment = os.environ if environment is None else environment
+    path = Path(named or environment.get("XIANJIE_CONFIG") or FILE)
+    if not path.is_file():
+        raise ConfigError(f"no configuration at {path.name}; make one with `xianjie init`, or name it with --config")
+    return path
+
+
+def load(path: Path, environment: Mapping[str, str] | None = None) -> Config:
+    """Raises ConfigError naming the key and what was expected."""
+    environment = os.environ if environment is None else environment
+    try:
+        members = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path.name}: not TOML ({error})") from error
+    unknown = sorted(set(members) - {"gateway", "adapters"})
+    if unknown:
+        raise ConfigError(f"{path.name}: unknown section {unknown[0]}; known are gateway, adapters")
+    gateway = _gateway(members.get("gateway", {}), path)
+    adapters = members.get("adapters", DEFAULT_ADAPTERS)
+    if not adapters or not all(isinstance(value, str) and ":" in value for value in adapters.values()):
+        raise ConfigError(f'{path.name}: each of [adapters] is `agency = "module:Class"`')
+    demo = gateway.get("demo", False)
+    return Config(
+        party_id=gateway["party_id"],
+        database=environment.get("XIANJIE_DB") or _database(gateway["database"], path),
+        keys=path.parent / gateway.get("keys", "keys"),
+        host=gateway.get("host", "127.0.0.1"),
+        port=gateway.get("port", 8420),
+        public_url=gateway.get("public_url"),
+        threads=gateway.get("threads", 16),
+        allow_addresses=_networks(gateway.get("allow_addresses", []), path),
+        ca_bundle=gateway.get("ca_bundle"),
+        demo=demo,
+        clock_offset=_offset(environment) if demo else timedelta(0),
+        adapters=dict(adapters),
+    )
+
+
+def _gateway(members: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
+    for key, value in members.items():
+        if key not in _GATEWAY:
+            raise ConfigError(f"{path.name}: [gateway] has no `{key}`; known are {', '.join(_GATEWAY)}")
+        if type(value) is not _GATEWAY[key]:
+            raise ConfigError(f"{path.name}: [gateway] `{key}` must be a {_GATEWAY[key].__name__}")
+    for key in ("party_id", "database"):
+        if not members.get(key):
+            raise ConfigError(f"{path.name}: [gateway] needs `{key}`")
+    return members
+
+
+def _database(url: str, path: Path) -> str:
+    """A relative SQLite file lies beside the configuration, wherever the command is run from."""
+    prefix = "sqlite:///"
+    if url.startswith(prefix) and not url.startswith(prefix + "/"):
+        return prefix + str((path.parent / url.removeprefix(prefix)).resolve())
+    return url
+
+
+def _networks(texts: list[Any], path: Path) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(str(text)) for text in texts)
+    except ValueError as error:
+        raise ConfigError(f"{path.name}: `allow_addresses` lists networks such as 10.1.0.0/16") from error
+
+
+def _offset(environment: Mapping[str, str]) -> timedelta:
+    try:
+        return timedelta(seconds=float(environment.get("XIANJIE_CLOCK_OFFSET_SECONDS", "0")))
+    except ValueError as error:
+        raise ConfigError("XIANJIE_CLOCK_OFFSET_SECONDS is a number of seconds") from error

@@ -1,0 +1,61 @@
+"""统计报表 The statistical report (DOMAIN §8) of one period and region: every section in order, made from rows alone.
+
+`report_facts.facts_of` cuts the rows to the period, `build_report` counts them, `report_text` prints them. Left out,
+because no message of this version carries them: inquiries and clues, statements, follow-up visits.
+"""
+
+from collections.abc import Callable, Iterable
+
+from gateway.domain import report_case_sections as cases
+from gateway.domain import report_exchange_sections as exchange
+from gateway.domain.regions import load_regions
+from gateway.domain.report_disclosure import for_the_public
+from gateway.domain.report_facts import ReportFacts, facts_of
+from gateway.domain.report_text import press_paragraph, render_text, report_columns, report_table
+from gateway.domain.report_values import FindingCount, Report, ReportLine, ReportRow, Section
+
+__all__ = [
+    "FindingCount",
+    "Report",
+    "ReportFacts",
+    "ReportRow",
+    "Section",
+    "build_report",
+    "facts_of",
+    "press_paragraph",
+    "render_text",
+    "report_columns",
+    "report_table",
+]
+
+SECTIONS: tuple[Callable[[ReportFacts], Iterable[ReportLine]], ...] = (
+    cases.concluded,
+    cases.amounts,
+    cases.case_types,
+    cases.grounds,
+    cases.refusals,
+    cases.groups,
+    cases.overlap,
+    cases.minors,
+    cases.assessment,
+    exchange.exchange,
+    exchange.denials,
+    exchange.pace,
+    exchange.duplicates,
+    exchange.missed,
+    cases.quality,
+)
+
+
+def build_report(facts: ReportFacts, *, public: bool = False) -> Report:
+    """Every line of every section. public: small cells are left out (`report_disclosure`)."""
+    region = load_regions().get(facts.region)
+    report = Report(
+        period_from=facts.period[0],
+        period_to=facts.period[1],
+        region=facts.region,
+        region_zh=region.name_zh if region else facts.region,
+        lines=tuple(line for section in SECTIONS for line in section(facts)),
+        synthetic=any(row.synthetic for row in facts.rows),
+    )
+    return for_the_public(report) if public else report

@@ -1,0 +1,139 @@
+"""平衡与救助链 What a court or an auditor may ask about: the balance (Law 7), one referral's fate, a household's chain.
+
+Reads only. A court sees its own referrals and nothing of another's: a stranger's id gets the same answer as none. The
+household's chain crosses courts and agencies, so it is for the operator's desk alone.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from gateway.domain.lifecycle import NeedState
+from gateway.domain.reconciliation.balance import BalanceLine, tally
+from gateway.domain.reconciliation.chain import HouseholdChain, household_chain
+from gateway.domain.reconciliation.clocks import running_clocks
+from gateway.domain.reconciliation.values import Dossier, NeedRow, Rulebook
+from gateway.errors import ReferralUnknown
+from gateway.flows.context import Context
+from gateway.flows.reconcile import with_rules
+from gateway.store import decisions, dossiers
+from gateway.store.dossiers import Days
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NeedFate:
+    """Where one need stands. deadline: the first limit that runs, None when none does or no calendar can tell."""
+
+    need_id: str
+    programme: str
+    state: NeedState
+    since: datetime
+    agency: str | None
+    deadline: datetime | None
+    overdue: bool | None
+    unroutable: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fate:
+    """去向 of one referral."""
+
+    referral_id: str
+    case_number: str
+    accepted_at: datetime
+    withdrawn: bool
+    holds: tuple[str, ...]
+    needs: tuple[NeedFate, ...]
+
+
+def balance(
+    context: Context, *, as_of: datetime, now: datetime, court: str | None = None, accepted: Days | None = None
+) -> tuple[BalanceLine, ...]:
+    """One line per court and month of what was accepted within these China days (all, when none are given)."""
+    return tally(_dossiers(context, now, court=court, accepted=accepted), as_of)
+
+
+def _dossiers(
+    context: Context, now: datetime, *, court: str | None, accepted: Days | None
+) -> Iterator[tuple[Dossier, Rulebook]]:
+    with context.store.reading() as connection:
+        for page in dossiers.pages(connection, court=court, accepted=accepted):
+            yield from with_rules(connection, context, page, now)
+
+
+def fate(context: Context, referral_id: str, *, court: str, now: datetime) -> Fate:
+    """One referral as its court may see it. Raises ReferralUnknown."""
+    with context.store.reading() as connection:
+        pairs = with_rules(connection, context, [referral_id], now)
+        holds = dossiers.holds_of(connection, referral_id)
+    if not pairs or pairs[0][0].referral.court != court:
+        raise ReferralUnknown(ids={"referral_id": referral_id})
+    dossier, rulebook = pairs[0]
+    return Fate(
+        referral_id=referral_id,
+        case_number=dossier.referral.case_number,
+        accepted_at=dossier.referral.accepted_at,
+        withdrawn=dossier.referral.withdrawn,
+        holds=holds,
+        needs=tuple(_need_fate(need, dossier, rulebook, now) for need in dossier.needs),
+    )
+
+
+def _need_fate(need: NeedRow, dossier: Dossier, rulebook: Rulebook, now: datetime) -> NeedFate:
+    clocks = running_clocks(need, dossier, rulebook, now)
+    known = [clock for clock in clocks if clock.due_at is not None]
+    worst = [clock.past for clock in clocks]
+    return NeedFate(
+        need_id=need.need_id,
+        programme=need.programme,
+        state=need.state,
+        since=need.state_at or need.accepted_at,
+        agency=need.agency,
+        deadline=min((clock.due_at for clock in known if clock.due_at is not None), default=None),
+        overdue=True if True in worst else None if None in worst else False,
+        unroutable=need.unroutable,
+    )
+
+
+def chain(context: Context, referral_id: str, *, who: str, why: str, now: datetime) -> HouseholdChain:
+    """The time line of the household behind a referral; correlating is a use that is logged (P06)."""
+    with context.store.reading() as connection:
+        found = dossiers.read(connection, dossiers.household(connection, referral_id))
+    if not found:
+        raise ReferralUnknown(ids={"referral_id": referral_id})
+    context.store.write(
+        lambda connection: decisions.put(
+            connection, who=who, what="chain_viewed", subject=referral_id, why=why, now=now
+        )
+    )
+    return household_chain(found)
+
+
+def as_json(fate_: Fate) -> dict[str, Any]:
+    """The fate as WIRE §4's `GET /v1/referrals/{id}` answers it."""
+    return {
+        "referral_id": fate_.referral_id,
+        "case_number": fate_.case_number,
+        "accepted_at": fate_.accepted_at.isoformat(),
+        "withdrawn": fate_.withdrawn,
+        "holds": list(fate_.holds),
+        "needs": [
+            {
+                "need_id": need.need_id,
+                "programme": need.programme,
+                "state": need.state.value,
+                "since": need.since.isoformat(),
+                "agency": need.agency,
+                "deadline": need.deadline.isoformat() if need.deadline else None,
+                "overdue": need.overdue,
+                "unroutable": need.unroutable,
+            }
+            for need in fate_.needs
+        ],
+    }
+
+
+def period(from_day: date | None, to_day: date | None) -> Days | None:
+    """Two days as a period; an open end reaches as far as days do."""
+    return None if from_day is None and to_day is None else (from_day or date.min, to_day or date(9998, 12, 31))

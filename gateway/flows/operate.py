@@ -1,0 +1,78 @@
+"""人工处置 What a person decides at the gateway: a hold is released or upheld, a stuck message is sent again.
+
+Rules: each decision names who and why and is kept for ever; it changes state through the lifecycle tables only. The
+gateway decides nothing by itself: a held need waits until somebody says so (Law 6).
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from gateway.domain.lifecycle import HANDOFF, HandoffState, NeedState
+from gateway.errors import ConfigError, IllegalMove, ReferralUnknown
+from gateway.flows.context import Context
+from gateway.flows.needs import NeedInHand
+from gateway.store import decisions, handoffs, outbox, referrals
+from gateway.store.clock import to_ms
+
+MAX_REASON = 500
+
+
+def release(context: Context, referral_id: str, *, who: str, why: str, now: datetime) -> int:
+    """Lets the held needs of a referral go on; returns how many. Raises ReferralUnknown, IllegalMove, ConfigError."""
+    return _decide_hold(context, referral_id, NeedState.ACCEPTED, who=who, why=why, now=now)
+
+
+def uphold(context: Context, referral_id: str, *, who: str, why: str, now: datetime) -> int:
+    """The referral was a mistake (a second aid for the same case): its held needs end. Raises as `release` does."""
+    return _decide_hold(context, referral_id, NeedState.ENTERED_IN_ERROR, who=who, why=why, now=now)
+
+
+def _decide_hold(context: Context, referral_id: str, there: NeedState, *, who: str, why: str, now: datetime) -> int:
+    _require_reason(who, why)
+
+    def write(connection: Connection) -> int:
+        if referral_id not in referrals.existing(connection, [referral_id]):
+            raise ReferralUnknown(ids={"referral_id": referral_id})
+        rows = referrals.needs_of(connection, [referral_id], lock=True).get(referral_id, [])
+        held = [need for need in (NeedInHand(row=dict(row)) for row in rows) if need.state is NeedState.HELD]
+        if not held:
+            raise IllegalMove("nothing is held", ids={"referral_id": referral_id})
+        for need in held:
+            need.move(there, at=now, now=now, cause=f"decision:{who}"[:100])
+            need.set(held_for=None, dispatch_at=to_ms(now) if there is NeedState.ACCEPTED else None)
+        referrals.save_needs(connection, [need.row for need in held], [move for need in held for move in need.moves])
+        what = "hold_released" if there is NeedState.ACCEPTED else "hold_upheld"
+        decisions.put(connection, who=who, what=what, subject=referral_id, why=why, now=now)
+        referrals.touch(connection, [referral_id], now=now)
+        return len(held)
+
+    return context.store.write(write)
+
+
+def send_again(context: Context, message_ids: Sequence[str], *, who: str, why: str, now: datetime) -> int:
+    """Parked or refused messages go again, same bytes, from the first rung; returns how many were such."""
+    _require_reason(who, why)
+
+    def write(connection: Connection) -> int:
+        stuck = outbox.stuck(connection, message_ids)
+        count = outbox.requeue(connection, [row.message_id for row in stuck], now=now)
+        issued = handoffs.by_id(connection, [row.handoff_id for row in stuck if row.handoff_id])
+        back = {
+            row.handoff_id: HandoffState.ISSUED
+            for row in issued
+            if HANDOFF.may(HandoffState(row.state), HandoffState.ISSUED)
+        }
+        handoffs.save_states(connection, back)
+        for row in stuck:
+            decisions.put(connection, who=who, what="sent_again", subject=row.message_id, why=why, now=now)
+        referrals.touch(connection, [row.referral_id for row in stuck if row.referral_id], now=now)
+        return count
+
+    return context.store.write(write)
+
+
+def _require_reason(who: str, why: str) -> None:
+    if not who.strip() or not why.strip() or len(why) > MAX_REASON:
+        raise ConfigError(f"a decision names who decided and why (at most {MAX_REASON} characters)")

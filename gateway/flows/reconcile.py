@@ -1,0 +1,146 @@
+"""对账 What was expected is compared with what was answered (hop 11); the result is findings on file, keyed.
+
+1. take the referrals whose next look has come (something happened, or a limit runs out), or all of them;
+2. read each one's dossier and ask every check, with the rules of the agreement version it came under;
+3. in one commit the file says what was found: new findings opened, cured ones closed, the rest left alone; and each
+   referral gets its next look, unless something happened to it meanwhile.
+
+A second run over the same facts changes nothing. `look` asks the same questions as of any moment and writes nothing.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from gateway.domain.lifecycle import OPEN_NEEDS
+from gateway.domain.reconciliation.checks import run
+from gateway.domain.reconciliation.clocks import assessment_clock, running_clocks
+from gateway.domain.reconciliation.findings import OPERATOR, doubt
+from gateway.domain.reconciliation.values import Dossier, Finding, Rulebook
+from gateway.flows.context import Context
+from gateway.store import dossiers, findings, inbox
+from gateway.store.findings import Changes
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+LOOK_AGAIN = timedelta(days=1)
+EXCHANGE_RULES = "exchange"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reconciled:
+    """What one run did."""
+
+    referrals: int
+    changes: Changes
+
+
+def reconcile_due(context: Context, *, now: datetime, limit: int = BATCH) -> Reconciled:
+    """The referrals whose next look has come, at most `limit`."""
+    with context.store.reading() as connection:
+        marks = dossiers.due(connection, now=now, limit=limit)
+    changes = _reconcile(context, list(marks), marks, now) if marks else Changes()
+    return Reconciled(referrals=len(marks), changes=changes)
+
+
+def reconcile_all(context: Context, *, now: datetime) -> Reconciled:
+    """Every referral on file, and what belongs to none (unexpected replies, gaps in numbering)."""
+    count, changes = 0, _reconcile_exchange(context, now)
+    with context.store.reading() as connection:
+        every = list(dossiers.pages(connection))
+    for page in every:
+        changes += _reconcile(context, page, {}, now)
+        count += len(page)
+    logger.info("reconciled", extra={"referrals": count, "opened": changes.opened, "closed": changes.closed})
+    return Reconciled(referrals=count, changes=changes)
+
+
+def look(context: Context, *, as_of: datetime, now: datetime, court: str | None = None) -> Iterator[Finding]:
+    """What a run at `as_of` would find in the facts known now; writes nothing."""
+    with context.store.reading() as connection:
+        for page in dossiers.pages(connection, court=court):
+            for dossier, rulebook in with_rules(connection, context, page, now):
+                yield from run(dossier, rulebook, as_of)
+        if court is None:
+            yield from _exchange(connection)
+
+
+def with_rules(
+    connection: Connection, context: Context, referral_ids: Sequence[str], now: datetime
+) -> list[tuple[Dossier, Rulebook]]:
+    """Dossiers, each with the rules of its agreement version."""
+    agreements = context.snapshot(now).agreements
+    versions = dossiers.agreement_rows(connection, referral_ids)
+    books = {row: context.rulebook(agreements[row]) for row in set(versions.values())}
+    return [
+        (dossier, books[versions[dossier.referral.referral_id]]) for dossier in dossiers.read(connection, referral_ids)
+    ]
+
+
+def _reconcile(context: Context, referral_ids: Sequence[str], marks: Mapping[str, int], now: datetime) -> Changes:
+    with context.store.reading() as connection:
+        pairs = with_rules(connection, context, referral_ids, now)
+    found = [(finding, book.version) for dossier, book in pairs for finding in run(dossier, book, now)]
+    next_look = {dossier.referral.referral_id: _next_look(dossier, book, now) for dossier, book in pairs}
+
+    def write(connection: Connection) -> Changes:
+        changes = findings.settle(connection, referral_ids, found, now=now)
+        dossiers.looked(connection, marks, next_look)
+        return changes
+
+    return context.store.write(write)
+
+
+def _next_look(dossier: Dossier, rulebook: Rulebook, now: datetime) -> datetime | None:
+    """When time alone can change what is found: the next limit that runs out; None when nothing runs."""
+    clocks = [
+        clock
+        for need in dossier.needs
+        if need.state in OPEN_NEEDS
+        for clock in running_clocks(need, dossier, rulebook, now)
+    ]
+    assessment = assessment_clock(dossier, rulebook, now) if dossier.referral.assessment is None else None
+    if assessment is not None:
+        clocks.append(assessment)
+    if any(clock.due_at is None for clock in clocks):
+        return now + LOOK_AGAIN
+    moments = [clock.due_at for clock in clocks if clock.due_at is not None and clock.due_at >= now]
+    return min(moments) + timedelta(seconds=1) if moments else None
+
+
+def _reconcile_exchange(context: Context, now: datetime) -> Changes:
+    def write(connection: Connection) -> Changes:
+        found = [(finding, EXCHANGE_RULES) for finding in _exchange(connection)]
+        return findings.settle(connection, [None], found, now=now)
+
+    return context.store.write(write)
+
+
+def _exchange(connection: Connection) -> Iterator[Finding]:
+    """What belongs to no referral: replies to nothing we sent, and numbers missing from a party's messages."""
+    for reply in dossiers.unexpected(connection):
+        yield doubt(
+            "UNEXPECTED_REPLY",
+            "law4",
+            referral_id=None,
+            must_act=reply.office,
+            subject=reply.reply_id,
+            message_id=reply.message_id,
+            type=reply.raw_code,
+            at=reply.at,
+        )
+    for numbering in inbox.numberings(connection):
+        if numbering.last > numbering.count:
+            yield doubt(
+                "SEQ_GAP",
+                "wire1",
+                referral_id=None,
+                must_act=OPERATOR,
+                subject=numbering.source,
+                last=numbering.last,
+                missing=numbering.last - numbering.count,
+            )

@@ -1,0 +1,206 @@
+"""模拟台账 What a simulated agency remembers, in one small SQLite file: receipts it gave, handoffs, replies, counters.
+
+A receipt is kept with the digest of what it acknowledges, so the same message gets the same bytes for ever, also after
+a restart. A reply is written down before it is sent and keeps its bytes until it is answered. Replies about one handoff
+go in their order.
+"""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from gateway.sandbox.behaviour import Step
+from gateway.sandbox.formats import AskedHandoff, AskedNeed
+
+_TABLES = """
+create table if not exists received (
+  message_id text primary key, digest text not null, receipt text not null, told integer not null);
+create table if not exists handoffs (
+  handoff_id text primary key, message_id text not null, digest text not null, party text not null,
+  referral text not null, asked text not null);
+create table if not exists replies (
+  row integer primary key, handoff_id text not null, party text not null, step text not null, due real not null,
+  message_id text, jws text, attempts integer not null, done text, unique (handoff_id, step));
+create table if not exists counters (party text primary key, seq integer not null);
+create table if not exists read_up_to (party text primary key, seq integer not null);
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """A receipt given. told: how often the message has come by now."""
+
+    digest: str
+    receipt: str
+    told: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenHandoff:
+    """A handoff that was receipted; `message_id` and `digest` are what every reply answers."""
+
+    asked: AskedHandoff
+    message_id: str
+    digest: str
+    party: str
+    referral: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DueReply:
+    """A reply whose turn it is. jws: its bytes once it was written."""
+
+    row: int
+    handoff_id: str
+    party: str
+    step: Step
+    due: float
+    attempts: int
+    jws: str | None
+
+
+class Notebook:
+    """One file, or memory for None; any number of threads."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._lock = threading.RLock()
+        self._base = sqlite3.connect(path or ":memory:", check_same_thread=False)
+        self._base.executescript(_TABLES)
+
+    def close(self) -> None:
+        with self._lock:
+            self._base.close()
+
+    def told_before(self, message_id: str) -> Kept | None:
+        """The receipt of this message and its count, one higher than at the last asking; None for a new message."""
+        with self._writing() as base:
+            row = base.execute(
+                "update received set told = told + 1 where message_id = ? returning digest, receipt, told",
+                (message_id,),
+            ).fetchone()
+        return None if row is None else Kept(digest=row[0], receipt=row[1], told=row[2])
+
+    def keep(
+        self,
+        *,
+        message_id: str,
+        digest: str,
+        receipt: str,
+        handoff: OpenHandoff | None,
+        plan: Iterable[tuple[Step, float]],
+    ) -> None:
+        """A message, its receipt, and for a handoff the replies that will follow, all or nothing."""
+        with self._writing() as base:
+            base.execute("insert into received values (?, ?, ?, 1)", (message_id, digest, receipt))
+            if handoff is None:
+                return
+            asked = json.dumps(asdict(handoff.asked))
+            base.execute(
+                "insert or ignore into handoffs values (?, ?, ?, ?, ?, ?)",
+                (handoff.asked.handoff_id, handoff.message_id, handoff.digest, handoff.party, handoff.referral, asked),
+            )
+            for step, due in plan:
+                base.execute(
+                    "insert or ignore into replies (handoff_id, party, step, due, attempts) values (?, ?, ?, ?, 0)",
+                    (handoff.asked.handoff_id, handoff.party, step.value, due),
+                )
+
+    def withdraw(self, handoff_id: str, *, due: float) -> bool:
+        """Closing instead of what was still to be said; False where everything was said, or the handoff is unknown."""
+        with self._writing() as base:
+            found = base.execute(
+                "delete from replies where handoff_id = ? and done is null and step <> ? returning party",
+                (handoff_id, Step.CLOSING.value),
+            ).fetchall()
+            if not found:
+                return False
+            base.execute(
+                "insert or ignore into replies (handoff_id, party, step, due, attempts) values (?, ?, ?, ?, 0)",
+                (handoff_id, found[0][0], Step.CLOSING.value, due),
+            )
+            return True
+
+    def handoff(self, handoff_id: str) -> OpenHandoff:
+        """KeyError for one that was never receipted."""
+        with self._lock:
+            row = self._base.execute(
+                "select message_id, digest, party, referral, asked from handoffs where handoff_id = ?", (handoff_id,)
+            ).fetchone()
+        if row is None:
+            raise KeyError(handoff_id)
+        asked = json.loads(row[4])
+        asked["needs"] = tuple(AskedNeed(**need) for need in asked["needs"])
+        return OpenHandoff(asked=AskedHandoff(**asked), message_id=row[0], digest=row[1], party=row[2], referral=row[3])
+
+    def next_due(self, *, before: float) -> DueReply | None:
+        """The longest-waiting reply that is due, only the first unsent one of each handoff counting."""
+        with self._lock:
+            row = self._base.execute(
+                "select row, handoff_id, party, step, due, attempts, jws from replies where row in"
+                " (select min(row) from replies where done is null group by handoff_id) and due <= ?"
+                " order by due, row limit 1",
+                (before,),
+            ).fetchone()
+        if row is None:
+            return None
+        return DueReply(
+            row=row[0],
+            handoff_id=row[1],
+            party=row[2],
+            step=Step(row[3]),
+            due=row[4],
+            attempts=row[5],
+            jws=row[6],
+        )
+
+    def next_seq(self, party: str) -> int:
+        """The party's next number towards the gateway, contiguous from 1."""
+        with self._writing() as base:
+            row = base.execute(
+                "insert into counters values (?, 1) on conflict (party) do update set seq = seq + 1 returning seq",
+                (party,),
+            ).fetchone()
+        return int(row[0])
+
+    def write(self, row: int, *, message_id: str, jws: str) -> None:
+        """The reply's bytes, before they are sent."""
+        self._change("update replies set message_id = ?, jws = ? where row = ?", (message_id, jws, row))
+
+    def settle(self, row: int, done: str) -> None:
+        """What became of a reply: `sent`, `refused` or `nothing`."""
+        self._change("update replies set done = ?, attempts = attempts + 1 where row = ?", (done, row))
+
+    def again(self, row: int, *, due: float) -> None:
+        """The same bytes once more, later."""
+        self._change("update replies set due = ?, attempts = attempts + 1 where row = ?", (due, row))
+
+    def read_up_to(self, party: str) -> int:
+        """The last number read from the party's mailbox."""
+        with self._lock:
+            row = self._base.execute("select seq from read_up_to where party = ?", (party,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def has_read(self, party: str, seq: int) -> None:
+        self._change(
+            "insert into read_up_to values (?, ?) on conflict (party) do update set seq = max(seq, excluded.seq)",
+            (party, seq),
+        )
+
+    def counts(self) -> dict[str, int]:
+        """How many replies stand where."""
+        with self._lock:
+            rows = self._base.execute("select coalesce(done, 'open'), count(*) from replies group by 1").fetchall()
+        return {str(state): int(count) for state, count in rows}
+
+    def _change(self, statement: str, values: tuple[str | int | float, ...]) -> None:
+        with self._writing() as base:
+            base.execute(statement, values)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._base:
+            yield self._base

@@ -1,0 +1,195 @@
+"""回件 The sending half of a simulated agency: replies that are due go to the gateway, mailboxes are emptied.
+
+A reply is written once, in the agency's own format, and sent with the same bytes until the gateway's signed receipt
+names it (200 or 202), or the gateway refuses it for good (4xx). Everything else is tried again, later each time.
+"""
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import uuid4
+
+import requests
+
+from gateway.domain.agreement import Channel
+from gateway.envelope.message import Envelope, digest, new_id
+from gateway.envelope.signing import MESSAGE_TYP, sign
+from gateway.envelope.token import issue
+from gateway.errors import XianjieError
+from gateway.evidence.receipt import read, require_answer
+from gateway.sandbox.agency_config import AgencyConfig, Desk
+from gateway.sandbox.behaviour import MESSAGE_TYPES, Step
+from gateway.sandbox.desk import UNKNOWN, answers
+from gateway.sandbox.formats import FORMATS
+from gateway.sandbox.notebook import DueReply, Notebook, OpenHandoff
+from gateway.sandbox.reception import JOSE, RETRIEVAL, Clock, Reception
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT = 15.0
+FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
+TRY_AGAIN = frozenset({401, 408, 409, 425, 429})
+"""Refusals that may be mended on the other side while the bytes stay right."""
+INBOX_LIMIT = 100
+
+
+class Http(Protocol):
+    """The two requests an agency makes; (status, body). Raises ConnectionError when nothing answers."""
+
+    def post(self, url: str, body: bytes, content_type: str) -> tuple[int, bytes]: ...
+    def get(self, url: str, token: str, *, timeout: float) -> tuple[int, bytes]: ...
+
+
+class RequestsHttp:
+    """Over `requests`, without proxies or other settings of the environment."""
+
+    def __init__(self) -> None:
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def post(self, url: str, body: bytes, content_type: str) -> tuple[int, bytes]:
+        return self._send("POST", url, {"Content-Type": content_type}, TIMEOUT, body)
+
+    def get(self, url: str, token: str, *, timeout: float) -> tuple[int, bytes]:
+        return self._send("GET", url, {"Authorization": f"Bearer {token}"}, timeout)
+
+    def _send(
+        self, method: str, url: str, headers: dict[str, str], timeout: float, body: bytes | None = None
+    ) -> tuple[int, bytes]:
+        try:
+            answer = self._session.request(
+                method, url, data=body, headers=headers, timeout=timeout, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            raise ConnectionError(type(error).__name__) from error
+        return answer.status_code, answer.content
+
+
+@dataclass(frozen=True, kw_only=True)
+class Postman:
+    """回件. One per thread, as its `http` is."""
+
+    config: AgencyConfig
+    notebook: Notebook
+    reception: Reception
+    http: Http
+    clock: Clock
+
+    def send_due(self) -> int:
+        """Every reply whose time has come, once each; how many were tried."""
+        tried, now = 0, self.clock().timestamp()
+        while (due := self.notebook.next_due(before=now)) is not None:
+            self._send(due)
+            tried += 1
+        return tried
+
+    def _send(self, due: DueReply) -> None:
+        now = self.clock()
+        jws = due.jws or self._write(due, now)
+        if jws is None:
+            self.notebook.settle(due.row, "nothing")
+            return
+        done = self._outcome(jws, self.config.desks[due.party], now)
+        if done is None:
+            wait = min(LONGEST_RETRY, FIRST_RETRY * 2**due.attempts)
+            self.notebook.again(due.row, due=(now + timedelta(seconds=wait)).timestamp())
+        else:
+            self.notebook.settle(due.row, done)
+        logger.info("reply %s", done or "again", extra={"handoff_id": due.handoff_id, "step": due.step.value})
+
+    def _outcome(self, jws: str, desk: Desk, now: datetime) -> str | None:
+        """`sent`, `refused`, or None: nobody knows yet."""
+        try:
+            status, body = self.http.post(f"{self.config.gateway_url}/v1/messages", jws.encode(), JOSE)
+        except ConnectionError:
+            return None
+        if status in (200, 202):
+            return "sent" if self._is_receipt_of(jws, body, desk, now) else None
+        return "refused" if 400 <= status < 500 and status not in TRY_AGAIN else None
+
+    def _is_receipt_of(self, jws: str, body: bytes, desk: Desk, now: datetime) -> bool:
+        config = self.config
+        try:
+            receipt = read(body.strip(), config.keyring, recipient=desk.party_id, issuer=config.gateway, now=now)
+            require_answer(receipt, message_id=receipt.message_id, message_digest=digest(jws))
+        except XianjieError:
+            return False
+        return True
+
+    def _write(self, due: DueReply, now: datetime) -> str | None:
+        """The reply's bytes, kept before they are sent; None where this step has nothing to say."""
+        handoff = self.notebook.handoff(due.handoff_id)
+        form = FORMATS[self.config.agency]
+        if due.step is Step.DELIVERED:
+            content_type, data = "application/json", {"handoff_id": due.handoff_id}
+        else:
+            found = answers(due.step, handoff.asked, self.config.behaviour, now)
+            if not found:
+                return None
+            spoken = [replace(one, raw_code=form.unknown_code) if one.raw_code == UNKNOWN else one for one in found]
+            content_type, data = form.content_type, form.write(handoff.asked, spoken)
+        envelope = self._answer_to(handoff, MESSAGE_TYPES[due.step], now)
+        envelope = replace(envelope, datacontenttype=content_type, data=data)
+        jws = sign(envelope.to_payload(), self.config.desks[due.party].key, MESSAGE_TYP)
+        self.notebook.write(due.row, message_id=envelope.id, jws=jws)
+        return jws
+
+    def _answer_to(self, handoff: OpenHandoff, kind: str, now: datetime) -> Envelope:
+        return Envelope(
+            id=new_id(now),
+            source=handoff.party,
+            type=kind,
+            time=now,
+            recipient=self.config.gateway,
+            subject=handoff.referral or None,
+            conversation_id=handoff.referral or None,
+            in_reply_to=handoff.message_id,
+            in_reply_to_digest=handoff.digest,
+            seq=self.notebook.next_seq(handoff.party),
+        )
+
+    def empty_mailboxes(self, *, wait: int) -> int:
+        """One look into each mailbox; how many messages were new. Raises ConnectionError when nothing answers."""
+        boxes = [desk for desk in self.config.desks.values() if desk.channel is Channel.MAILBOX]
+        return sum(self._empty(desk, wait=wait) for desk in boxes)
+
+    def _empty(self, desk: Desk, *, wait: int) -> int:
+        address = f"{self.config.gateway_url}/v1/inbox"
+        after = self.notebook.read_up_to(desk.party_id)
+        token = issue(
+            desk.key,
+            audience=self.config.gateway,
+            method="GET",
+            url=address,
+            now=self.clock(),
+            jti=uuid4().hex,
+        )
+        query = f"?after={after}&limit={INBOX_LIMIT}&wait={wait}"
+        status, body = self.http.get(address + query, token, timeout=TIMEOUT + wait)
+        if status != 200:
+            raise ConnectionError(f"inbox {status}")
+        return sum(self._retrieve(raw, desk) for raw in _lines(body))
+
+    def _retrieve(self, raw: bytes, desk: Desk) -> bool:
+        """Takes one message in; what cannot be read stays in the mailbox for a person, and is passed over."""
+        try:
+            taken = self.reception.take(raw, rung=RETRIEVAL)
+        except XianjieError as error:
+            logger.warning("mailbox message refused: %s", error.code)
+            return False
+        if taken.message.envelope.seq is not None:
+            self.notebook.has_read(desk.party_id, taken.message.envelope.seq)
+        return taken.is_new
+
+
+def _lines(body: bytes) -> Iterator[bytes]:
+    return (line.strip() for line in body.split(b"\n") if line.strip())
+
+
+def describe(config: AgencyConfig, address: str) -> str:
+    """The one line on standard output by which the starting process learns the address."""
+    parties = sorted(config.desks)
+    return json.dumps({"agency": config.agency, "address": address, "url": f"{address}/handoffs", "parties": parties})

@@ -1,0 +1,271 @@
+"""卷宗的读取 Reads what reconciliation and reports compare, set-wise: one query a table however many.
+
+Rows are independent of each other on purpose (Law 7): how many needs a referral asked for stands in its own row, what
+became of them in theirs.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from gateway.domain.calendar import ONE_DAY, end_of_china_day
+from gateway.domain.lifecycle import HandoffState, NeedState
+from gateway.domain.reconciliation.values import (
+    CourtPaymentRow,
+    Dossier,
+    HandoffRow,
+    NeedRow,
+    ReferralRow,
+    RelativeRow,
+    ReplyRow,
+)
+from gateway.domain.referral import Decision, ReferralAssessment
+from gateway.store import tables as t
+from gateway.store.clock import from_ms, to_day, to_ms
+
+R = TypeVar("R")
+
+CHUNK = 500
+
+
+def due(connection: Connection, *, now: datetime, limit: int) -> dict[str, int]:
+    """Referrals whose next look has come, longest waiting first, each with the mark that `looked` needs.
+
+    A mark set in this very millisecond waits for the next run: whatever happens after this read then has a later one.
+    """
+    r = t.referrals.c
+    statement = (
+        sa.select(r.referral_id, r.reconcile_at)
+        .where(r.reconcile_at < to_ms(now))
+        .order_by(r.reconcile_at, r.row)
+        .limit(limit)
+    )
+    return {row.referral_id: row.reconcile_at for row in connection.execute(statement)}
+
+
+def looked(connection: Connection, marks: Mapping[str, int], next_look: Mapping[str, datetime | None]) -> None:
+    """Sets when each referral is looked at next; one that was touched since its mark was read keeps its own moment."""
+    r = t.referrals.c
+    if marks:
+        connection.execute(
+            t.referrals.update()
+            .where(r.referral_id == sa.bindparam("b_referral_id"), r.reconcile_at == sa.bindparam("b_mark"))
+            .values(reconcile_at=sa.bindparam("b_next")),
+            [
+                {"b_referral_id": key, "b_mark": mark, "b_next": to_ms(next_look.get(key))}
+                for key, mark in marks.items()
+            ],
+        )
+
+
+Days = tuple[date, date]
+"""(first, last), both included."""
+
+
+def pages(
+    connection: Connection, *, court: str | None = None, concluded: Days | None = None, accepted: Days | None = None
+) -> Iterator[list[str]]:
+    """Referral ids in pages of `CHUNK`, oldest first: of one court, concluded or accepted within China days."""
+    r = t.referrals.c
+    conditions: list[sa.ColumnElement[bool]] = []
+    if court is not None:
+        conditions.append(r.court == court)
+    if concluded is not None:
+        conditions.append(r.concluded_on.between(concluded[0].isoformat(), concluded[1].isoformat()))
+    if accepted is not None:
+        start = to_ms(end_of_china_day(accepted[0] - ONE_DAY))
+        conditions.append(sa.and_(r.accepted_at >= start, r.accepted_at < to_ms(end_of_china_day(accepted[1]))))
+    last = 0
+    while True:
+        rows = connection.execute(
+            sa.select(r.row, r.referral_id).where(r.row > last, *conditions).order_by(r.row).limit(CHUNK)
+        ).all()
+        if not rows:
+            return
+        yield [row.referral_id for row in rows]
+        last = rows[-1].row
+
+
+def read(connection: Connection, referral_ids: Sequence[str]) -> list[Dossier]:
+    """One dossier each, in the order asked; ids that do not exist are left out."""
+    mine = set(referral_ids)
+    first = connection.execute(sa.select(t.referrals).where(t.referrals.c.referral_id.in_(mine))).mappings().all()
+    keys = {row["person_key"] for row in first if row["person_key"] is not None}
+    kin = _kin(connection, keys)
+    everyone = mine | {row["referral_id"] for rows in kin.values() for row in rows}
+    needs = _grouped(connection, t.needs, everyone, _need)
+    replies = _grouped(connection, t.replies, everyone, _reply)
+    handoffs = _grouped(connection, t.handoffs, mine, _handoff)
+    payments = _grouped(connection, t.court_payments, mine, _payment)
+    by_id = {row["referral_id"]: row for row in first}
+    return [
+        Dossier(
+            referral=_referral(by_id[key]),
+            needs=needs.get(key, ()),
+            handoffs=handoffs.get(key, ()),
+            replies=replies.get(key, ()),
+            court_payments=payments.get(key, ()),
+            others=tuple(
+                RelativeRow(
+                    referral=_referral(other),
+                    needs=needs.get(other["referral_id"], ()),
+                    replies=replies.get(other["referral_id"], ()),
+                )
+                for other in kin.get(by_id[key]["person_key"], ())
+                if other["referral_id"] != key
+            ),
+        )
+        for key in referral_ids
+        if key in by_id
+    ]
+
+
+def agreement_rows(connection: Connection, referral_ids: Sequence[str]) -> dict[str, int]:
+    """The agreement version each referral came under."""
+    r = t.referrals.c
+    rows = connection.execute(sa.select(r.referral_id, r.agreement_row).where(r.referral_id.in_(set(referral_ids))))
+    return {row.referral_id: row.agreement_row for row in rows}
+
+
+def holds_of(connection: Connection, referral_id: str) -> tuple[str, ...]:
+    """The rules that hold a referral's needs right now."""
+    n = t.needs.c
+    rows = connection.scalars(sa.select(n.held_for).where(n.referral_id == referral_id, n.held_for.is_not(None)))
+    return tuple(dict.fromkeys(rule for row in rows for rule in (row or "").split()))
+
+
+def household(connection: Connection, referral_id: str) -> list[str]:
+    """Referrals that share a person with this one (beneficiary, guardian or household member), this one among them."""
+    k = t.identity_keys.c
+    keys = set(connection.scalars(sa.select(k.key).where(k.referral_id == referral_id)))
+    found = set(connection.scalars(sa.select(k.referral_id).where(k.key.in_(keys)))) | {referral_id}
+    r = t.referrals.c
+    return list(connection.scalars(sa.select(r.referral_id).where(r.referral_id.in_(found)).order_by(r.row)))
+
+
+def _kin(connection: Connection, keys: set[str]) -> dict[str, list[sa.RowMapping]]:
+    if not keys:
+        return {}
+    found: dict[str, list[sa.RowMapping]] = {}
+    statement = sa.select(t.referrals).where(t.referrals.c.person_key.in_(keys)).order_by(t.referrals.c.row)
+    for row in connection.execute(statement).mappings():
+        found.setdefault(row["person_key"], []).append(row)
+    return found
+
+
+def _grouped(
+    connection: Connection, table: sa.Table, referral_ids: Iterable[str], make: Callable[[sa.RowMapping], R]
+) -> dict[str, tuple[R, ...]]:
+    found: dict[str, list[R]] = {}
+    statement = sa.select(table).where(table.c.referral_id.in_(set(referral_ids))).order_by(table.c.row)
+    for row in connection.execute(statement).mappings():
+        found.setdefault(row["referral_id"], []).append(make(row))
+    return {key: tuple(rows) for key, rows in found.items()}
+
+
+def _referral(row: sa.RowMapping) -> ReferralRow:
+    return ReferralRow(
+        referral_id=row["referral_id"],
+        court=row["court"],
+        document=row["document"],
+        case_number=row["case_number"],
+        original_case_group=row["original_case_group"],
+        decision=Decision(row["decision"]),
+        decided_amount_fen=row["decided_amount_fen"],
+        concluded_on=date.fromisoformat(row["concluded_on"]),
+        accepted_at=from_ms(row["accepted_at"]),
+        assessment=ReferralAssessment(row["assessment"]) if row["assessment"] else None,
+        is_minor=bool(row["is_minor"]),
+        withdrawn=row["withdrawn_at"] is not None,
+        person_key=row["person_key"],
+        cap_fen=row["cap_fen"],
+        cap_exceeded_reason=bool(row["cap_exceeded_reason"]),
+        unenforced_balance_fen=row["unenforced_balance_fen"],
+        joint_id=row["joint_id"],
+        advance_fen=row["advance_fen"],
+        needs_accepted=row["needs_accepted"],
+        joint_decided_fen=row["joint_decided_fen"],
+    )
+
+
+def _need(row: sa.RowMapping) -> NeedRow:
+    return NeedRow(
+        need_id=row["need_id"],
+        referral_id=row["referral_id"],
+        programme=row["programme"],
+        state=NeedState(row["state"]),
+        accepted_at=from_ms(row["accepted_at"]),
+        agency=row["agency"],
+        office_id=row["office_id"],
+        handoff_id=row["handoff_id"],
+        step=row["step"],
+        unroutable=row["unroutable"],
+        issued_at=from_ms(row["issued_at"]),
+        relayed_at=from_ms(row["relayed_at"]),
+        received_at=from_ms(row["received_at"]),
+        disposition_at=from_ms(row["disposition_at"]),
+        decided_at=from_ms(row["decided_at"]),
+        paid_at=from_ms(row["paid_at"]),
+        approved_fen=row["approved_fen"],
+        paid_fen=row["paid_fen"],
+        state_at=from_ms(row["state_at"]),
+    )
+
+
+def _handoff(row: sa.RowMapping) -> HandoffRow:
+    return HandoffRow(
+        handoff_id=row["handoff_id"],
+        referral_id=row["referral_id"],
+        office_id=row["office_id"],
+        agency=row["agency"],
+        state=HandoffState(row["state"]),
+        issued_at=from_ms(row["issued_at"]),
+        parked_reason=row["parked_reason"],
+    )
+
+
+def _reply(row: sa.RowMapping) -> ReplyRow:
+    return ReplyRow(
+        reply_id=row["reply_id"],
+        message_id=row["message_id"],
+        referral_id=row["referral_id"],
+        need_id=row["need_id"],
+        handoff_id=row["handoff_id"],
+        office=row["office"],
+        code=row["code"],
+        raw_code=row["raw_code"],
+        at=from_ms(row["at"]),
+        recorded_at=from_ms(row["recorded_at"]),
+        applied=bool(row["applied"]),
+        problem=row["problem"],
+        reason=row["reason"],
+        has_text=bool(row["has_text"]),
+        programme=row["programme"],
+        amount_fen=row["amount_fen"],
+        starts_on=to_day(row["starts_on"]),
+        ends_on=to_day(row["ends_on"]),
+        payee=row["payee"],
+        person_matches=row["person_matches"],
+        forwarded_to=row["forwarded_to"],
+        suggested_agency=row["suggested_agency"],
+        suggested_region=row["suggested_region"],
+    )
+
+
+def _payment(row: sa.RowMapping) -> CourtPaymentRow:
+    return CourtPaymentRow(
+        payment_id=row["payment_id"],
+        referral_id=row["referral_id"],
+        amount_fen=row["amount_fen"],
+        paid_on=date.fromisoformat(row["paid_on"]),
+        payee=row["payee"],
+    )
+
+
+def unexpected(connection: Connection) -> list[ReplyRow]:
+    """Replies that answer nothing we sent: they belong to no referral."""
+    statement = sa.select(t.replies).where(t.replies.c.referral_id.is_(None)).order_by(t.replies.c.row)
+    return [_reply(row) for row in connection.execute(statement).mappings()]

@@ -1,0 +1,113 @@
+"""报文入口 `POST /v1/messages` and `/v1/messages/batch`: a message proves itself, so no other authentication is asked.
+
+One message: its receipt with 202, or 200 and `Idempotent-Replayed: true` when it had been accepted before. A batch is
+NDJSON both ways, read and answered in groups, one line for each line in order: a receipt, or a problem document.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from flask import Blueprint, Response, current_app, request, stream_with_context
+
+from gateway.envelope.compact import MAX_JWS_BYTES
+from gateway.errors import TooLarge, TrustError, UnsupportedMediaType, XianjieError
+from gateway.flows.accept import Accepted, accept, accept_many
+from gateway.web import access_log, metrics
+from gateway.web.desk import Desk
+from gateway.web.problems import Language, language_of, problem
+
+JOSE, NDJSON = "application/jose", "application/x-ndjson"
+GROUP = 64
+CHUNK = 64 * 1024
+
+
+def blueprint(desk: Desk) -> Blueprint:
+    """The two routes."""
+    routes = Blueprint("messages", __name__)
+
+    @routes.post("/v1/messages")
+    def post_message() -> Response:
+        if request.mimetype != JOSE:
+            raise UnsupportedMediaType
+        if (request.content_length or 0) > MAX_JWS_BYTES:
+            raise TooLarge
+        try:
+            done = accept(request.get_data(cache=False), desk.context, now=desk.clock())
+        except XianjieError as error:
+            metrics.refused(error.code)
+            raise
+        access_log.note(party_id=done.party_id, message_id=done.message_id)
+        metrics.accepted(done.type, replayed=done.replayed)
+        response = Response(done.receipt, status=200 if done.replayed else 202, content_type=JOSE)
+        if done.replayed:
+            response.headers["Idempotent-Replayed"] = "true"
+        return response
+
+    @routes.post("/v1/messages/batch")
+    def post_batch() -> Response:
+        if request.mimetype != NDJSON:
+            raise UnsupportedMediaType
+        language = language_of(request.headers.get("Accept-Language"))
+        base_url = desk.public_url or request.host_url
+        answers = _answers(request.stream, desk, language, base_url)
+        return Response(stream_with_context(answers), status=200, content_type=NDJSON)
+
+    return routes
+
+
+class ByteStream(Protocol):
+    """What is read of a request."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; empty at the end."""
+        ...
+
+
+def _answers(stream: ByteStream, desk: Desk, language: Language, base_url: str) -> Iterator[bytes]:
+    group: list[bytes | TooLarge] = []
+    for line in lines_of(stream):
+        group.append(line)
+        if len(group) == GROUP:
+            yield _answer(group, desk, language, base_url)
+            group = []
+    if group:
+        yield _answer(group, desk, language, base_url)
+
+
+def _answer(group: Sequence[bytes | TooLarge], desk: Desk, language: Language, base_url: str) -> bytes:
+    raws = [line for line in group if isinstance(line, bytes)]
+    outcomes = iter(accept_many(raws, desk.context, now=desk.clock()))
+    found = [line if isinstance(line, TooLarge) else next(outcomes) for line in group]
+    return b"".join(_line(outcome, language, base_url) for outcome in found)
+
+
+def _line(outcome: Accepted | Exception, language: Language, base_url: str) -> bytes:
+    if isinstance(outcome, Accepted):
+        metrics.accepted(outcome.type, replayed=outcome.replayed)
+        return outcome.receipt.encode() + b"\n"
+    error = outcome if isinstance(outcome, XianjieError) else XianjieError()
+    metrics.refused(error.code)
+    if isinstance(error, TrustError):
+        current_app.logger.warning("not trusted", extra={"reason": error.note})
+    return json.dumps(problem(error, language=language, base_url=base_url), ensure_ascii=False).encode() + b"\n"
+
+
+def lines_of(stream: ByteStream) -> Iterator[bytes | TooLarge]:
+    """Lines without their ends, blank ones left out; a line above the limit is skipped and answered as such."""
+    kept, dropped = b"", False
+    while chunk := stream.read(CHUNK):
+        *whole, rest = (kept + chunk).split(b"\n")
+        for line in whole:
+            if dropped or len(line) > MAX_JWS_BYTES:
+                yield TooLarge()
+            elif line.strip():
+                yield line.strip()
+            dropped = False
+        kept = rest
+        if len(kept) > MAX_JWS_BYTES:
+            kept, dropped = b"", True
+    if dropped or len(kept) > MAX_JWS_BYTES:
+        yield TooLarge()
+    elif kept.strip():
+        yield kept.strip()

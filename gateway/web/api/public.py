@@ -1,0 +1,46 @@
+"""公开接口 What everybody may read: our public keys, the description of the interface, the meaning of every error.
+
+Everything is rendered here, without anything from the internet.
+"""
+
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, render_template
+
+from gateway.errors import every_error
+from gateway.web.api.openapi import describe
+from gateway.web.desk import Desk
+
+
+def blueprint(desk: Desk) -> Blueprint:
+    """The four routes."""
+    routes = Blueprint("public", __name__)
+
+    @routes.get("/v1/keys")
+    def get_keys() -> Response:
+        now = desk.clock()
+        own = [key for key in desk.context.snapshot(now).keys if key.party_id == desk.context.party_id]
+        shown = [
+            {**key.jwk, "kid": key.kid, "alg": key.alg.value, "use": key.use, "party": key.party_id}
+            for key in own
+            if key.usable_at(now)
+        ]
+        return jsonify({"keys": shown})
+
+    @routes.get("/v1/openapi.json")
+    def get_openapi() -> Response:
+        return jsonify(describe())
+
+    @routes.get("/docs")
+    def get_docs() -> Response:
+        return _page("docs.html", api=describe())
+
+    @routes.get("/docs/errors")
+    def get_errors() -> Response:
+        return _page("errors.html", errors=every_error())
+
+    return routes
+
+
+def _page(template: str, **shown: Any) -> Response:
+    return Response(render_template(template, **shown), content_type="text/html; charset=utf-8")

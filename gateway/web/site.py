@@ -1,0 +1,42 @@
+"""站点 The web application: routes, problem documents, access records, limits, headers. Nothing is decided here."""
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import uuid4
+
+from flask import Flask, Response
+
+from gateway.flows.context import Context
+from gateway.web import access_log, operations
+from gateway.web.api import messages, public, reads
+from gateway.web.desk import Desk
+from gateway.web.problems import register_error_pages
+
+MAX_REQUEST = 64 * 1024 * 1024
+"""A whole batch; one message is bounded by `envelope.compact`."""
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+def create_site(context: Context, clock: Callable[[], datetime], *, public_url: str | None) -> Flask:
+    """The WSGI application."""
+    site = Flask("gateway.web")
+    site.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST
+    desk = Desk(context=context, clock=clock, public_url=public_url)
+    access_log.install(site)
+    register_error_pages(site, base_url=public_url or "", new_error_id=lambda: uuid4().urn)
+    for module in (messages, reads, public, operations):
+        site.register_blueprint(module.blueprint(desk))
+    site.after_request(_harden)
+    return site
+
+
+def _harden(response: Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response

@@ -1,0 +1,140 @@
+"""调度 Which flow runs when: one clock a process, one lane a push office, every job safe to run twice.
+
+Rules: a tick never overlaps itself; jobs that several workers would only repeat are taken under a lease; each office's
+queue is emptied in a thread of its own, so a slow office holds up nobody (Law 12). Stopping finishes what is under way
+and starts nothing new; whatever is cut off is resumed from the database by the next worker.
+"""
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from gateway.errors import XianjieError
+from gateway.flows.context import Context
+from gateway.flows.deliver import Courier, Push, deliver
+from gateway.flows.dispatch import dispatch
+from gateway.flows.reconcile import reconcile_all, reconcile_due
+from gateway.store import dossiers, leases, outbox, referrals, tokens
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.25
+RECONCILE_SECONDS = 2.0
+LANES = 16
+BATCH = 200
+LEASE = timedelta(seconds=60)
+
+
+class Worker:
+    """Runs the flows until stopped."""
+
+    def __init__(self, context: Context, push: Push, clock: Callable[[], datetime], owner: str) -> None:
+        self._context, self._clock, self._owner = context, clock, owner
+        self._courier = Courier(push=push, owner=owner, clock=clock, jitter=random.random)
+        self._stopping = threading.Event()
+        self._lanes = ThreadPoolExecutor(max_workers=LANES, thread_name_prefix="xianjie-lane")
+        self._running: dict[str, Future[None]] = {}
+        self._scheduler = BackgroundScheduler(
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
+
+    def start(self) -> None:
+        """Starts the clock; returns at once."""
+        add = self._scheduler.add_job
+        add(self._guarded("dispatch", self.dispatch_all), "interval", seconds=TICK_SECONDS)
+        add(self._guarded("deliver", self._start_lanes), "interval", seconds=TICK_SECONDS)
+        add(self._guarded("reconcile", self.reconcile), "interval", seconds=RECONCILE_SECONDS)
+        add(self._guarded("reconcile_all", self._reconcile_all), "cron", hour=2, minute=30)
+        add(self._guarded("tokens", self._forget_tokens), "interval", hours=1)
+        self._scheduler.start()
+        logger.info("worker started", extra={"owner": self._owner})
+
+    def stop(self) -> None:
+        """Lets running work end, starts nothing new."""
+        self._stopping.set()
+        self._scheduler.shutdown(wait=True)
+        self._lanes.shutdown(wait=True)
+        logger.info("worker stopped", extra={"owner": self._owner})
+
+    def dispatch_all(self) -> int:
+        """Hands out everything that waits; returns the number of handoffs."""
+        count = 0
+        while self._goes_on("dispatch", self._needs_wait):
+            done = dispatch(self._context, now=self._clock(), limit=BATCH)
+            count += done.handoffs
+            if done.handoffs + done.unroutable == 0:
+                break
+        return count
+
+    def reconcile(self) -> int:
+        """Looks at every referral whose next look has come; returns how many."""
+        count = 0
+        while self._goes_on("reconcile", self._looks_due):
+            done = reconcile_due(self._context, now=self._clock())
+            count += done.referrals
+            if done.referrals == 0:
+                break
+        return count
+
+    def _reconcile_all(self) -> None:
+        if self._take("reconcile"):
+            reconcile_all(self._context, now=self._clock())
+
+    def _forget_tokens(self) -> None:
+        self._context.store.write(lambda connection: tokens.forget(connection, now=self._clock()))
+
+    def _start_lanes(self) -> None:
+        with self._context.store.reading() as connection:
+            due = outbox.lanes(connection, now=self._clock())
+        for office_id in due:
+            running = self._running.get(office_id)
+            if running is None or running.done():
+                self._running[office_id] = self._lanes.submit(self._empty_lane, office_id)
+
+    def _empty_lane(self, office_id: str) -> None:
+        try:
+            while not self._stopping.is_set():
+                done = deliver(self._context, office_id, self._courier)
+                if done.sent == 0 or done.open:
+                    return
+        except XianjieError as error:
+            logger.warning("lane stopped", extra={"office_id": office_id, "code": error.code})
+        except Exception:
+            logger.exception("lane failed", extra={"office_id": office_id})
+
+    def _goes_on(self, job: str, is_due: Callable[[], bool]) -> bool:
+        """Asks before it takes the lease: an idle gateway writes nothing."""
+        return not self._stopping.is_set() and is_due() and self._take(job)
+
+    def _needs_wait(self) -> bool:
+        with self._context.store.reading() as connection:
+            return bool(referrals.waiting(connection, now=self._clock(), limit=1))
+
+    def _looks_due(self) -> bool:
+        with self._context.store.reading() as connection:
+            return bool(dossiers.due(connection, now=self._clock(), limit=1))
+
+    def _take(self, name: str) -> bool:
+        return self._context.store.write(
+            lambda connection: leases.take(connection, name, owner=self._owner, now=self._clock(), length=LEASE)
+        )
+
+    def _guarded(self, job: str, work: Callable[[], object]) -> Callable[[], None]:
+        """A job's failure is logged and the next tick tries again; nothing else in the process suffers."""
+
+        def run() -> None:
+            if self._stopping.is_set():
+                return
+            try:
+                work()
+            except XianjieError as error:
+                logger.warning("job stopped", extra={"job": job, "code": error.code})
+            except Exception:
+                logger.exception("job failed", extra={"job": job})
+
+        return run

@@ -1,4 +1,4 @@
-"""收件 What an intake rule reads (a filing: one referral with everything it is judged by) and what it says (objections).
+"""收件 What an intake rule reads (a filing: a referral with all it is judged by) and what it says (objections).
 
 Values only; the rules themselves are `domain.intake_rules` and `domain.intake_identity`. An objection holds pointers,
 codes and rule ids, never the value that was wrong.

@@ -18,12 +18,9 @@ from gateway.domain.identifiers import (
     parse_disability_certificate,
     resident_birth_date,
     resident_sex,
-    upgrade_15,
 )
 from gateway.domain.person import Disability, Person
 from gateway.domain.values import InvalidValue
-
-LEGACY_LENGTH = 15
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +35,7 @@ class _Paper:
 
 
 def identity_numbers(filing: Filing) -> Iterator[Objection]:
-    """Numbers of the beneficiary, the guardian and the household are checked by their kind; kind and number go together."""
+    """Numbers of beneficiary, guardian and household are checked by their kind; kind and number go together."""
     for paper in _papers(filing.referral.person):
         yield from _number(paper, filing)
 
@@ -65,7 +62,7 @@ def disability_certificate(filing: Filing) -> Iterator[Objection]:
     except InvalidValue as wrong:
         yield block(pointer, wrong.code)
         return
-    own = _resident_number(person)
+    own = _resident_number(filing)
     if own is not None and read.holder_id != own:
         yield block(pointer, "certificate_other_holder")
     if _differs(stated, read):
@@ -133,15 +130,15 @@ def _written(paper: _Paper) -> tuple[date | None, Sex | None]:
         return None, None
 
 
-def _resident_number(person: Person) -> str | None:
+def _resident_number(filing: Filing) -> str | None:
+    """The beneficiary's resident id as numbers are compared: half-width, upper case, 18 characters."""
+    person, profile = filing.referral.person, filing.profile
     if person.id_type != IdType.RESIDENT_ID or person.id_number is None:
         return None
-    if len(person.id_number) != LEGACY_LENGTH:
-        return person.id_number.upper()
-    try:
-        return upgrade_15(person.id_number)
-    except InvalidValue:
-        return None
+    found = check_identity(
+        IdType.RESIDENT_ID, person.id_number, regions=filing.regions, allow_synthetic=profile.allow_synthetic
+    )
+    return found.normal if found.is_acceptable else None
 
 
 def _differs(stated: Disability, read: DisabilityCertificate) -> bool:

@@ -2,8 +2,8 @@
 
 Rules: `RULES` is the whole list; each rule reads a `Filing` and yields objections. B refuses the message with pointers
 and codes of `rules/field_codes.csv`; H sends it to a person under its rule id; W travels with the receipt. The gateway
-never refuses aid. Left out on purpose: D01, D03 and D09 need other referrals; a programme outside the agreement is not
-the court's slip but a need without an office (`domain.routing`).
+never refuses aid. Left out on purpose: D01, D03, D07 and D09 need other referrals; a programme outside the agreement is
+not the court's slip but a need without an office (`domain.routing`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -74,9 +74,12 @@ def assess(
 
 
 def cap_fen(profile: AgreementProfile, *, regions: Regions, court_region: str, concluded_on: date) -> int | None:
-    """三十六个月限额 in force for a decision of that day (A01); None where the administrator filled in no wage."""
+    """三十六个月限额 in force for a decision of that day (A01); None where the administrator filled in no wage.
+
+    A High Court has no prefecture: its province's wage counts whatever the profile says.
+    """
     _, prefecture, province = regions.ancestors(court_region)
-    place = prefecture if profile.amounts.wage_scope == "prefecture" else province
+    place = (prefecture or province) if profile.amounts.wage_scope == "prefecture" else province
     return None if place is None else profile.amounts.cap_fen(place.code, concluded_on.year)
 
 

@@ -162,7 +162,7 @@ def load_mask_floor() -> MaskFloor:
 
 
 def floor_from_rows(rows: Iterable[Mapping[str, str]]) -> MaskFloor:
-    """A floor from rows; ConfigError for a field or a condition that does not exist."""
+    """A floor from rows; ConfigError for a field or a condition that does not exist, or `a|!b` in one row."""
     return MaskFloor(rules=tuple(_floor_rule(row) for row in rows))
 
 
@@ -188,6 +188,8 @@ def _floor_rule(row: Mapping[str, str]) -> FloorRule:
     except ValueError as wrong:
         raise ConfigError("mask floor: unknown condition", ids={"field": row["field"]}) from wrong
     agencies = tuple(name for name in row["agency_only"].split("|") if name)
+    if len({name.startswith(EXCEPT) for name in agencies}) > 1:
+        raise ConfigError("mask floor: a row either names who may see or who may not", ids={"field": row["field"]})
     return FloorRule(field=row["field"], agency_only=agencies, condition=condition, source=row["source"])
 
 

@@ -1,12 +1,13 @@
 """路由 Which office must help: need → programme → organ of the route → office, each choice with its `because`.
 
 Rules: by household registration, an urgent need by place of event (R02); the nearest office on the GB/T 2260 tree,
-county, then prefecture, then province. A serial route is walked in order (R07); an organ we have no adapter for is
-reached by the lead agency forwarding, so without an adapter of the lead agency nothing is sent. A paused office is
-chosen all the same: its messages wait in its queue. What has no office is a value, never dropped.
+county, then prefecture, then province, among the offices of parties the agreement names. A serial route is walked in
+order (R07); an organ we have no adapter for is reached by the lead agency forwarding, so without an adapter of the lead
+agency nothing is sent. A paused office is chosen all the same: its messages wait in its queue. What has no office is a
+value, never dropped.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -83,9 +84,14 @@ class OfficeIndex:
         for office in sorted(offices, key=lambda office: office.office_id):
             self._by_place.setdefault(office.agency, {}).setdefault(office.region, []).append(office)
 
-    def nearest(self, agency: str, region: str, regions: Regions) -> Nearest | None:
-        """The agency's office for the region or the nearest level above; abolished codes count as their successors."""
-        by_region = self._current(agency, regions)
+    def nearest(
+        self, agency: str, region: str, regions: Regions, *, named: Callable[[str], bool] | None = None
+    ) -> Nearest | None:
+        """The agency's office for the region or the nearest level above; abolished codes count as their successors.
+
+        named: whether the agreement names a party (by party id); without it every office counts.
+        """
+        by_region = self._current(agency, regions, named)
         lowest = next((index for index, level in enumerate(_LEVELS) if level is _level_of(region)), 0)
         for index, above in enumerate(regions.ancestors(region)):
             found = by_region.get(above.code) if above is not None else None
@@ -93,10 +99,11 @@ class OfficeIndex:
                 return Nearest(office=found[0], level=_LEVELS[index], distance=index - lowest, choices=len(found))
         return None
 
-    def _current(self, agency: str, regions: Regions) -> dict[str, list[Office]]:
+    def _current(self, agency: str, regions: Regions, named: Callable[[str], bool] | None) -> dict[str, list[Office]]:
         found: dict[str, list[Office]] = {}
         for region, offices in self._by_place.get(agency, {}).items():
-            found.setdefault(_current_code(region, regions), []).extend(offices)
+            bound = [office for office in offices if named is None or named(office.party_id)]
+            found.setdefault(_current_code(region, regions), []).extend(bound)
         return {region: sorted(offices, key=lambda office: office.office_id) for region, offices in found.items()}
 
 
@@ -154,7 +161,7 @@ def route_step(
         return Unroutable(programme=programme.code, code=UnroutableCode.NO_ADAPTER)
     if place is None:
         return Unroutable(programme=programme.code, code=UnroutableCode.REGION_UNKNOWN)
-    nearest = offices.nearest(steps[step], place.region, regions)
+    nearest = offices.nearest(steps[step], place.region, regions, named=profile.names)
     if nearest is None:
         return Unroutable(programme=programme.code, code=UnroutableCode.NO_OFFICE)
     return Routed(

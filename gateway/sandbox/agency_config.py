@@ -1,7 +1,7 @@
 """模拟部门配置 The configuration of one simulated agency, read from TOML; paths are relative to the file.
 
-`agency` names the format; `[gateway]` says who the gateway is, where it is and with which keys it signs; each `[[desks]]`
-is one party of the agency with its own key, reached by push or fetching from its mailbox; `[behaviour]` is
+`agency` names the format; `[gateway]` says who the gateway is, where it is and with which keys it signs; each
+`[[desks]]` is one party of the agency with its own key, reached by push or fetching from its mailbox; `[behaviour]` is
 `gateway.sandbox.behaviour.Behaviour`. Unknown names are refused.
 """
 

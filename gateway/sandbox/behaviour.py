@@ -25,6 +25,7 @@ class Behaviour:
     seed: str = "xianjie"
     answer_after: float = 0.0
     down_for: int = 0
+    retrieved_after: float = 0.0
     delivered_after: float = 1.0
     disposition_after: float = 2.0
     decision_after: float = 4.0
@@ -62,8 +63,12 @@ class Behaviour:
 
 
 class Step(StrEnum):
-    """What an agency tells of one handoff, in this order; closing instead of the rest when the court withdraws."""
+    """What an agency tells of one handoff, in this order; closing instead of the rest when the court withdraws.
 
+    Pushed handoffs are delivered, those from a mailbox retrieved.
+    """
+
+    RETRIEVED = "retrieved"
     DELIVERED = "delivered"
     DISPOSITION = "disposition"
     DECISION = "decision"
@@ -71,8 +76,10 @@ class Step(StrEnum):
     CLOSING = "closing"
 
 
-PLANNED = (Step.DELIVERED, Step.DISPOSITION, Step.DECISION, Step.PAYMENT)
+PUSHED = (Step.DELIVERED, Step.DISPOSITION, Step.DECISION, Step.PAYMENT)
+FETCHED = (Step.RETRIEVED, *PUSHED[1:])
 MESSAGE_TYPES = {
+    Step.RETRIEVED: "handoff.retrieved",
     Step.DELIVERED: "handoff.delivered",
     Step.DISPOSITION: "handoff.disposition",
     Step.DECISION: "handoff.outcome",

@@ -158,17 +158,18 @@ class Notebook:
         )
 
     def next_seq(self, party: str) -> int:
-        """The party's next number towards the gateway, contiguous from 1."""
-        with self._writing() as base:
-            row = base.execute(
-                "insert into counters values (?, 1) on conflict (party) do update set seq = seq + 1 returning seq",
-                (party,),
-            ).fetchone()
-        return int(row[0])
+        """The party's next number towards the gateway, from 1; it is used up by `write`, so that none is ever lost."""
+        with self._lock:
+            row = self._base.execute("select seq from counters where party = ?", (party,)).fetchone()
+        return 1 if row is None else int(row[0]) + 1
 
-    def write(self, row: int, *, message_id: str, jws: str) -> None:
+    def write(self, row: int, *, party: str, seq: int, message_id: str, jws: str) -> None:
         """The reply's bytes, before they are sent."""
-        self._change("update replies set message_id = ?, jws = ? where row = ?", (message_id, jws, row))
+        with self._writing() as base:
+            base.execute("update replies set message_id = ?, jws = ? where row = ?", (message_id, jws, row))
+            base.execute(
+                "insert into counters values (?, ?) on conflict (party) do update set seq = excluded.seq", (party, seq)
+            )
 
     def settle(self, row: int, done: str) -> None:
         """What became of a reply: `sent`, `refused` or `nothing`."""

@@ -6,7 +6,7 @@ names it (200 or 202), or the gateway refuses it for good (4xx). Everything else
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -78,10 +78,10 @@ class Postman:
     http: Http
     clock: Clock
 
-    def send_due(self) -> int:
-        """Every reply whose time has come, once each; how many were tried."""
+    def send_due(self, *, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Every reply whose time has come, once each, unless told to stop; how many were tried."""
         tried, now = 0, self.clock().timestamp()
-        while (due := self.notebook.next_due(before=now)) is not None:
+        while not stopping() and (due := self.notebook.next_due(before=now)) is not None:
             self._send(due)
             tried += 1
         return tried
@@ -123,7 +123,7 @@ class Postman:
         """The reply's bytes, kept before they are sent; None where this step has nothing to say."""
         handoff = self.notebook.handoff(due.handoff_id)
         form = FORMATS[self.config.agency]
-        if due.step is Step.DELIVERED:
+        if due.step in (Step.DELIVERED, Step.RETRIEVED):
             content_type, data = "application/json", {"handoff_id": due.handoff_id}
         else:
             found = answers(due.step, handoff.asked, self.config.behaviour, now)
@@ -134,7 +134,7 @@ class Postman:
         envelope = self._answer_to(handoff, MESSAGE_TYPES[due.step], now)
         envelope = replace(envelope, datacontenttype=content_type, data=data)
         jws = sign(envelope.to_payload(), self.config.desks[due.party].key, MESSAGE_TYP)
-        self.notebook.write(due.row, message_id=envelope.id, jws=jws)
+        self.notebook.write(due.row, party=due.party, seq=envelope.seq or 0, message_id=envelope.id, jws=jws)
         return jws
 
     def _answer_to(self, handoff: OpenHandoff, kind: str, now: datetime) -> Envelope:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gateway.domain.agreement import Channel
 from gateway.envelope import strict_json
 from gateway.envelope.compact import decode_segment, split
 from gateway.envelope.message import Envelope, new_id
@@ -21,7 +22,7 @@ from gateway.envelope.signing import RECEIPT_TYP, VerifiedMessage, sign, verify
 from gateway.envelope.webhook import verify_headers
 from gateway.errors import MessageError, SameIdDifferentBytes, TrustError, WrongRecipient, XianjieError
 from gateway.sandbox.agency_config import AgencyConfig
-from gateway.sandbox.behaviour import PLANNED, Step
+from gateway.sandbox.behaviour import FETCHED, PUSHED, Step
 from gateway.sandbox.formats import FORMATS
 from gateway.sandbox.notebook import Notebook, OpenHandoff
 from schemas.fields import format_moment
@@ -118,8 +119,9 @@ class Reception:
         )
         if config.behaviour.hits("silent", asked.handoff_id):
             return handoff, ()
-        start = now.timestamp()
-        return handoff, [(step, start + config.behaviour.delay(step, asked.handoff_id)) for step in PLANNED]
+        start, by_push = now.timestamp(), config.desks[envelope.recipient].channel is Channel.PUSH
+        steps = PUSHED if by_push else FETCHED
+        return handoff, [(step, start + config.behaviour.delay(step, asked.handoff_id)) for step in steps]
 
     def _first_answer(self, message: VerifiedMessage, receipt: str, rung: str, now: datetime) -> str | None:
         """The receipt, unless the behaviour spoils the first answer to this message; the next one is honest."""

@@ -16,14 +16,15 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from gateway.errors import FieldProblem, FileUnreadable, MissingExtra, SchemaInvalid
+from gateway.errors import FileUnreadable, MissingExtra
 from gateway.workbook.archive import safe_bytes
+from gateway.workbook.writing import letters
 
 ROW_LIMIT = 100_000
 COLUMN_LIMIT = 200
 EXACT_DIGITS = 15
-PROBLEM_LIMIT = 200
 HEADER_ROWS = 2
+NO_KEY = "?"
 
 NUMBER_NOT_TEXT = "number_not_text"
 FORMULA = "formula_not_value"
@@ -32,7 +33,10 @@ UNKNOWN_FIELD = "unknown_field"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SheetRow:
-    """One row that is not blank. row: its number; cells: text by key, "" where blank; problems: (key, code)."""
+    """One row that is not blank. row: its number; cells: text by key, "" where blank or not readable.
+
+    problems: (key, code) of the cells that could not be read; the key of a column without one is `?` and its letters.
+    """
 
     row: int
     cells: dict[str, str]
@@ -43,27 +47,13 @@ class _CellProblem(ValueError):
     """A cell that has no exact text; its message is the code."""
 
 
-def read_sheet(source: Path | str | bytes, *, sheet: str | None = None) -> Iterator[tuple[int, dict[str, str]]]:
-    """(row number, cells) of every sound row; at the end SchemaInvalid with the problems of all others, if any.
-
-    The pointers are `/<row>/<key>`. FileUnreadable for a file that is no XLSX of this shape.
-    """
-    problems: list[FieldProblem] = []
-    for row in read_rows(source, sheet=sheet):
-        if row.problems:
-            problems += [FieldProblem(pointer=f"/{row.row}/{key}", code=code) for key, code in row.problems]
-        else:
-            yield row.row, row.cells
-    if problems:
-        raise SchemaInvalid(f"{len(problems)} cells cannot be read", problems=problems[:PROBLEM_LIMIT])
-
-
-def read_rows(
+def read_sheet(
     source: Path | str | bytes, *, sheet: str | None = None, required: Iterable[str] = ()
 ) -> Iterator[SheetRow]:
     """Every row that is not blank, with the cells that could not be read named; `sheet` by title, else the first.
 
-    required: keys without which the sheet is not of the expected shape (FileUnreadable).
+    required: keys without which the sheet is not of the expected shape. FileUnreadable for a file that is no XLSX of
+    that shape, at the latest where its rows cannot be read any further; MissingExtra without openpyxl.
     """
     raw = safe_bytes(source)
     openpyxl = _openpyxl()
@@ -77,17 +67,6 @@ def read_rows(
             yield from _sheet_rows(rows, keys)
         finally:
             book.close()
-
-
-def sheet_titles(source: Path | str | bytes) -> tuple[str, ...]:
-    """Titles of the sheets in order."""
-    raw = safe_bytes(source)
-    openpyxl = _openpyxl()
-    book = _or_unreadable(lambda: openpyxl.load_workbook(BytesIO(raw), read_only=True, keep_links=False))
-    try:
-        return tuple(book.sheetnames)
-    finally:
-        book.close()
 
 
 def _openpyxl() -> Any:
@@ -152,16 +131,16 @@ def _sheet_rows(rows: Iterator[Sequence[Any]], keys: Sequence[str]) -> Iterator[
 def _sheet_row(number: int, cells: Sequence[Any], keys: Sequence[str]) -> SheetRow | None:
     texts = {key: "" for key in keys if key}
     problems: list[tuple[str, str]] = []
-    for key, cell in zip(keys, cells, strict=False):
+    for column, (key, cell) in enumerate(zip(keys, cells, strict=False)):
         try:
             text = cell_text(cell)
         except _CellProblem as wrong:
-            problems.append((key or "?", str(wrong)))
+            problems.append((key or NO_KEY + letters(column), str(wrong)))
             continue
         if key:
             texts[key] = text
         elif text:
-            problems.append(("?", UNKNOWN_FIELD))
+            problems.append((NO_KEY + letters(column), UNKNOWN_FIELD))
     if not problems and not any(texts.values()):
         return None
     return SheetRow(row=number, cells=texts, problems=tuple(problems))

@@ -169,12 +169,17 @@ def _write_choices(book: Any, sheets: Sequence[Sheet], *, before: Sequence[str])
 
 
 def _cell(row: int, column: int) -> str:
-    letters = ""
+    return f"${letters(column)}${row + 1}"
+
+
+def letters(column: int) -> str:
+    """What a spreadsheet calls a column counted from 0: A … Z, AA, …"""
+    found = ""
     column += 1
     while column:
         column, rest = divmod(column - 1, 26)
-        letters = chr(ord("A") + rest) + letters
-    return f"${letters}${row + 1}"
+        found = chr(ord("A") + rest) + found
+    return found
 
 
 def _write(page: Any, sheet: Sheet, looks: _Looks, places: Mapping[tuple[str, str], str]) -> None:

@@ -138,6 +138,23 @@ def running_clocks(need: NeedRow, dossier: Dossier, rulebook: Rulebook, as_of: d
     return clocks
 
 
+def clocks_to_watch(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> tuple[Clock, ...]:
+    """Every limit whose passing alone can change what the checks find about the referral."""
+    found = [clock for need in dossier.needs for clock in running_clocks(need, dossier, rulebook, as_of)]
+    referral = dossier.referral
+    wanted = []
+    if referral.assessment is None and not referral.withdrawn:
+        wanted.append(assessment_clock(dossier, rulebook, as_of))
+    if dossier.court_payments:
+        since = start_of_china_day(referral.concluded_on)
+        wanted.append(payment_clock(dossier, rulebook, as_of, since=since))
+    for need in dossier.needs:
+        if need.paid_at is not None and need.approved_fen is not None:
+            since = need.decided_at or need.paid_at
+            wanted.append(payment_clock(dossier, rulebook, as_of, since=since, need=need))
+    return (*found, *(clock for clock in wanted if clock is not None))
+
+
 def applied_to(need: NeedRow, replies: Iterable[ReplyRow]) -> list[ReplyRow]:
     """The answers that were applied to the need, oldest first."""
     mine = (reply for reply in replies if reply.need_id == need.need_id and reply.applied)

@@ -2,8 +2,8 @@
 
 Rules: the court's payments come to the decision, an agency's to its approval (an approval of a continuing benefit is
 per month); too little is in doubt only once the time for paying is over. A reply is judged as it was recorded, applied
-or not. An answer to nothing we sent belongs to no referral: `orphan` words it. Agency text never enters a finding.
-Where no rule of the table speaks, the law of the architecture that was broken is named (`LAW4`, `LAW5`, `LAW9`).
+or not. Agency text never enters a finding. Left out: answers to nothing we sent, which belong to no referral.
+Where no rule of the table speaks, the law of the architecture that was broken is named (`law4`, `law5`, `law9`).
 """
 
 import re
@@ -122,7 +122,7 @@ def other_state(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> Iterat
         last = heard[-1]
         yield doubt(
             "MM_STATUS",
-            "LAW9",
+            "law9",
             referral_id=need.referral_id,
             need_id=need.need_id,
             subject=last.handoff_id or handing_of(need),
@@ -142,7 +142,7 @@ def unknown_code(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> Itera
             continue
         yield doubt(
             "MM_UNKNOWN_CODE",
-            "LAW5",
+            "law5",
             referral_id=dossier.referral.referral_id,
             need_id=reply.need_id,
             subject=reply.reply_id,
@@ -158,12 +158,17 @@ def unexpected(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> Iterato
     """An answer about a need that was not sent with the handoff it names."""
     for reply in dossier.replies:
         if reply.problem in ("unknown_need", "unexpected"):
-            yield _unexpected(reply, answer_clock(dossier, rulebook, reply.recorded_at, as_of))
-
-
-def orphan(reply: ReplyRow) -> Finding:
-    """无源反馈: an answer to nothing we sent, which is of no referral; the same reply gives the same finding."""
-    return _unexpected(reply, None)
+            yield doubt(
+                "UNEXPECTED_REPLY",
+                "law4",
+                referral_id=dossier.referral.referral_id,
+                subject=reply.reply_id,
+                stake_fen=reply.amount_fen or 0,
+                must_act=reply.office,
+                clock=answer_clock(dossier, rulebook, reply.recorded_at, as_of),
+                message=reply.message_id,
+                problem=reply.problem,
+            )
 
 
 def over_cap(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> Iterator[Finding]:
@@ -318,20 +323,4 @@ def _was_read_later(unknown: ReplyRow, replies: Iterable[ReplyRow]) -> bool:
         and reply.need_id == unknown.need_id
         and reply.recorded_at > unknown.recorded_at
         for reply in replies
-    )
-
-
-def _unexpected(reply: ReplyRow, clock: Clock | None) -> Finding:
-    return doubt(
-        "UNEXPECTED_REPLY",
-        "LAW4",
-        referral_id=reply.referral_id,
-        need_id=None,
-        subject=reply.reply_id,
-        stake_fen=reply.amount_fen or 0,
-        must_act=reply.office,
-        clock=clock,
-        message=reply.message_id,
-        office=reply.office,
-        problem=reply.problem,
     )

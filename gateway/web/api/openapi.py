@@ -33,7 +33,7 @@ def describe() -> dict[str, Any]:
         plugins=[plugin],
     )
     assert plugin.converter is not None  # noqa: S101 - APISpec made it
-    plugin.converter.add_attribute_function(_shape_of)
+    plugin.converter.add_attribute_function(_shape_of)  # type: ignore[no-untyped-call]
     for name, schema in (
         ("Envelope", EnvelopeSchema),
         ("Referral", ReferralSchema),

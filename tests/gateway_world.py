@@ -1,0 +1,269 @@
+"""A whole gateway for tests: real store, real keys, real adapters, and partners that sign like real ones.
+
+Default: the High Court of the prefecture 520100 and one office an agency in Nanming (520102): civil affairs and the
+disabled persons' federation are pushed to, the women's federation has a mailbox. The clock stands until moved.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from adapters.civil_affairs.adapter import CivilAffairs
+from adapters.disabled_persons.adapter import DisabledPersons
+from adapters.womens_federation.adapter import WomensFederation
+from gateway.domain.agreement import Channel, Office, Party, PartyKind
+from gateway.domain.calendar import load_calendar
+from gateway.domain.coexistence import load_coexistence
+from gateway.domain.masking import load_mask_floor
+from gateway.domain.programmes import load_programmes
+from gateway.domain.regions import load_regions
+from gateway.envelope.algorithms import Algorithm
+from gateway.envelope.keyring import Keyring, SigningKey
+from gateway.envelope.message import Envelope, new_id
+from gateway.envelope.signing import MESSAGE_TYP, VerifiedMessage, sign, verify
+from gateway.evidence.receipt import Receipt, ReceiptVerdict, Rung, issue, read
+from gateway.flows.accept import accept
+from gateway.flows.context import Context
+from gateway.flows.deliver import Courier
+from gateway.store import directory
+from gateway.store.directory import Directory
+from gateway.store.engine import Store
+from gateway.store.migrate import migrate
+from gateway.transport.answer import Answer, NoAnswer, NoAnswerReason
+
+GATEWAY = "cn/gateway/520000"
+COURT = "cn/court/520100"
+NEIGHBOUR = "cn/court/520300"
+START = datetime(2026, 3, 3, 1, 0, tzinfo=UTC)
+"""09:00 in China on a Tuesday without holidays near."""
+
+AGREEMENT = """
+document = "黔高法〔2022〕98号"
+version = 1
+title = "测试用会签文件"
+valid_from = 2022-08-05
+parties = ["cn/*"]
+programmes = ["*"]
+matching_authorised = true
+impact_assessment = "测试评估"
+allow_synthetic = true
+sample = true
+"""
+
+
+@dataclass
+class Partner:
+    """A party with its key; numbers and signs its own messages."""
+
+    party_id: str
+    key: SigningKey
+    seq: int = 0
+
+    def sign(self, type_: str, data: Any, *, now: datetime, **fields: Any) -> bytes:
+        """One signed message to the gateway."""
+        self.seq += 1
+        members: dict[str, Any] = {
+            "id": new_id(now),
+            "source": self.party_id,
+            "type": type_,
+            "time": now,
+            "recipient": GATEWAY,
+            "seq": self.seq,
+            "data": data,
+            **fields,
+        }
+        return sign(Envelope(**members).to_payload(), self.key, MESSAGE_TYP).encode()
+
+
+@dataclass
+class PushOffice:
+    """A pushed-to office: verifies, remembers, answers each message with a signed relay receipt.
+
+    `fault` turns one request into something else: it gets the body and returns an Answer or raises NoAnswer.
+    """
+
+    partner: Partner
+    world: "World"
+    received: list[VerifiedMessage] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    fault: Callable[[bytes], Answer | None] | None = None
+    verdict: ReceiptVerdict = ReceiptVerdict.ACCEPTED
+
+    def push(self, body: bytes) -> Answer:
+        """What the office's server does with one request."""
+        self.bodies.append(body)
+        if self.fault is not None:
+            answer = self.fault(body)
+            if answer is not None:
+                return answer
+        return Answer(status=200, body="\n".join(self.receipt(line) for line in body.split(b"\n")).encode())
+
+    def receipt(self, raw: bytes) -> str:
+        """The office's own signed receipt for one message."""
+        message = verify(raw, self.world.keyring, recipient=self.partner.party_id, now=self.world.now)
+        self.received.append(message)
+        return issue(message, key=self.partner.key, now=self.world.now, rung=Rung.RELAY, verdict=self.verdict)
+
+
+class World:
+    """The gateway, its court and its offices."""
+
+    def __init__(self, url: str, *, agreement: str = AGREEMENT) -> None:
+        self.now = START
+        self.store = Store(url)
+        migrate(self.store)
+        self.partners: dict[str, Partner] = {}
+        gateway = self._join(GATEWAY, PartyKind.GATEWAY, "520000")
+        self.court = self._join(COURT, PartyKind.COURT, "520100")
+        self.neighbour = self._join(NEIGHBOUR, PartyKind.COURT, "520300")
+        self.auditor = self._join("cn/auditor/520000", PartyKind.AUDITOR, "520000")
+        programmes = load_programmes()
+        self.context = Context(
+            party_id=GATEWAY,
+            key=gateway.key,
+            matching_secret=b"a secret for tests, 32 bytes long",
+            store=self.store,
+            directory=Directory(self.store, programmes),
+            adapters={one.agency: one for one in (CivilAffairs(), DisabledPersons(), WomensFederation())},
+            regions=load_regions(),
+            programmes=programmes,
+            coexistence=load_coexistence(),
+            calendar=load_calendar(),
+            mask_floor=load_mask_floor(),
+        )
+        self.load_agreement(agreement)
+        self.offices: dict[str, PushOffice] = {}
+        self.add_office("civil_affairs", Channel.PUSH)
+        self.add_office("disabled_persons", Channel.PUSH)
+        self.add_office("womens_federation", Channel.MAILBOX)
+
+    @property
+    def keyring(self) -> Keyring:
+        """Every registered key, as the gateway knows them."""
+        return self.context.snapshot(self.now).keyring
+
+    def close(self) -> None:
+        """Stops the writer."""
+        self.store.close()
+
+    def wait(self, span: timedelta) -> None:
+        """Moves the clock."""
+        self.now += span
+
+    def load_agreement(self, text: str) -> None:
+        """Loads another version of the agreement."""
+        programmes, now = self.context.programmes, self.now
+        self.store.write(lambda c: directory.load_agreement(c, text, programmes=programmes, now=now))
+        self.context.directory.forget()
+
+    def add_office(self, agency: str, channel: Channel, region: str = "520102", **more: Any) -> PushOffice:
+        """Registers an office with a party of its own."""
+        party_id = f"cn/agency/{agency}.{region}"
+        partner = self._join(party_id, PartyKind.AGENCY, region)
+        office = Office(
+            office_id=f"{agency}-{region}",
+            party_id=party_id,
+            agency=agency,
+            region=region,
+            channel=channel,
+            name_zh="测试单位",
+            url=f"https://{agency}-{region}.invalid/messages" if channel is Channel.PUSH else None,
+            **more,
+        )
+        self.put_office(office)
+        self.offices[office.office_id] = PushOffice(partner=partner, world=self)
+        return self.offices[office.office_id]
+
+    def put_office(self, office: Office) -> None:
+        """Adds or changes an office."""
+        self.store.write(lambda c: directory.put_office(c, office))
+        self.context.directory.forget()
+
+    def change_office(self, office_id: str, **changes: Any) -> None:
+        """Changes some particulars of an office."""
+        self.put_office(replace(self.context.snapshot(self.now).offices[office_id], **changes))
+
+    def courier(self, owner: str = "worker-1") -> Courier:
+        """Pushes to the simulated offices."""
+        return Courier(push=self._push, owner=owner, clock=lambda: self.now, jitter=lambda: 0.0)
+
+    def accept(self, raw: bytes) -> Receipt:
+        """Sends a message as its party would and proves the receipt."""
+        done = accept(raw, self.context, now=self.now)
+        return read(done.receipt.encode(), self.keyring, recipient=done.party_id, issuer=GATEWAY, now=self.now)
+
+    def reply(self, office_id: str, message: VerifiedMessage, type_: str, data: Any, **fields: Any) -> bytes:
+        """An office's signed answer to a message it got."""
+        return self.offices[office_id].partner.sign(
+            type_,
+            data,
+            now=fields.pop("now", self.now),
+            in_reply_to=message.envelope.id,
+            in_reply_to_digest=message.digest,
+            conversation_id=message.envelope.conversation_id,
+            **fields,
+        )
+
+    def _push(self, url: str, body: bytes, content_type: str, headers: Mapping[str, str]) -> Answer:
+        office_id = url.removeprefix("https://").partition(".invalid")[0]
+        office = self.offices.get(office_id)
+        if office is None:
+            raise NoAnswer(NoAnswerReason.NO_CONNECTION, may_have_arrived=False)
+        return office.push(body)
+
+    def _join(self, party_id: str, kind: PartyKind, region: str) -> Partner:
+        partner = Partner(party_id=party_id, key=SigningKey.generate(Algorithm.ED25519, party_id))
+        party = Party(party_id=party_id, kind=kind, name_zh="测试单位", region=region)
+        public = partner.key.public_key(not_before=START - timedelta(days=1000))
+        now = self.now
+
+        def write(connection: Any) -> None:
+            directory.add_party(connection, party, now=now)
+            directory.add_key(connection, public, now=now)
+
+        self.store.write(write)
+        with suppress(AttributeError):
+            self.context.directory.forget()
+        self.partners[party_id] = partner
+        return partner
+
+
+def a_referral_body(**changes: Any) -> dict[str, Any]:
+    """What the court sends by default: a decision to assist, and the minimum living guarantee asked for."""
+    from tests.builders import an_id_number
+
+    honest: dict[str, Any] = {
+        "referral_id": "r-1",
+        "agreement_document": "黔高法〔2022〕98号",
+        "recipient_region": "520102",
+        "case_number": "（2026）黔01司救执1号",
+        "original_case_group": "（2025）黔0102民初1号",
+        "concluded_on": "2026-03-02",
+        "decision": "ASSIST",
+        "decided_amount_fen": 2_000_000,
+        "ground_code": "G6",
+        "assessment": "REFER",
+        "person": {
+            "name": "测试甲",
+            "id_type": "111",
+            "id_number": an_id_number(),
+            "sex": "2",
+            "birth_date": "1986-01-01",
+            "phone": "13900000000",
+            "household_registration_region": "520102",
+            "residence": "测试路1号",
+        },
+        "needs": [{"programme": "MLG", "note": "无固定收入"}],
+        "survey": {
+            "mode": "ON_SITE",
+            "date": "2026-02-20",
+            "investigators": ["测试法官", "测试书记员"],
+            "summary": "入户核实,家庭收入低于当地低保标准。",
+        },
+        "legal_basis": "STATUTORY_DUTY",
+        "notice_given_at": "2026-03-02",
+        "contact": {"name": "测试法官", "phone": "0851-00000000"},
+    }
+    return honest | changes

@@ -48,7 +48,7 @@ $(BIN)/python:
 
 .venv/.run-stamp: $(ENVIRONMENT) | $(BIN)/python
 	@echo "Installing what Xianjie needs to run (a minute the first time)"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[export]'
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[export,postgres]'
 	@touch $@
 
 .venv/.dev-stamp: $(ENVIRONMENT) | $(BIN)/python

@@ -21,6 +21,7 @@ from gateway.errors import ConfigError
 V = TypeVar("V", Handoff, Person)
 
 MASKED = "masked"
+ID = "person.id"
 NOTE = "needs.note"
 SUMMARY = "survey.summary"
 EXCEPT = "!"
@@ -139,13 +140,16 @@ class MaskFloor:
 def mask(handoff: Handoff, allowed: frozenset[str], *, floor: MaskFloor) -> tuple[Handoff, tuple[Loss, ...]]:
     """The handoff as its agency may see it, with what was withheld; `allowed` holds names of `MASKABLE`.
 
-    The survey's summary needs `survey` as well. `/needs/N/note` counts the handoff's own needs.
+    The survey's summary needs `survey` as well, the certificate's number (which holds the resident id) `person.id`.
+    `/needs/N/note` counts the handoff's own needs.
     """
     _require_known(allowed, "mask")
     visible = allowed - floor.forbidden(handoff)
     hidden = [name for name in MASKABLE if name not in visible]
     losses: list[Loss] = []
     person = _emptied(handoff.person, _slots(hidden, _PERSON_FIELDS), "/person/", losses)
+    if ID in hidden:
+        person = _without_certificate(person, losses)
     cut = _emptied(handoff, _slots(hidden, _HANDOFF_FIELDS), "/", losses)
     cut = replace(cut, person=person, no_public_notice=handoff.no_public_notice or handoff.is_minor)
     if SUMMARY in hidden:
@@ -209,6 +213,13 @@ def _emptied(value: V, slots: list[_Slot], above: str, losses: list[Loss]) -> V:
     losses.extend(Loss(pointer=above + slot.name, reason=MASKED) for slot in present)
     changes: dict[str, Any] = {slot.name: slot.empty for slot in present}
     return replace(value, **changes)
+
+
+def _without_certificate(person: Person, losses: list[Loss]) -> Person:
+    if person.disability is None or person.disability.certificate is None:
+        return person
+    losses.append(Loss(pointer="/person/disability/certificate", reason=MASKED))
+    return replace(person, disability=replace(person.disability, certificate=None))
 
 
 def _without_summary(handoff: Handoff, losses: list[Loss]) -> Handoff:

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from gateway.domain.identifiers import IdType, resident_birth_date
+from gateway.domain.values import InvalidValue
+
 
 class SpecificGroup(StrEnum):
     """特定群体; groups overlap (DOMAIN §2)."""
@@ -89,9 +92,19 @@ class Person:
     protection_order: bool | None = None
     safety_flag: bool | None = None
 
+    @property
+    def born(self) -> date | None:
+        """The birth date as stated, else as the resident id says it: a child is a child whichever was filled in."""
+        if self.birth_date is not None or self.id_type != IdType.RESIDENT or not self.id_number:
+            return self.birth_date
+        try:
+            return resident_birth_date(self.id_number)
+        except InvalidValue:
+            return None
+
     def age_on(self, day: date) -> int | None:
         """Completed years on `day`; None when the birth date is not known."""
-        born = self.birth_date
+        born = self.born
         if born is None:
             return None
         return day.year - born.year - ((day.month, day.day) < (born.month, born.day))

@@ -1,9 +1,9 @@
 """小格抑制 What public output leaves out: every count under five, and whatever would give such a count away.
 
 Rules: a line whose value, denominator or people are one to four is left out, and one that lacks so few of its total;
-zero is not. A line of the same family is left out with it. Where lines add up to a printed total, enough further ones are left out, smallest first, that what is
-missing stands for five or more and for two lines or more. What is left out keeps its place in the report, so that a
-reader sees that something is missing.
+zero is not. A line of the same family is left out with it. Where lines add up to a printed total, enough further ones
+are left out, smallest first, that what is missing stands for five or more and for two lines or more. What is left out
+keeps its place in the report, so that a reader sees that something is missing.
 """
 
 from collections.abc import Sequence

@@ -19,7 +19,7 @@ from gateway.domain.agreement import AgreementProfile
 from gateway.domain.calendar import china_day
 from gateway.domain.case_number import parse_case_number
 from gateway.domain.identifiers import is_synthetic
-from gateway.domain.intake_rules import IntakeVerdict, assess
+from gateway.domain.intake_rules import IntakeVerdict, assess, cap_fen
 from gateway.domain.lifecycle import NeedState
 from gateway.domain.referral import Decision, Referral
 from gateway.domain.routing import priority, programme_of
@@ -256,10 +256,13 @@ def _need_rows(item: Submission, note: Noted) -> list[dict[str, Any]]:
 
 
 def _cap(item: Submission) -> int | None:
-    """The 36-month cap for the court's province (or prefecture) in the year of the decision (rule A01)."""
     party = item.context.snapshot(item.now).parties[item.referral.court]
-    region = party.region[:2] + "0000" if item.profile.amounts.wage_scope == "province" else party.region[:4] + "00"
-    return item.profile.amounts.cap_fen(region, item.referral.concluded_on.year)
+    return cap_fen(
+        item.profile,
+        regions=item.context.regions,
+        court_region=party.region,
+        concluded_on=item.referral.concluded_on,
+    )
 
 
 def case_type_of(case_number: str) -> str | None:

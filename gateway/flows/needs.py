@@ -92,10 +92,20 @@ class NeedInHand:
         self.changed = True
 
 
-def apply(need: NeedInHand, outcome: Outcome, *, step: int, has_next: bool, now: datetime, cause: str) -> str | None:
+def apply(
+    need: NeedInHand,
+    outcome: Outcome,
+    *,
+    step: int,
+    has_next: bool,
+    is_status: bool,
+    now: datetime,
+    cause: str,
+) -> str | None:
     """Applies one known outcome; returns None, or why it was not applied (`superseded`, `illegal_move`).
 
-    step: the route's step the answering office stands for; has_next: whether an organ follows it (rule R07).
+    step: the route's step the answering office stands for; has_next: whether an organ follows it (rule R07);
+    is_status: the programme is a recognition (such as low income), so the approval is itself the help.
     """
     code = outcome.code
     if code is None:
@@ -104,6 +114,8 @@ def apply(need: NeedInHand, outcome: Outcome, *, step: int, has_next: bool, now:
     if step != need.row["step"] or (need.row["answered_at"] is not None and at < need.row["answered_at"]):
         return "superseded"
     target = _TARGET[code]
+    if code is ReplyCode.APPROVED and is_status and not has_next:
+        target = _S.ASSISTED
     if target is _S.CLOSED and need.state is _S.CANCEL_REQUESTED:
         target = _S.CANCELLED  # the office consents to the court's withdrawal
     if target is _S.RECEIVED and need.state not in (_S.ROUTED, _S.HANDED_OFF, _S.RECEIVED):
@@ -138,6 +150,7 @@ def _set_clocks(need: NeedInHand, outcome: Outcome, at: int) -> None:
         values["paid_at"] = at
     if code is ReplyCode.PAYMENT_RETURNED:
         values["paid_at"] = None
+        values["paid_fen"] = None
     need.set(**values)
 
 

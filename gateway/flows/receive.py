@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 
 from gateway.domain.handoff import Outcome, SentHandoff, SentNeed
 from gateway.domain.lifecycle import HANDOFF, HandoffState, NeedState
+from gateway.domain.programmes import ProgrammeKind
 from gateway.domain.replies import ReceiptCode, ReplyCode
 from gateway.domain.routing import next_step
 from gateway.envelope.message import new_id
@@ -157,6 +158,7 @@ def _apply_one(item: Reply, sent: SentRow, outcome: Outcome, need: NeedInHand) -
         outcome,
         step=sent.step,
         has_next=following is not None,
+        is_status=programme.kind is ProgrammeKind.STATUS,
         now=item.now,
         cause=item.message.envelope.id,
     )

@@ -15,9 +15,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from gateway.domain.lifecycle import OPEN_NEEDS
 from gateway.domain.reconciliation.checks import run
-from gateway.domain.reconciliation.clocks import assessment_clock, running_clocks
+from gateway.domain.reconciliation.clocks import clocks_to_watch
 from gateway.domain.reconciliation.findings import OPERATOR, doubt
 from gateway.domain.reconciliation.values import Dossier, Finding, Rulebook
 from gateway.flows.context import Context
@@ -97,15 +96,7 @@ def _reconcile(context: Context, referral_ids: Sequence[str], marks: Mapping[str
 
 def _next_look(dossier: Dossier, rulebook: Rulebook, now: datetime) -> datetime | None:
     """When time alone can change what is found: the next limit that runs out; None when nothing runs."""
-    clocks = [
-        clock
-        for need in dossier.needs
-        if need.state in OPEN_NEEDS
-        for clock in running_clocks(need, dossier, rulebook, now)
-    ]
-    assessment = assessment_clock(dossier, rulebook, now) if dossier.referral.assessment is None else None
-    if assessment is not None:
-        clocks.append(assessment)
+    clocks = clocks_to_watch(dossier, rulebook, now)
     if any(clock.due_at is None for clock in clocks):
         return now + LOOK_AGAIN
     moments = [clock.due_at for clock in clocks if clock.due_at is not None and clock.due_at >= now]

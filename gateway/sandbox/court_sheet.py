@@ -1,6 +1,6 @@
 """移送表 A court's filled workbook: the `data` of referrals as a clerk would have typed it into the template.
 
-The inverse of `gateway.workbook.court_template.read_template`: reading the file gives back the same data. A code is
+The inverse of `gateway.workbook.court_workbook`: reading the file gives back the same data. A code is
 written with its word, money in yuan, several words with 、 between; who has household members gets a line number.
 """
 
@@ -15,7 +15,7 @@ from gateway.workbook.court_template import (
     NEED_GROUPS,
     REFERRAL_SHEET,
     TemplateColumn,
-    template_columns,
+    columns_of,
 )
 from gateway.workbook.writing import Sheet, write_workbook
 
@@ -42,7 +42,7 @@ def write_court_sheet(target: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _sheet(title: str, name: str, rows: Iterable[Mapping[str, str]]) -> Sheet:
-    columns = [(column.key, column.heading) for column in template_columns() if column.sheet == name]
+    columns = [(column.key, column.heading) for column in columns_of(name)]
     return Sheet(title=title, columns=columns, rows=rows, freeze_columns=1)
 
 
@@ -70,7 +70,7 @@ def _needs(needs: Sequence[Mapping[str, str]]) -> dict[str, str]:
 
 
 def _cells(fields: Mapping[str, Any], sheet: str) -> dict[str, str]:
-    columns = {_field(column): column for column in template_columns() if column.sheet == sheet}
+    columns = {_field(column): column for column in columns_of(sheet)}
     if unknown := fields.keys() - columns.keys():
         raise ValueError(f"no column for {sorted(unknown)}")
     return {columns[name].key: _cell(columns[name], value) for name, value in fields.items()}

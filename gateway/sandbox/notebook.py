@@ -18,13 +18,14 @@ from gateway.sandbox.formats import AskedHandoff, AskedNeed
 
 _TABLES = """
 create table if not exists received (
-  message_id text primary key, digest text not null, receipt text not null, told integer not null);
+  message_id text primary key, digest text not null, receipt text not null);
 create table if not exists handoffs (
   handoff_id text primary key, message_id text not null, digest text not null, party text not null,
   referral text not null, asked text not null);
 create table if not exists replies (
   row integer primary key, handoff_id text not null, party text not null, step text not null, due real not null,
   message_id text, jws text, attempts integer not null, done text, unique (handoff_id, step));
+create index if not exists replies_to_send on replies (handoff_id, row) where done is null;
 create table if not exists counters (party text primary key, seq integer not null);
 create table if not exists read_up_to (party text primary key, seq integer not null);
 """
@@ -32,11 +33,10 @@ create table if not exists read_up_to (party text primary key, seq integer not n
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kept:
-    """A receipt given. told: how often the message has come by now."""
+    """A receipt given, and the digest of what it acknowledges."""
 
     digest: str
     receipt: str
-    told: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,20 +69,21 @@ class Notebook:
     def __init__(self, path: Path | None) -> None:
         self._lock = threading.RLock()
         self._base = sqlite3.connect(path or ":memory:", check_same_thread=False)
+        self._base.execute("pragma journal_mode = wal")
+        self._base.execute("pragma synchronous = normal")
         self._base.executescript(_TABLES)
 
     def close(self) -> None:
         with self._lock:
             self._base.close()
 
-    def told_before(self, message_id: str) -> Kept | None:
-        """The receipt of this message and its count, one higher than at the last asking; None for a new message."""
-        with self._writing() as base:
-            row = base.execute(
-                "update received set told = told + 1 where message_id = ? returning digest, receipt, told",
-                (message_id,),
+    def kept(self, message_id: str) -> Kept | None:
+        """The receipt of this message; None for a new message."""
+        with self._lock:
+            row = self._base.execute(
+                "select digest, receipt from received where message_id = ?", (message_id,)
             ).fetchone()
-        return None if row is None else Kept(digest=row[0], receipt=row[1], told=row[2])
+        return None if row is None else Kept(digest=row[0], receipt=row[1])
 
     def keep(
         self,
@@ -92,12 +93,19 @@ class Notebook:
         receipt: str,
         handoff: OpenHandoff | None,
         plan: Iterable[tuple[Step, float]],
-    ) -> None:
-        """A message, its receipt, and for a handoff the replies that will follow, all or nothing."""
+    ) -> Kept | None:
+        """A message, its receipt, and for a handoff the replies that will follow, all or nothing.
+
+        None when it was written down; where another thread was faster with this id, what that one wrote.
+        """
         with self._writing() as base:
-            base.execute("insert into received values (?, ?, ?, 1)", (message_id, digest, receipt))
+            added = base.execute(
+                "insert or ignore into received values (?, ?, ?)", (message_id, digest, receipt)
+            ).rowcount
+            if not added:
+                return self.kept(message_id)
             if handoff is None:
-                return
+                return None
             asked = json.dumps(asdict(handoff.asked))
             base.execute(
                 "insert or ignore into handoffs values (?, ?, ?, ?, ?, ?)",
@@ -108,6 +116,7 @@ class Notebook:
                     "insert or ignore into replies (handoff_id, party, step, due, attempts) values (?, ?, ?, ?, 0)",
                     (handoff.asked.handoff_id, handoff.party, step.value, due),
                 )
+        return None
 
     def withdraw(self, handoff_id: str, *, due: float) -> bool:
         """Closing instead of what was still to be said; False where everything was said, or the handoff is unknown."""
@@ -136,26 +145,17 @@ class Notebook:
         asked["needs"] = tuple(AskedNeed(**need) for need in asked["needs"])
         return OpenHandoff(asked=AskedHandoff(**asked), message_id=row[0], digest=row[1], party=row[2], referral=row[3])
 
-    def next_due(self, *, before: float) -> DueReply | None:
-        """The longest-waiting reply that is due, only the first unsent one of each handoff counting."""
+    def due(self, *, before: float, limit: int = 100) -> list[DueReply]:
+        """The longest-waiting replies that are due; of each handoff only the first unsent one."""
         with self._lock:
-            row = self._base.execute(
+            rows = self._base.execute(
                 "select row, handoff_id, party, step, due, attempts, jws from replies where row in"
                 " (select min(row) from replies where done is null group by handoff_id) and due <= ?"
-                " order by due, row limit 1",
-                (before,),
-            ).fetchone()
-        if row is None:
-            return None
-        return DueReply(
-            row=row[0],
-            handoff_id=row[1],
-            party=row[2],
-            step=Step(row[3]),
-            due=row[4],
-            attempts=row[5],
-            jws=row[6],
-        )
+                " order by due, row limit ?",
+                (before, limit),
+            ).fetchall()
+        names = ("row", "handoff_id", "party", "step", "due", "attempts", "jws")
+        return [DueReply(**{**dict(zip(names, row, strict=True)), "step": Step(row[3])}) for row in rows]
 
     def next_seq(self, party: str) -> int:
         """The party's next number towards the gateway, from 1; it is used up by `write`, so that none is ever lost."""

@@ -81,9 +81,12 @@ class Postman:
     def send_due(self, *, stopping: Callable[[], bool] = lambda: False) -> int:
         """Every reply whose time has come, once each, unless told to stop; how many were tried."""
         tried, now = 0, self.clock().timestamp()
-        while not stopping() and (due := self.notebook.next_due(before=now)) is not None:
-            self._send(due)
-            tried += 1
+        while not stopping() and (found := self.notebook.due(before=now)):
+            for reply in found:
+                if stopping():
+                    break
+                self._send(reply)
+                tried += 1
         return tried
 
     def _send(self, due: DueReply) -> None:

@@ -24,7 +24,7 @@ from gateway.errors import MessageError, SameIdDifferentBytes, TrustError, Wrong
 from gateway.sandbox.agency_config import AgencyConfig
 from gateway.sandbox.behaviour import FETCHED, PUSHED, Step
 from gateway.sandbox.formats import FORMATS
-from gateway.sandbox.notebook import Notebook, OpenHandoff
+from gateway.sandbox.notebook import Kept, Notebook, OpenHandoff
 from schemas.fields import format_moment
 
 ISSUED, WITHDRAWN = "handoff.issued", "handoff.withdrawn"
@@ -82,16 +82,16 @@ class Reception:
         """One message, proven and written down. Raises what refuses it; nothing is kept then."""
         config, now = self._config, self._clock()
         message = verify(raw, config.keyring, recipient=self._addressee(raw), now=now)
-        kept = self._notebook.told_before(message.envelope.id)
+        kept = self._notebook.kept(message.envelope.id)
         if kept is not None:
-            if kept.digest != message.digest:
-                raise SameIdDifferentBytes(ids={"message_id": message.envelope.id})
-            return Taken(message=message, receipt=kept.receipt, is_new=False)
+            return _again(message, kept)
         receipt = self._receipt(message, rung=rung, digest=message.digest, now=now)
         handoff, plan = self._plan(message, now)
-        self._notebook.keep(
+        kept = self._notebook.keep(
             message_id=message.envelope.id, digest=message.digest, receipt=receipt, handoff=handoff, plan=plan
         )
+        if kept is not None:
+            return _again(message, kept)
         if message.envelope.type == WITHDRAWN and isinstance(message.envelope.data, dict):
             self._notebook.withdraw(str(message.envelope.data.get("handoff_id")), due=now.timestamp())
         return Taken(message=message, receipt=self._first_answer(message, receipt, rung, now), is_new=True)
@@ -146,6 +146,13 @@ class Reception:
             data={"rung": rung, "verdict": "accepted", "at": format_moment(now)},
         )
         return sign(envelope.to_payload(), self._config.desks[message.envelope.recipient].key, RECEIPT_TYP)
+
+
+def _again(message: VerifiedMessage, kept: Kept) -> Taken:
+    """The first receipt's very bytes, for the very same message only."""
+    if kept.digest != message.digest:
+        raise SameIdDifferentBytes(ids={"message_id": message.envelope.id})
+    return Taken(message=message, receipt=kept.receipt, is_new=False)
 
 
 def _problem(error: XianjieError) -> bytes:

@@ -212,10 +212,20 @@ def set_paused(connection: Connection, office_id: str, *, paused: bool) -> None:
 
 
 def load_agreement(
-    connection: Connection, text: str, *, programmes: Mapping[str, Programme], now: datetime
+    connection: Connection,
+    text: str,
+    *,
+    programmes: Mapping[str, Programme],
+    now: datetime,
+    production: bool = False,
 ) -> AgreementProfile:
-    """Loads a profile's file. The same text again changes nothing; other text needs a higher version."""
+    """Loads a profile's file. The same text again changes nothing; other text needs a higher version.
+
+    production: a profile that admits invented people is refused.
+    """
     profile = read_agreement(text, programmes)
+    if production and profile.allow_synthetic:
+        raise ConfigError("agreement: `allow_synthetic` is for demonstrations only ([gateway] demo = true)")
     body_digest = sha256(text.encode()).hexdigest()
     rows = connection.execute(
         sa.select(t.agreements.c.version, t.agreements.c.sha256).where(t.agreements.c.document == profile.document)

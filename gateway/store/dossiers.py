@@ -89,11 +89,12 @@ def pages(
         last = rows[-1].row
 
 
-def read(connection: Connection, referral_ids: Sequence[str]) -> list[Dossier]:
-    """One dossier each, in the order asked; ids that do not exist are left out."""
+def read(connection: Connection, referral_ids: Sequence[str], *, with_others: bool = True) -> list[Dossier]:
+    """One dossier each, in the order asked; ids that do not exist are left out. with_others: what is on file about
+    the same persons' other referrals comes along."""
     mine = set(referral_ids)
     first = connection.execute(sa.select(t.referrals).where(t.referrals.c.referral_id.in_(mine))).mappings().all()
-    keys = {row["person_key"] for row in first if row["person_key"] is not None}
+    keys = {row["person_key"] for row in first if with_others and row["person_key"] is not None}
     kin = _kin(connection, keys)
     everyone = mine | {row["referral_id"] for rows in kin.values() for row in rows}
     needs = _grouped(connection, t.needs, everyone, _need)

@@ -125,6 +125,18 @@ def needs_of(
     return found
 
 
+def held(connection: Connection) -> list[tuple[str, str, str, int]]:
+    """(referral id, court, rules, needs) of what waits for a person, oldest first."""
+    n = t.needs.c
+    statement = (
+        sa.select(n.referral_id, n.court, sa.func.max(n.held_for), sa.func.count(), sa.func.min(n.row).label("first"))
+        .where(n.state == NeedState.HELD.value)
+        .group_by(n.referral_id, n.court)
+        .order_by("first")
+    )
+    return [(row[0], row[1], row[2] or "", row[3]) for row in connection.execute(statement)]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Waiting:
     """A referral with needs that wait to be routed, and where its message is kept."""

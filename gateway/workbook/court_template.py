@@ -1,24 +1,20 @@
-"""移送模板 The court's empty workbook: one row per person, household members on a second sheet, an example on the third.
+"""移送模板 The court's empty workbook: a row per person, household members on a second sheet, an example on a third.
 
-The columns are the table `court_columns.csv`, every field of a referral (DOMAIN §3). What repeats: needs have five pairs
-of columns, household members a sheet of their own tied by the line number, investigators and groups share a cell with 、
-between them, attachments have a line each. The third sheet explains each column, with an invented person as the example.
+The columns are the table `court_columns.csv`, every field of a referral (DOMAIN §3). What repeats: needs have five
+pairs of columns, household members a sheet of their own tied by the line number, investigators and groups share a cell
+with 、 between them, attachments have a line each. The third sheet explains each column; its example is invented.
 """
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from gateway.domain.values import InvalidValue
-from gateway.errors import FieldProblem
-from gateway.workbook.court_codes import choices, need_of, read_code
-from gateway.workbook.reading import SheetRow, read_rows
-from gateway.workbook.spellings import read_day, read_flag, read_moment, read_texts, read_whole, read_yuan
+from gateway.workbook.court_codes import choices
 from gateway.workbook.writing import Sheet, write_workbook
 
 REFERRAL_SHEET = "移送 Referrals"
@@ -128,5 +124,3 @@ def _note(column: TemplateColumn) -> dict[str, str]:
         "note": f"{column.note_zh}\n{column.note_en}".strip(),
         "example": column.example,
     }
-
-

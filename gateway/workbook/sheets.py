@@ -5,12 +5,13 @@ for every agency and their words come from drop-downs. Only rows whose result is
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from gateway.domain.values import InvalidValue
-from gateway.errors import FieldProblem, SchemaInvalid
-from gateway.workbook.reading import PROBLEM_LIMIT, SheetRow, read_rows
+from gateway.workbook.reading import SheetRow, read_sheet
+from gateway.workbook.rows import RowProblem
 from gateway.workbook.spellings import read_day
 from gateway.workbook.writing import Columns, Sheet, write_workbook
 
@@ -93,22 +94,33 @@ def write_handoff_sheet(
     )
 
 
-def read_reply_sheet(source: Path | str | bytes) -> Iterator[tuple[int, dict[str, str]]]:
-    """(row number, cells keyed like REPLY_COLUMNS, blank ones "") of each row whose result is filled.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReplyRow:
+    """反馈行 as it was filled. cells: text by key of `REPLY_COLUMNS`, blank ones ""; problems: what cannot be read."""
 
-    Days become `YYYY-MM-DD` however they were typed. SchemaInvalid, after every sound row was given, names the cells
-    (`/<row>/<key>`) of rows that could not be read; FileUnreadable for another kind of file.
+    row: int
+    cells: dict[str, str]
+    problems: tuple[RowProblem, ...] = ()
+
+
+def read_reply_sheet(source: Path | str | bytes) -> Iterator[ReplyRow]:
+    """Each row whose result is filled, or whose answer holds a cell that cannot be read.
+
+    Days become `YYYY-MM-DD` however they were typed. Whether the handoff and the need are known is the caller's
+    question. FileUnreadable for another kind of file.
     """
     keys = [key for key, _ in REPLY_COLUMNS]
-    problems: list[FieldProblem] = []
-    for row in read_rows(source, required=keys):
-        wrong = [(key, code) for key, code in row.problems if key in keys]
-        if wrong:
-            problems += [FieldProblem(pointer=f"/{row.row}/{key}", code=code) for key, code in wrong]
-        elif row.cells[RESULT]:
-            yield row.row, _reply(row, keys)
-    if problems:
-        raise SchemaInvalid(f"{len(problems)} cells cannot be read", problems=problems[:PROBLEM_LIMIT])
+    for row in read_sheet(source, required=keys):
+        problems = tuple(_problems(row))
+        if problems or row.cells[RESULT]:
+            yield ReplyRow(row=row.row, cells=_reply(row, keys), problems=problems)
+
+
+def _problems(row: SheetRow) -> Iterator[RowProblem]:
+    headings = dict(REPLY_COLUMNS)
+    for key, code in row.problems:
+        if key in headings:
+            yield RowProblem(row=row.row, column=headings[key], pointer=f"/{key}", code=code, sheet=HANDOFF_SHEET)
 
 
 def _reply(row: SheetRow, keys: Sequence[str]) -> dict[str, str]:

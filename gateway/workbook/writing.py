@@ -86,13 +86,13 @@ def write_workbook(target: Path | str | BinaryIO, sheets: Sequence[Sheet], *, no
 
 
 def write_csv(stream: TextIO, columns: Columns, rows: Iterable[Mapping[str, str]]) -> None:
-    """Headings and rows as RFC 4180 with a byte order mark, for programs that guess another encoding without one.
+    """Headings in one line each and rows, as RFC 4180 with the byte order mark without which some programs misread it.
 
     Open the stream as UTF-8 with `newline=""`.
     """
     stream.write("\ufeff")
     writer = csv.writer(stream)
-    writer.writerow([heading for _, heading in columns])
+    writer.writerow([heading.replace("\n", " ") for _, heading in columns])
     writer.writerows([_quoted(row.get(key, "")) for key, _ in columns] for row in rows)
 
 

@@ -5,7 +5,7 @@ from inspect import getsource
 
 import pytest
 
-from gateway.domain import case_number, identifiers
+from gateway.domain import case_number, identifiers, intake_identity, intake_rules
 from gateway.domain.field_codes import FieldCode, Severity, field_codes_from_rows, load_field_codes
 from gateway.domain.rules import read_table
 from gateway.errors import ConfigError
@@ -20,6 +20,8 @@ IDENTITY_ERRORS = {
     "uscc_form",
     "uscc_check_character",
 }
+OTHER_REFERRALS = {"open_elsewhere"}
+"""Warnings of rules that look at other referrals (D09), given by intake itself."""
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -29,6 +31,12 @@ def every_code() -> list[FieldCode]:
 
 def raised_by(source: str) -> set[str]:
     return set(re.findall(r'InvalidValue\("(\w+)"\)', source))
+
+
+def said_by_rules(how: str) -> set[str]:
+    """Codes written in the intake rules as `block(pointer, "code")` or `warn(pointer, "code")`."""
+    source = getsource(intake_rules) + getsource(intake_identity)
+    return set(re.findall(rf'\b{how}\([^,\n]+, "(\w+)"\)', source))
 
 
 def test_every_code_raised_by_the_parsers_has_a_row() -> None:
@@ -41,9 +49,20 @@ def test_every_code_of_a_verdict_and_of_the_schemas_has_a_row() -> None:
     assert set() == ({*CODES} | IDENTITY_WARNINGS | IDENTITY_ERRORS) - set(load_field_codes())
 
 
+def test_every_code_of_the_intake_rules_has_a_row() -> None:
+    blocks, warnings = said_by_rules("block"), said_by_rules("warn")
+    assert {"survey_missing", "day_in_future", "birth_date_differs"} <= blocks
+    assert {"sex_differs", "children_not_considered"} <= warnings
+    assert set() == (blocks | warnings) - set(load_field_codes())
+
+
 def test_what_does_not_refuse_a_message_is_a_warning() -> None:
-    expected = IDENTITY_WARNINGS | {"case_number_court_mismatch"}
+    expected = IDENTITY_WARNINGS | OTHER_REFERRALS | said_by_rules("warn")
     assert expected == {row.code for row in every_code() if row.severity is Severity.WARNING}
+
+
+def test_what_a_rule_blocks_for_is_an_error() -> None:
+    assert set() == {code for code in said_by_rules("block") if load_field_codes()[code].severity is Severity.WARNING}
 
 
 @pytest.mark.parametrize("row", every_code(), ids=lambda row: row.code)

@@ -30,7 +30,7 @@ from gateway.sandbox.province import (
 )
 from gateway.sandbox.province_files import WrittenFile, write_files
 from gateway.sandbox.sequel import SyntheticSequel, court_payments, withdrawals
-from gateway.workbook.court_template import read_template
+from gateway.workbook.court_files import read_court_file
 from schemas.referral import COURT_PAYMENT, WITHDRAWAL
 from tests.builders import a_profile
 
@@ -281,14 +281,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[WrittenFile, ...]:
 
 
 def content(file: WrittenFile) -> list[Any]:
-    """What one file holds, read as a partner's program would."""
-    if file.path.suffix == ".xlsx":
-        return [result.data for result in read_template(file.path)]
-    text = file.path.read_text(encoding="utf-8")
-    if file.path.suffix == ".ndjson":
-        return [json.loads(line) for line in text.splitlines()]
-    found = json.loads(text)
-    return found if isinstance(found, list) else [found]
+    """What one file holds, as the court's own command reads it."""
+    found = list(read_court_file(file.path))
+    assert {(one.type, one.problems) for one in found} == {(file.type, ())}
+    return [one.data for one in found]
 
 
 def test_the_files_hold_every_referral_exactly_once_in_whatever_format(folder: Sequence[WrittenFile]) -> None:

@@ -11,11 +11,14 @@ TABLES = sorted(
     item.name.removesuffix(".csv") for item in files("gateway.domain.rules").iterdir() if item.name.endswith(".csv")
 )
 EXPECTED = [
+    "agencies",
     "case_types",
     "coexistence",
     "field_codes",
     "findings",
     "limits_sample",
+    "mask_default",
+    "mask_floor",
     "programmes",
     "regions",
     "replies",

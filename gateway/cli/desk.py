@@ -1,0 +1,289 @@
+"""管理台 What administrators watch and decide: reconcile, findings, balance, chain, report, holds, outbox."""
+
+import sys
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+import click
+
+from gateway.cli.console import (
+    FINDINGS,
+    Installation,
+    json_option,
+    print_json,
+    say,
+    table,
+    with_installation,
+    yuan,
+)
+from gateway.domain.calendar import CHINA
+from gateway.domain.reconciliation.balance import COLUMNS, BalanceLine, total
+from gateway.domain.reconciliation.chain import CHAIN_NAMES
+from gateway.domain.reconciliation.values import Finding
+from gateway.flows import account, operate
+from gateway.flows.reconcile import look, reconcile_all
+from gateway.store import findings as findings_store
+from gateway.store import outbox as outbox_store
+from gateway.store import referrals
+from gateway.store.findings import Kept
+
+DAY = click.DateTime(formats=["%Y-%m-%d"])
+_BALANCE_HEADINGS = {
+    "referrals": "移送",
+    "accepted": "受理需求",
+    "assisted": "已救助",
+    "not_assisted": "未救助",
+    "unexplained": "无理由",
+    "withdrawn": "已撤回",
+    "open_in_time": "办理中",
+    "overdue": "逾期",
+    "clock_unknown": "时限不明",
+    "held": "核查中",
+    "difference": "差额",
+}
+
+
+@click.command()
+@click.option("--as-of", type=DAY, help="截至某日 look as of the end of that China day; writes nothing")
+@json_option
+@with_installation
+def reconcile(installation: Installation, as_of: datetime | None, as_json: bool) -> None:
+    """对账 Compares what was expected with what was answered. Exit 1 when findings are open."""
+    with installation.open() as (context, clock):
+        if as_of is not None:
+            seen = list(look(context, as_of=end_of_day(as_of), now=clock()))
+            _print_findings([_as_row(finding, "", None) for finding in seen], as_json)
+            sys.exit(FINDINGS if seen else 0)
+        done = reconcile_all(context, now=clock())
+        with context.store.reading() as connection:
+            counts = findings_store.open_counts(connection)
+    changes = done.changes
+    if as_json:
+        print_json({"referrals": done.referrals, "opened": changes.opened, "closed": changes.closed, "open": counts})
+    else:
+        opened = changes.opened + changes.reopened
+        say(f"移送 referrals {done.referrals} · 新增 opened {opened} · 消除 cured {changes.closed}")
+        table(["代码 code", "未结 open"], list(counts.items()), empty="没有未结疑点 no open findings")
+    sys.exit(FINDINGS if counts else 0)
+
+
+@click.command()
+@click.option("--code", help="疑点代码 e.g. MISS_NO_DECISION")
+@click.option("--all", "everything", is_flag=True, help="含已结 closed ones too")
+@json_option
+@with_installation
+def findings(installation: Installation, code: str | None, everything: bool, as_json: bool) -> None:
+    """疑点 Lists findings. Exit 1 when any is open."""
+    with installation.open() as (context, _), context.store.reading() as connection:
+        kept = findings_store.listed(connection, only_open=not everything, code=code)
+    _print_findings([_as_row(one.finding, one.state.value, one) for one in kept], as_json)
+    sys.exit(FINDINGS if any(one.closed_at is None for one in kept) else 0)
+
+
+def _as_row(finding: Finding, state: str, kept: Kept | None) -> dict[str, Any]:
+    return {
+        "code": finding.code,
+        "rule": finding.rule_id,
+        "referral": finding.referral_id or "",
+        "need": finding.need_id or "",
+        "subject": finding.subject,
+        "about": finding.need_id or finding.subject,
+        "stake_fen": finding.stake_fen,
+        "must_act": finding.must_act,
+        "due": finding.due_at.astimezone(CHINA).strftime("%Y-%m-%d") if finding.due_at else "",
+        "state": state,
+        "opened": kept.opened_at.isoformat() if kept else "",
+        "evidence": dict(finding.evidence),
+    }
+
+
+def _print_findings(rows: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print_json(rows)
+        return
+    shown = [
+        [
+            row["code"],
+            row["referral"],
+            row["need"] or row["subject"],
+            yuan(row["stake_fen"]),
+            row["must_act"],
+            row["due"],
+        ]
+        for row in rows
+    ]
+    table(
+        ["疑点 finding", "移送 referral", "对象 about", "元 yuan", "办理 must act", "期限 due"],
+        shown,
+        empty="没有未结疑点 no open findings",
+    )
+
+
+@click.command()
+@click.option("--court", help="法院 party id; all when not given")
+@click.option("--from", "from_day", type=DAY, help="受理起 accepted from")
+@click.option("--to", "to_day", type=DAY, help="受理止 accepted to")
+@click.option("--as-of", type=DAY, help="截至 as of the end of that China day")
+@json_option
+@with_installation
+def balance(
+    installation: Installation,
+    court: str | None,
+    from_day: datetime | None,
+    to_day: datetime | None,
+    as_of: datetime | None,
+    as_json: bool,
+) -> None:
+    """平衡 Needs accepted = what became of them, by court and month. Exit 1 when a line does not balance."""
+    with installation.open() as (context, clock):
+        now = clock()
+        lines = account.balance(
+            context,
+            as_of=end_of_day(as_of) if as_of else now,
+            now=now,
+            court=court,
+            accepted=account.period(day_of(from_day), day_of(to_day)),
+        )
+    rows = [*lines, total(lines, court="合计 total")]
+    if as_json:
+        print_json([_balance_row(line) for line in rows])
+    else:
+        table(
+            ["法院 court", "月份 month", *_BALANCE_HEADINGS.values()],
+            [list(_balance_row(line).values()) for line in rows],
+        )
+    sys.exit(0 if all(line.balances for line in lines) else FINDINGS)
+
+
+def _balance_row(line: BalanceLine) -> dict[str, Any]:
+    counts = {name: getattr(line, name) for name in ("referrals", "accepted", *COLUMNS)}
+    return {"court": line.court, "period": line.period, **counts, "difference": line.difference}
+
+
+@click.command()
+@click.argument("referral_id")
+@click.option("--who", required=True, help="查看人 who looks (kept on file)")
+@click.option("--why", required=True, help="事由 why (kept on file)")
+@json_option
+@with_installation
+def chain(installation: Installation, referral_id: str, who: str, why: str, as_json: bool) -> None:
+    """一户一条救助链 The household's one time line behind a referral; each view is on file."""
+    with installation.open() as (context, clock):
+        found = account.chain(context, referral_id, who=who, why=why, now=clock())
+    rows = [
+        [
+            event.day.isoformat() if event.day else "",
+            CHAIN_NAMES[event.kind][0],
+            event.what,
+            event.programme or "",
+            yuan(event.amount_fen),
+            event.who,
+            event.referral_id,
+        ]
+        for event in found.events
+    ]
+    headings = ["日期 day", "环节 step", "内容 what", "项目 programme", "元 yuan", "单位 who", "移送 referral"]
+    if as_json:
+        print_json(
+            [
+                dict(zip(("day", "step", "what", "programme", "yuan", "who", "referral"), row, strict=True))
+                for row in rows
+            ]
+        )
+    else:
+        table(headings, rows)
+        say(
+            f"法院发放 paid by courts {yuan(found.paid_by_courts_fen)} 元 · "
+            f"部门发放 paid by agencies {yuan(found.paid_by_agencies_fen)} 元 · 部门 agencies {len(found.agencies)}"
+        )
+
+
+@click.group()
+def holds() -> None:
+    """人工核查 Referrals that wait for a person's decision."""
+
+
+@holds.command("list")
+@json_option
+@with_installation
+def holds_list(installation: Installation, as_json: bool) -> None:
+    """列出 Held referrals with the rules that hold them. Exit 1 when there are any."""
+    with installation.open() as (context, _), context.store.reading() as connection:
+        rows = [list(row) for row in referrals.held(connection)]
+    if as_json:
+        print_json([dict(zip(("referral_id", "court", "rules", "needs"), row, strict=True)) for row in rows])
+    else:
+        table(["移送 referral", "法院 court", "规则 rules", "需求 needs"], rows, empty="没有待核查 nothing is held")
+    sys.exit(FINDINGS if rows else 0)
+
+
+@holds.command("release")
+@click.argument("referral_id")
+@click.option("--who", required=True, help="决定人")
+@click.option("--why", required=True, help="理由 kept on file")
+@with_installation
+def holds_release(installation: Installation, referral_id: str, who: str, why: str) -> None:
+    """放行 The held needs go on."""
+    with installation.open() as (context, clock):
+        count = operate.release(context, referral_id, who=who, why=why, now=clock())
+    say(f"已放行 released {count}")
+
+
+@holds.command("uphold")
+@click.argument("referral_id")
+@click.option("--who", required=True, help="决定人")
+@click.option("--why", required=True, help="理由 kept on file")
+@with_installation
+def holds_uphold(installation: Installation, referral_id: str, who: str, why: str) -> None:
+    """不予放行 The referral was a mistake; its held needs end."""
+    with installation.open() as (context, clock):
+        count = operate.uphold(context, referral_id, who=who, why=why, now=clock())
+    say(f"已终止 ended {count}")
+
+
+@click.group()
+def outbox() -> None:
+    """发件 Messages that go no further by themselves."""
+
+
+@outbox.command("list")
+@json_option
+@with_installation
+def outbox_list(installation: Installation, as_json: bool) -> None:
+    """列出 Parked and refused messages with their reasons. Exit 1 when there are any."""
+    with installation.open() as (context, _), context.store.reading() as connection:
+        rows = [
+            [one.message_id, one.office_id, one.state.value, one.reason or "", one.attempts, one.referral_id or ""]
+            for one in outbox_store.stuck(connection)
+        ]
+    names = ("message_id", "office", "state", "reason", "attempts", "referral")
+    if as_json:
+        print_json([dict(zip(names, row, strict=True)) for row in rows])
+    else:
+        table(list(names), rows, empty="没有搁置的报文 nothing is stuck")
+    sys.exit(FINDINGS if rows else 0)
+
+
+@outbox.command("retry")
+@click.argument("message_ids", nargs=-1, required=True)
+@click.option("--who", required=True, help="决定人")
+@click.option("--why", required=True, help="理由 kept on file")
+@with_installation
+def outbox_retry(installation: Installation, message_ids: tuple[str, ...], who: str, why: str) -> None:
+    """重发 The same bytes again, from the first rung of the retry table."""
+    with installation.open() as (context, clock):
+        count = operate.send_again(context, message_ids, who=who, why=why, now=clock())
+    say(f"已重新排队 queued again {count} of {len(message_ids)}")
+
+
+def end_of_day(day: datetime) -> datetime:
+    """The last moment of a China day."""
+    return datetime.combine(day.date(), time.max, tzinfo=CHINA).astimezone(UTC)
+
+
+def day_of(moment: datetime | None) -> date | None:
+    """The day an option named."""
+    return None if moment is None else moment.date()
+
+
+COMMANDS: tuple[click.Command, ...] = (reconcile, findings, balance, chain, holds, outbox)

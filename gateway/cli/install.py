@@ -1,0 +1,97 @@
+"""安装 `xianjie init` and `migrate`: make an installation, bring its database up to date."""
+
+import os
+import secrets
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from gateway.app import GATEWAY_KEY, MATCHING_SECRET, SECRET_BYTES, Clock, build_context
+from gateway.cli.console import Installation, say, with_installation
+from gateway.config import DEFAULT_ADAPTERS, FILE, Config, load
+from gateway.domain.agreement import Party, PartyKind
+from gateway.envelope.algorithms import Algorithm
+from gateway.envelope.keyring import SigningKey
+from gateway.errors import ConfigError
+from gateway.store import directory, migrate
+from gateway.store.engine import Store
+
+_TOML = """# 衔接网关配置 Configuration of this gateway. Relative paths start at this file.
+[gateway]
+party_id = "{party}"
+database = "{database}"
+keys = "keys"
+host = "127.0.0.1"
+port = 8420
+# public_url = "https://xianjie.example"   # as partners reach this gateway; read tokens are bound to it
+# allow_addresses = ["10.1.0.0/16"]        # private networks where offices' servers may be
+
+[adapters]
+{adapters}
+"""
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path), default=Path())
+@click.option("--party", required=True, help="网关主体编号 the gateway's party id, e.g. cn/gateway/520000")
+@click.option("--region", default="000000", help="行政区划代码 GB/T 2260")
+@click.option("--database", default="sqlite:///xianjie.db", show_default=True)
+def init(folder: Path, party: str, region: str, database: str) -> None:
+    """新建 Makes a configuration, keys and a database in FOLDER; nothing that exists is overwritten."""
+    config_path = folder / FILE
+    if config_path.exists():
+        raise ConfigError(f"{config_path.name} is there already; nothing was changed")
+    folder.mkdir(parents=True, exist_ok=True)
+    adapters = "\n".join(f'{agency} = "{path}"' for agency, path in DEFAULT_ADAPTERS.items())
+    make_keys(folder / "keys", party)
+    config_path.write_text(_TOML.format(party=party, database=database, adapters=adapters), encoding="utf-8")
+    register_gateway(load(config_path), region)
+    say(f"已建立 made: {config_path.name}, keys/{GATEWAY_KEY}, keys/{MATCHING_SECRET}")
+    say("下一步 next: xianjie agreement load FILE · xianjie party add … · xianjie keys register … · xianjie serve")
+
+
+def make_keys(folder: Path, party: str) -> SigningKey:
+    """The gateway's key and the matching secret, readable by their owner alone."""
+    key = SigningKey.generate(Algorithm.ED25519, party)
+    write_private(folder / GATEWAY_KEY, key.to_pem())
+    write_private(folder / MATCHING_SECRET, secrets.token_hex(SECRET_BYTES).encode())
+    return key
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """A new file of mode 0600; ConfigError where one is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+    except FileExistsError as error:
+        raise ConfigError(f"{path.name} is there already; nothing was overwritten") from error
+
+
+def register_gateway(config: Config, region: str) -> None:
+    """Migrates the database and registers the gateway itself with its key."""
+    context = build_context(config)
+    now = Clock(config)()
+    try:
+        migrate.migrate(context.store)
+        party = Party(party_id=config.party_id, kind=PartyKind.GATEWAY, name_zh="衔接网关", region=region)
+        public = context.key.public_key(not_before=now - timedelta(minutes=5))
+        context.store.write(lambda connection: directory.add_party(connection, party, now=now))
+        context.store.write(lambda connection: directory.add_key(connection, public, now=now))
+    finally:
+        context.store.close()
+
+
+@click.command("migrate")
+@with_installation
+def migrate_command(installation: Installation) -> None:
+    """迁移 Brings the database to this version's tables; running it twice is harmless."""
+    store = Store(installation.config.database)
+    try:
+        say(f"数据库版本 database revision {migrate.migrate(store)}")
+    finally:
+        store.close()
+
+
+COMMANDS = (init, migrate_command)

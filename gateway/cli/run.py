@@ -1,0 +1,124 @@
+"""运行 `xianjie serve`, `work`, `sandbox`: the web application, the worker, both in one process, a simulated agency.
+
+SIGTERM and SIGINT stop gracefully: requests and jobs under way end, the writer's queue is committed, nothing new
+begins. `serve` says its address on standard output as one JSON line, so that a program may start it on any free port.
+"""
+
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import click
+from waitress.server import create_server  # type: ignore[import-untyped]
+
+from gateway.app import Clock, build_context
+from gateway.cli.console import DONE, Installation, log_to_stderr, with_installation
+from gateway.config import Config
+from gateway.errors import ConfigError
+from gateway.flows.context import Context
+from gateway.sandbox import agency as simulated_agency
+from gateway.store import migrate
+from gateway.transport.address import resolve
+from gateway.transport.answer import Answer
+from gateway.transport.push import Pusher
+from gateway.web.site import MAX_REQUEST, create_site
+from gateway.worker import Worker
+
+PUSH_SECONDS = 30.0
+
+
+@click.command()
+@click.option("--host", help="监听地址 default from the configuration")
+@click.option("--port", type=click.IntRange(0, 65535), help="端口 0: any free one")
+@click.option("--work/--no-work", default=False, help="同时运行后台任务 run the worker in this process too")
+@with_installation
+def serve(installation: Installation, host: str | None, port: int | None, work: bool) -> None:
+    """启动 Serves the API (and with --work does the worker's jobs) until told to stop."""
+    config = installation.config
+    log_to_stderr()
+    context = build_context(config)
+    _require_migrated(context)
+    clock = Clock(config)
+    server = create_server(
+        create_site(context, clock, public_url=config.public_url),
+        host=host or config.host,
+        port=config.port if port is None else port,
+        threads=config.threads,
+        ident=None,
+        connection_limit=1000,
+        channel_timeout=30,
+        max_request_body_size=MAX_REQUEST * 2,
+        clear_untrusted_proxy_headers=False,
+    )
+    worker = make_worker(context, clock, config) if work else None
+    if worker is not None:
+        worker.start()
+    _on_signal(_leave)
+    address = f"http://{server.effective_host}:{server.effective_port}"
+    click.echo(json.dumps({"address": address, "party": config.party_id, "working": work}))
+    sys.stdout.flush()
+    try:
+        server.run()  # ends on _leave: requests under way are answered first
+    finally:
+        server.close()
+        if worker is not None:
+            worker.stop()
+        context.store.close()
+
+
+def _leave() -> None:
+    raise SystemExit(DONE)
+
+
+@click.command()
+@with_installation
+def work(installation: Installation) -> None:
+    """后台 Dispatches, delivers and reconciles until told to stop; any number of these may run over one database."""
+    config = installation.config
+    log_to_stderr()
+    context = build_context(config)
+    _require_migrated(context)
+    worker = make_worker(context, Clock(config), config)
+    stop = threading.Event()
+    _on_signal(stop.set)
+    worker.start()
+    stop.wait()
+    worker.stop()
+    context.store.close()
+
+
+@click.command()
+@click.argument("agency_config", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def sandbox(agency_config: Path) -> None:
+    """模拟部门 A simulated agency for partners and demonstrations, by its own configuration file."""
+    sys.exit(simulated_agency.main(["--config", str(agency_config)]))
+
+
+def make_worker(context: Context, clock: Clock, config: Config) -> Worker:
+    """The worker with a real HTTP pusher."""
+    pusher = Pusher(ca_bundle=config.ca_bundle)
+
+    def push(url: str, body: bytes, content_type: str, headers: Mapping[str, str]) -> Answer:
+        endpoint = resolve(url, allowed=config.allow_addresses)
+        return pusher.push(endpoint, body, content_type=content_type, headers=headers, timeout=PUSH_SECONDS)
+
+    return Worker(context, push, clock, owner=f"{socket.gethostname()}:{os.getpid()}"[:64])
+
+
+def _require_migrated(context: Context) -> None:
+    if not migrate.is_current(context.store):
+        context.store.close()
+        raise ConfigError("the database is not up to date; run `xianjie migrate` first")
+
+
+def _on_signal(stop: Callable[[], None]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop())
+
+
+COMMANDS = (serve, work, sandbox)

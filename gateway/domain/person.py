@@ -95,7 +95,7 @@ class Person:
     @property
     def born(self) -> date | None:
         """The birth date as stated, else as the resident id says it: a child is a child whichever was filled in."""
-        if self.birth_date is not None or self.id_type != IdType.RESIDENT or not self.id_number:
+        if self.birth_date is not None or self.id_type != IdType.RESIDENT_ID or not self.id_number:
             return self.birth_date
         try:
             return resident_birth_date(self.id_number)

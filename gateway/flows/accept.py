@@ -10,7 +10,8 @@ A group goes through the same steps together: one lookup, one commit, an outcome
 stale by now but was accepted then is a replay and gets its receipt.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,6 +29,8 @@ from gateway.flows.intake import Noted, Submission
 from gateway.flows.receive import REPLY_TYPES, Reply
 from gateway.store import inbox
 from gateway.store.inbox import Earlier, Inbound
+
+logger = logging.getLogger(__name__)
 
 Prepared = Submission | Withdrawal | Payment | Reply
 Key = tuple[str, str]
@@ -78,10 +81,17 @@ def accept_many(raws: Sequence[bytes], context: Context, *, now: datetime) -> li
             continue
         future = next(futures)
         failure = future.exception()
-        if failure is not None and not isinstance(failure, XianjieError):
-            raise failure
-        outcomes.append(failure if isinstance(failure, XianjieError) else future.result())
+        outcomes.append(future.result() if failure is None else _as_outcome(failure, item.message))
     return outcomes
+
+
+def _as_outcome(failure: BaseException, message: VerifiedMessage) -> XianjieError:
+    """A mistake of our own costs its message only; the log names its kind, its text may hold what was sent."""
+    if isinstance(failure, XianjieError):
+        return failure
+    ids = {"message_id": message.envelope.id, "type": message.envelope.type}
+    logger.error("message failed", extra={**ids, "error": type(failure).__name__})
+    return XianjieError(ids=ids)
 
 
 def _verify(raw: bytes, context: Context, now: datetime) -> VerifiedMessage | XianjieError:
@@ -126,6 +136,8 @@ def _prepare_all(
             before = _earlier(message, context)
             error.ids.setdefault("message_id", message.envelope.id)
             prepared.append(error if before is None else _again(message, before))
+        except Exception as error:  # a message nobody thought of must not cost its neighbours theirs
+            prepared.append(_as_outcome(error, message))
     return prepared
 
 
@@ -155,19 +167,35 @@ def _commit(connection: Connection, items: list[Prepared]) -> list[Accepted | Ex
     for at in fresh:
         outcomes[at] = _keep(items[at], noted[at], kept)
     inbox.put(connection, list(kept.values()))
-    return [
-        outcome if outcome is not None else _second(items[at], outcomes[first[_key(items[at].message)]], kept)
-        for at, outcome in enumerate(outcomes)
-    ]
+    second = [at for at, outcome in enumerate(outcomes) if outcome is None]
+    if second:
+        # the same id twice in one group: the second stands to the first as a later message would
+        for at, outcome in zip(second, _commit(connection, [items[at] for at in second]), strict=True):
+            outcomes[at] = outcome
+    return [outcome for outcome in outcomes if outcome is not None]
 
 
 def _record(connection: Connection, items: Sequence[Prepared], fresh: Sequence[int]) -> dict[int, Noted | Exception]:
     noted: dict[int, Noted | Exception] = {}
-    for kind, recorder in _RECORDERS:
-        places = [at for at in fresh if isinstance(items[at], kind)]
-        if places:
-            noted |= zip(places, recorder(connection, [items[at] for at in places]), strict=True)
+    for part in _parts(items, fresh):
+        for kind, recorder in _RECORDERS:
+            places = [at for at in part if isinstance(items[at], kind)]
+            if places:
+                noted |= zip(places, recorder(connection, [items[at] for at in places]), strict=True)
     return noted
+
+
+def _parts(items: Sequence[Prepared], fresh: Sequence[int]) -> Iterator[list[int]]:
+    """Cut where a referral follows a withdrawal: a court that withdraws and sends anew means it in that order."""
+    part: list[int] = []
+    withdrawn = False
+    for at in fresh:
+        if withdrawn and isinstance(items[at], Submission):
+            yield part
+            part, withdrawn = [], False
+        part.append(at)
+        withdrawn = withdrawn or isinstance(items[at], Withdrawal)
+    yield part
 
 
 def _keep(item: Prepared, noted: Noted | Exception, kept: dict[Key, Inbound]) -> Accepted | Exception:
@@ -198,14 +226,6 @@ def _subject(item: Prepared) -> str | None:
     if isinstance(item, Reply):
         return item.sent.referral_id if item.sent else None
     return item.referral_id
-
-
-def _second(item: Prepared, first: Accepted | Exception | None, kept: Mapping[Key, Inbound]) -> Accepted | Exception:
-    """The same id twice in one group: the second stands to the first as a later replay would."""
-    before = kept.get(_key(item.message))
-    if before is not None:
-        return _again(item.message, Earlier(digest=before.digest, receipt=before.receipt))
-    return first if isinstance(first, Exception) else SameIdDifferentBytes(ids={"message_id": item.message.envelope.id})
 
 
 def _again(message: VerifiedMessage, before: Earlier) -> Accepted | Exception:

@@ -16,6 +16,7 @@ from gateway.domain.reconciliation.clocks import running_clocks
 from gateway.domain.reconciliation.values import Dossier, NeedRow, Rulebook
 from gateway.errors import ReferralUnknown
 from gateway.flows.context import Context
+from gateway.flows.operate import require_reason
 from gateway.flows.reconcile import with_rules
 from gateway.store import decisions, dossiers
 from gateway.store.dossiers import Days
@@ -97,7 +98,9 @@ def _need_fate(need: NeedRow, dossier: Dossier, rulebook: Rulebook, now: datetim
 
 
 def chain(context: Context, referral_id: str, *, who: str, why: str, now: datetime) -> HouseholdChain:
-    """The time line of the household behind a referral; correlating is a use that is logged (P06)."""
+    """The time line of the household behind a referral; correlating is a use that is logged (P06), before it is shown.
+    Raises ReferralUnknown, ConfigError."""
+    require_reason(who, why)
     with context.store.reading() as connection:
         found = dossiers.read(connection, dossiers.household(connection, referral_id))
     if not found:

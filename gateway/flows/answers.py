@@ -14,7 +14,7 @@ from gateway.domain.lifecycle import MessageState
 from gateway.errors import ReceiptMismatch, XianjieError
 from gateway.evidence.receipt import Receipt, ReceiptVerdict, read, require_answer
 from gateway.flows.context import Context
-from gateway.store.outbox import Leased
+from gateway.store.outbox import BATCH_REFUSED, Leased
 from gateway.transport.answer import Answer, RetryAfter
 
 _RETRY_CLIENT_ERRORS = frozenset({401, 403, 404, 408, 409, 425, 429})
@@ -37,7 +37,8 @@ class Judged:
 def judge(answer: Answer, leased: Sequence[Leased], context: Context, office: Office, *, now: datetime) -> list[Judged]:
     """One verdict a message, in their order."""
     proven, trouble = _receipts(answer, context, office, now) if answer.body else ({}, None)
-    return [_judge_one(message, proven.get(message.message_id), answer, trouble) for message in leased]
+    alone = len(leased) == 1
+    return [_judge_one(message, proven.get(message.message_id), answer, trouble, alone=alone) for message in leased]
 
 
 def _receipts(
@@ -63,12 +64,16 @@ def _receipts(
     return found, trouble
 
 
-def _judge_one(message: Leased, receipt: Receipt | None, answer: Answer, trouble: str | None) -> Judged:
+def _judge_one(
+    message: Leased, receipt: Receipt | None, answer: Answer, trouble: str | None, *, alone: bool
+) -> Judged:
     if receipt is not None:
         try:
             require_answer(receipt, message_id=message.message_id, message_digest=message.digest)
         except ReceiptMismatch as error:
             return Judged(leased=message, state=MessageState.UNKNOWN, error=error.code, http_status=answer.status)
+        if receipt.verdict is ReceiptVerdict.TIMEOUT:
+            return Judged(leased=message, state=MessageState.UNKNOWN, error="timeout", http_status=answer.status)
         refused = receipt.verdict is ReceiptVerdict.REFUSED
         return Judged(
             leased=message,
@@ -78,9 +83,10 @@ def _judge_one(message: Leased, receipt: Receipt | None, answer: Answer, trouble
             http_status=answer.status,
         )
     if 400 <= answer.status < 500 and answer.status not in _RETRY_CLIENT_ERRORS:
-        return Judged(
-            leased=message, state=MessageState.REFUSED, error=f"http_{answer.status}", http_status=answer.status
-        )
+        # of a batch nobody knows which message was meant: each is asked again alone
+        state = MessageState.REFUSED if alone else MessageState.UNKNOWN
+        error = f"http_{answer.status}" if alone else BATCH_REFUSED
+        return Judged(leased=message, state=state, error=error, http_status=answer.status)
     ok = 200 <= answer.status < 300
     return Judged(
         leased=message,

@@ -7,7 +7,7 @@
 A stranger's referral and a referral that does not exist get the same answer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -139,7 +139,7 @@ def _withdraw(connection: Connection, item: Withdrawal) -> None:
         connection, [need.row for need in needs if need.changed], [m for need in needs for m in need.moves]
     )
     referrals.mark_withdrawn(connection, item.referral_id, now=item.now)
-    _tell_offices(connection, item, {need.row["need_id"]: need.state for need in needs})
+    _tell_offices(connection, item, needs)
 
 
 def _any_to_withdraw(needs: Sequence[NeedInHand]) -> bool:
@@ -156,9 +156,11 @@ def _withdraw_need(need: NeedInHand, item: Withdrawal) -> None:
             return
 
 
-def _tell_offices(connection: Connection, item: Withdrawal, states: Mapping[str, NeedState]) -> None:
+def _tell_offices(connection: Connection, item: Withdrawal, needs: Sequence[NeedInHand]) -> None:
     """One `handoff.withdrawn` to each office that still holds a handoff; the handoff ends with its last need."""
     offices = item.context.snapshot(item.now).offices
+    states = {need.row["need_id"]: need.state for need in needs}
+    priority = min((need.row["priority"] for need in needs), default=0)
     ended: dict[str, HandoffState] = {}
     messages = []
     for sent in handoffs.of_referral(connection, item.referral_id):
@@ -167,12 +169,12 @@ def _tell_offices(connection: Connection, item: Withdrawal, states: Mapping[str,
             continue
         if all(states[need_id] is NeedState.WITHDRAWN for need_id, _ in sent.needs):
             ended[sent.handoff_id] = HandoffState.WITHDRAWN
-        messages.append(_notice(item, sent))
+        messages.append(_notice(item, sent, priority))
     handoffs.save_states(connection, ended)
     outbox.put(connection, item.context.party_id, messages, now=item.now)
 
 
-def _notice(item: Withdrawal, sent: SentRow) -> Outbound:
+def _notice(item: Withdrawal, sent: SentRow, priority: int) -> Outbound:
     context = item.context
     office = context.snapshot(item.now).offices[sent.office_id]
     message_id = new_id(item.now)
@@ -200,6 +202,6 @@ def _notice(item: Withdrawal, sent: SentRow) -> Outbound:
         type=WITHDRAWN_TYPE,
         referral_id=sent.referral_id,
         handoff_id=sent.handoff_id,
-        priority=0,
+        priority=priority,
         write=write,
     )

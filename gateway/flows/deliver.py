@@ -171,20 +171,15 @@ _HANDOFF_AFTER = {
 def _move(connection: Connection, ends: Sequence[_End], now: datetime) -> None:
     """Handoffs and needs follow their issuing message; an answer that overtook the receipt is not undone."""
     settled = {
-        end.judged.leased.handoff_id: end.settlement
-        for end in ends
-        if end.judged.leased.handoff_id and end.settlement.state in _HANDOFF_AFTER
+        end.judged.leased.message_id: end.settlement for end in ends if end.settlement.state in _HANDOFF_AFTER
     }
-    found = [
-        row
-        for row in handoffs.by_id(connection, settled)
-        if row.message_id == settled[row.handoff_id].leased.message_id
-    ]
+    named = {s.leased.handoff_id for s in settled.values() if s.leased.handoff_id is not None}
+    found = [row for row in handoffs.by_id(connection, named) if row.message_id in settled]
     if not found:
         return
     states, reasons = {}, {}
     for row in found:
-        settlement = settled[row.handoff_id]
+        settlement = settled[row.message_id]
         there = _HANDOFF_AFTER[settlement.state]
         if HANDOFF.may(HandoffState(row.state), there):
             states[row.handoff_id] = there
@@ -192,7 +187,7 @@ def _move(connection: Connection, ends: Sequence[_End], now: datetime) -> None:
             reasons[row.handoff_id] = settlement.error or settlement.state.value
     handoffs.save_states(connection, states)
     handoffs.park(connection, reasons)
-    relayed = {row.handoff_id for row in found if settled[row.handoff_id].state is MessageState.RELAYED}
+    relayed = {row.handoff_id for row in found if settled[row.message_id].state is MessageState.RELAYED}
     _hand_off(connection, {row.referral_id for row in found}, relayed, now)
 
 

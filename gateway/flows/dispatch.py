@@ -11,6 +11,7 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,7 +27,7 @@ from gateway.domain.referral import Referral
 from gateway.domain.routing import OfficeIndex, Routed, Unroutable, next_step, place_for, priority, route_step
 from gateway.envelope.message import Envelope, new_id
 from gateway.envelope.signing import MESSAGE_TYP, sign
-from gateway.errors import CalendarUnpublished, XianjieError
+from gateway.errors import Busy, CalendarUnpublished, StoreUnavailable, XianjieError
 from gateway.flows.context import Context
 from gateway.flows.needs import NeedInHand
 from gateway.flows.recall import recall
@@ -41,7 +42,7 @@ logger = logging.getLogger(__name__)
 ISSUED_TYPE = "handoff.issued"
 PURPOSE = "social_assistance"
 TRY_AGAIN = timedelta(minutes=10)
-NOT_PROVEN = "message_not_proven"
+NOT_PROVEN, NOT_TRANSLATED = "message_not_proven", "not_translated"
 _WAITING_STATES = frozenset({NeedState.ACCEPTED, NeedState.ROUTED})
 
 
@@ -88,9 +89,37 @@ def dispatch(context: Context, *, now: datetime, limit: int = 200) -> Dispatched
     plans: list[_Plan] = []
     for item in due_now:
         needs = [dict(row) for row in rows[item.referral_id]]
-        plans += _plan(item, needs, recalled[item.referral_id], offices, context, now)
-    written = [future.result() for future in context.store.submit(_write, plans)]
+        plans += _plan_safely(item, needs, recalled[item.referral_id], offices, context, now)
+    written = [_outcome(future, plan) for future, plan in zip(context.store.submit(_write, plans), plans, strict=True)]
     return Dispatched(handoffs=written.count("handoff"), unroutable=written.count("unroutable"))
+
+
+def _plan_safely(
+    item: Waiting,
+    needs: Sequence[Mapping[str, Any]],
+    referral: Referral | XianjieError,
+    offices: OfficeIndex,
+    context: Context,
+    now: datetime,
+) -> list[_Plan]:
+    """A referral that cannot be translated waits visibly; it never stops the others."""
+    try:
+        return _plan(item, needs, referral, offices, context, now)
+    except Exception as error:  # the log names the kind only: the text may hold what was sent
+        ids = {"referral_id": item.referral_id, "error": type(error).__name__}
+        logger.error("referral not translated", extra=ids)
+        return [_without_office(item, dict.fromkeys(item.need_ids, NOT_TRANSLATED), context, now)]
+
+
+def _outcome(future: Future[str], plan: _Plan) -> str:
+    """What was written for one plan; a plan that fails is tried again, the others stand. Raises StoreUnavailable."""
+    failure = future.exception()
+    if failure is None:
+        return future.result()
+    if isinstance(failure, StoreUnavailable | Busy):
+        raise failure
+    logger.error("plan not written", extra={"referral_id": plan.referral_id, "error": type(failure).__name__})
+    return "failed"
 
 
 def _plan(

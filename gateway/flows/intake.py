@@ -127,7 +127,9 @@ def record(connection: Connection, items: Sequence[Submission]) -> list[Noted | 
 
 def _note(connection: Connection, items: Sequence[Submission]) -> list[Noted]:
     """Rules that look at other referrals of the same person: stored ones and earlier ones of this very group."""
-    relatives = referrals.relatives(connection, {item.person_key for item in items if item.person_key})
+    keys = {item.person_key for item in items if item.person_key}
+    referrals.lock_persons(connection, keys)
+    relatives = referrals.relatives(connection, keys)
     notes = []
     for item in items:
         key = item.person_key

@@ -110,7 +110,9 @@ def apply(
     code = outcome.code
     if code is None:
         return "unknown_code"
-    at = to_ms(outcome.at)
+    # an office whose clock runs ahead must not make every later answer look old
+    moment = min(outcome.at, now)
+    at = to_ms(moment)
     if step != need.row["step"] or (need.row["answered_at"] is not None and at < need.row["answered_at"]):
         return "superseded"
     target = _TARGET[code]
@@ -125,10 +127,10 @@ def apply(
     if target is not None and target is not need.state:
         if not NEED.may(need.state, target):
             return "illegal_move"
-        need.move(target, at=outcome.at, now=now, cause=cause)
+        need.move(target, at=moment, now=now, cause=cause)
     _set_clocks(need, outcome, at)
     if code is ReplyCode.APPROVED and has_next:
-        _hand_on(need, at=outcome.at, now=now, cause=cause)
+        _hand_on(need, at=moment, now=now, cause=cause)
     return None
 
 

@@ -16,7 +16,7 @@ from gateway.flows.needs import NeedInHand
 from gateway.store import decisions, handoffs, outbox, referrals
 from gateway.store.clock import to_ms
 
-MAX_REASON = 500
+MAX_WHO, MAX_REASON = 100, 500
 
 
 def release(context: Context, referral_id: str, *, who: str, why: str, now: datetime) -> int:
@@ -30,7 +30,7 @@ def uphold(context: Context, referral_id: str, *, who: str, why: str, now: datet
 
 
 def _decide_hold(context: Context, referral_id: str, there: NeedState, *, who: str, why: str, now: datetime) -> int:
-    _require_reason(who, why)
+    require_reason(who, why)
 
     def write(connection: Connection) -> int:
         if referral_id not in referrals.existing(connection, [referral_id]):
@@ -52,17 +52,23 @@ def _decide_hold(context: Context, referral_id: str, there: NeedState, *, who: s
 
 
 def send_again(context: Context, message_ids: Sequence[str], *, who: str, why: str, now: datetime) -> int:
-    """Parked or refused messages go again, same bytes, from the first rung; returns how many were such."""
-    _require_reason(who, why)
+    """Parked or refused messages go again, same bytes, from the first rung; returns how many were such.
+
+    A handoff that has ended meanwhile (withdrawn, or answered to the end all the same) is not issued anew.
+    """
+    require_reason(who, why)
 
     def write(connection: Connection) -> int:
-        stuck = outbox.stuck(connection, message_ids)
+        found = outbox.stuck(connection, message_ids)
+        issued = handoffs.by_id(connection, [row.handoff_id for row in found if row.handoff_id])
+        over = {row.message_id for row in issued if HandoffState(row.state) in HANDOFF.final}
+        stuck = [row for row in found if row.message_id not in over]
         count = outbox.requeue(connection, [row.message_id for row in stuck], now=now)
-        issued = handoffs.by_id(connection, [row.handoff_id for row in stuck if row.handoff_id])
+        again = {row.message_id for row in stuck}
         back = {
             row.handoff_id: HandoffState.ISSUED
             for row in issued
-            if HANDOFF.may(HandoffState(row.state), HandoffState.ISSUED)
+            if row.message_id in again and HANDOFF.may(HandoffState(row.state), HandoffState.ISSUED)
         }
         handoffs.save_states(connection, back)
         for row in stuck:
@@ -73,6 +79,7 @@ def send_again(context: Context, message_ids: Sequence[str], *, who: str, why: s
     return context.store.write(write)
 
 
-def _require_reason(who: str, why: str) -> None:
-    if not who.strip() or not why.strip() or len(why) > MAX_REASON:
-        raise ConfigError(f"a decision names who decided and why (at most {MAX_REASON} characters)")
+def require_reason(who: str, why: str) -> None:
+    """Raises ConfigError unless somebody says who they are and why, in as many characters as are kept."""
+    if not who.strip() or not why.strip() or len(who) > MAX_WHO or len(why) > MAX_REASON:
+        raise ConfigError(f"a decision names who decided ({MAX_WHO} characters) and why (at most {MAX_REASON})")

@@ -1,7 +1,7 @@
 """移送的读取 From the wire shape of a court's message to the domain's `Referral`.
 
-Shape errors become `SchemaInvalid` with every pointer at once; nothing is normalised except the case number's brackets
-(stored full-width). Whether the referral keeps the rules is `domain.intake_rules`'s question.
+Shape errors become `SchemaInvalid` with every pointer at once; nothing is normalised except the spelling of case
+numbers (full-width brackets; the original case's also without blanks and with plain digits). Whether the referral keeps the rules is `domain.intake_rules`'s question.
 """
 
 from collections.abc import Mapping
@@ -28,6 +28,9 @@ from gateway.errors import FieldProblem, SchemaInvalid
 from schemas.referral import REFERRAL
 
 _BRACKETS = str.maketrans("()", "（）")
+_SPELLINGS = str.maketrans("()〔〕[]０１２３４５６７８９", "（）（）（）0123456789", " \u3000")
+MOST_REFERRAL_ID = 60
+"""A need's id is the referral's with its number behind it, and must itself be an id of at most 64 characters."""
 _ENUMS = {
     "decision": Decision,
     "legal_basis": LegalBasis,
@@ -44,6 +47,8 @@ def read_referral(body: Any, *, court: str) -> Referral:
         fields = REFERRAL.load(body)
     except ValidationError as error:
         raise SchemaInvalid("referral", problems=field_problems(error, prefix="/data")) from error
+    if len(fields["referral_id"]) > MOST_REFERRAL_ID:
+        raise SchemaInvalid("referral", problems=[FieldProblem(pointer="/data/referral_id", code="too_long")])
     return _referral(fields, court)
 
 
@@ -53,6 +58,9 @@ def _referral(fields: dict[str, Any], court: str) -> Referral:
             fields[name] = enum(fields[name])
     fields["person"] = _person(fields["person"])
     fields["case_number"] = fields["case_number"].translate(_BRACKETS)
+    if "original_case_group" in fields:
+        # one matter, one spelling: rule D01 compares it, and brackets or blanks must not hide a second aid
+        fields["original_case_group"] = fields["original_case_group"].translate(_SPELLINGS)
     fields["needs"] = tuple(RequestedNeed(**need) for need in fields.get("needs", ()))
     fields["attachments"] = tuple(Attachment(**item) for item in fields.get("attachments", ()))
     survey = fields.get("survey")

@@ -10,8 +10,8 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from gateway.domain.referral import Referral
-from gateway.envelope.signing import verify
-from gateway.errors import XianjieError
+from gateway.envelope.signing import VerifiedMessage, verify
+from gateway.errors import TrustError, XianjieError
 from gateway.flows.context import Context
 from gateway.flows.read_referral import read_referral
 from gateway.store import inbox
@@ -29,7 +29,16 @@ def recall(
         raw = stored.get((item.court, item.message_id), "")
         try:
             message = verify(raw.encode(), keyring, recipient=context.party_id, now=item.received_at, check_time=False)
-            found[item.referral_id] = read_referral(message.envelope.data, court=message.party_id)
+            referral = read_referral(message.envelope.data, court=message.party_id)
+            found[item.referral_id] = _require_same(referral, item, message)
         except XianjieError as error:
             found[item.referral_id] = error
     return found
+
+
+def _require_same(referral: Referral, item: Waiting, message: VerifiedMessage) -> Referral:
+    """Bytes that are signed but stand in another message's place prove another referral. Raises TrustError."""
+    named = (message.party_id, message.envelope.id, referral.referral_id)
+    if named != (item.court, item.message_id, item.referral_id):
+        raise TrustError("another_message", ids={"referral_id": item.referral_id})
+    return referral

@@ -112,15 +112,14 @@ def record(connection: Connection, items: Sequence[Reply]) -> list[Noted | Excep
     sent = [item.sent for item in items if item.sent is not None]
     in_hand = _load_needs(connection, sent)
     states = {row.handoff_id: HandoffState(row.state) for row in handoffs.sent_now(connection, sent)}
-    remembered = replies.refused_on_file(connection, [i.message.envelope.id for i in items if i.denied_without_reason])
+    denied = [(i.sent.office_id, i.message.envelope.id) for i in items if i.sent and i.denied_without_reason]
+    remembered = replies.refused_on_file(connection, denied)
     rows: list[dict[str, Any]] = []
     outcomes: list[Noted | Exception] = []
     for item in items:
-        if item.denied_without_reason and item.message.envelope.id in remembered:
-            pass
-        elif item.sent is None:
+        if item.sent is None:
             rows.append(_unexpected(item))
-        else:
+        elif (item.sent.office_id, item.message.envelope.id) not in remembered:
             rows += _apply_all(item, item.sent, in_hand)
             states[item.sent.handoff_id] = _handoff_state(item, item.sent, states[item.sent.handoff_id], in_hand)
         ids = {"message_id": item.message.envelope.id}
@@ -206,8 +205,8 @@ def _row(item: Reply, outcome: Outcome, *, need_id: str | None, problem: str | N
         "payee": outcome.payee,
         "person_matches": _person_matches(item, outcome),
         "next_due": outcome.next_due.isoformat() if outcome.next_due else None,
-        "forwarded_to": outcome.forwarded_to,
-        "suggested_agency": outcome.suggested_agency,
+        "forwarded_to": outcome.forwarded_to and outcome.forwarded_to[:100],
+        "suggested_agency": outcome.suggested_agency and outcome.suggested_agency[:40],
         "suggested_region": outcome.suggested_region,
     }
 

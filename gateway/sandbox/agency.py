@@ -11,6 +11,7 @@ Run: `python -m gateway.sandbox.agency --config agency.toml`; one JSON line on s
 """
 
 import argparse
+import json
 import logging
 import signal
 import sys
@@ -30,7 +31,7 @@ from gateway.domain.agreement import Channel
 from gateway.errors import XianjieError
 from gateway.sandbox.agency_config import AgencyConfig, read_config
 from gateway.sandbox.notebook import Notebook
-from gateway.sandbox.postman import Http, Postman, RequestsHttp, describe
+from gateway.sandbox.postman import Http, Postman, RequestsHttp
 from gateway.sandbox.reception import Clock, HttpAnswer, Reception
 
 logger = logging.getLogger(__name__)
@@ -127,7 +128,7 @@ class Agency:
 
 def serve(config: AgencyConfig, announce: Callable[[str], None]) -> None:
     """Runs until SIGTERM or SIGINT; what is being answered is answered, what is not yet told stays in the notebook."""
-    agency = Agency.of(config)
+    agency = Agency.of(config, lambda: utc_now() + config.clock_offset)
     server = create_server(
         make_app(config, agency.reception),
         host=config.host,
@@ -149,6 +150,12 @@ def serve(config: AgencyConfig, announce: Callable[[str], None]) -> None:
         for thread in threads:
             thread.join(timeout=STOP_WITHIN)
         agency.notebook.close()
+
+
+def describe(config: AgencyConfig, address: str) -> str:
+    """The one line on standard output by which the starting process learns the address."""
+    parties = sorted(config.desks)
+    return json.dumps({"agency": config.agency, "address": address, "url": f"{address}/handoffs", "parties": parties})
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

@@ -9,7 +9,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ ALWAYS = datetime(2000, 1, 1, tzinfo=UTC)
 """The simulator believes the keys it was given, whenever they began."""
 _CURVES = {"Ed25519": Algorithm.ED25519, "P-256": Algorithm.ES256, "SM2": Algorithm.SM2}
 _NUMBERS = ("kty", "crv", "x", "y")
+_KNOWN = {"agency", "listen", "notebook", "poll_wait", "clock_offset_seconds", "gateway", "desks", "behaviour"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +54,8 @@ class AgencyConfig:
     port: int = 0
     notebook: Path | None = None
     poll_wait: int = 10
+    clock_offset: timedelta = timedelta(0)
+    """How far this process's clock is from the true time, for demonstrations that play in another year."""
 
     def __post_init__(self) -> None:
         if self.agency not in FORMATS:
@@ -67,7 +70,7 @@ def read_config(path: Path) -> AgencyConfig:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError("the agency's configuration cannot be read") from error
-    known = _section(raw, "", {"agency", "listen", "notebook", "poll_wait", "gateway", "desks", "behaviour"})
+    known = _section(raw, "", _KNOWN)
     gateway = _section(raw.get("gateway"), "gateway", {"party", "url", "keys", "jwks"})
     try:
         host, _, port = str(known.get("listen", f"{LOOPBACK}:0")).rpartition(":")
@@ -82,6 +85,7 @@ def read_config(path: Path) -> AgencyConfig:
             port=int(port),
             notebook=path.parent / known["notebook"] if "notebook" in known else None,
             poll_wait=int(known.get("poll_wait", 10)),
+            clock_offset=timedelta(seconds=float(known.get("clock_offset_seconds", 0))),
         )
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise ConfigError(f"the agency's configuration: {type(error).__name__} {error}") from error

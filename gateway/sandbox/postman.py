@@ -4,7 +4,6 @@ A reply is written once, in the agency's own format, and sent with the same byte
 names it (200 or 202), or the gateway refuses it for good (4xx). Everything else is tried again, later each time.
 """
 
-import json
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -190,9 +189,3 @@ class Postman:
 
 def _lines(body: bytes) -> Iterator[bytes]:
     return (line.strip() for line in body.split(b"\n") if line.strip())
-
-
-def describe(config: AgencyConfig, address: str) -> str:
-    """The one line on standard output by which the starting process learns the address."""
-    parties = sorted(config.desks)
-    return json.dumps({"agency": config.agency, "address": address, "url": f"{address}/handoffs", "parties": parties})

@@ -165,12 +165,16 @@ def add_key(connection: Connection, key: PublicKey, *, now: datetime) -> None:
 
 def end_key(connection: Connection, kid: str, *, at: datetime, revoked_because: str | None = None) -> None:
     """Ends a key's validity at `at` (rotation), or revokes it from `at` on with a reason."""
+    c = t.party_keys.c
+    found = connection.execute(sa.select(c.revoked_at).where(c.kid == kid).with_for_update()).first()
+    if found is None:
+        raise ConfigError(f"no key {kid}")
     values: dict[str, Any] = {"not_after": to_ms(at)}
     if revoked_because is not None:
-        values = {"revoked_at": to_ms(at), "revoked_reason": revoked_because}
-    changed = connection.execute(t.party_keys.update().where(t.party_keys.c.kid == kid).values(**values))
-    if changed.rowcount == 0:
-        raise ConfigError(f"no key {kid}")
+        if found.revoked_at is not None and found.revoked_at <= to_ms(at):
+            return  # a second revocation never makes the first one later
+        values = {"revoked_at": to_ms(at), "revoked_reason": revoked_because[:200]}
+    connection.execute(t.party_keys.update().where(c.kid == kid).values(**values))
 
 
 def put_office(connection: Connection, office: Office) -> None:

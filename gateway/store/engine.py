@@ -1,7 +1,8 @@
 """存储引擎 One database, many readers, one writer per process that commits in groups.
 
 Rules: nothing is answered before its commit (durable first); items that arrive together share one commit, which is what
-saves a slow disk; an item that breaks the group is run again alone, so one bad item never costs another its place.
+saves a slow disk; an item that breaks the group is run again alone, so one bad item never costs another its place. An
+item that lost a race against another process (unique key, deadlock) is run once more and then sees who won.
 SQLite runs WAL with `synchronous=FULL`; PostgreSQL is reached as `postgresql+psycopg://`. No ORM.
 """
 
@@ -14,7 +15,8 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from gateway.errors import Busy, ConfigError, StoreUnavailable, XianjieError
 
@@ -30,12 +32,13 @@ BUSY_MS = 30_000
 def open_engine(url: str) -> Engine:
     """The engine for a database URL; `ConfigError` for any other database than SQLite and PostgreSQL."""
     if url.startswith("sqlite"):
-        engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_MS / 1000})
+        arguments = {"check_same_thread": False, "timeout": BUSY_MS / 1000}
+        engine = sa.create_engine(url, hide_parameters=True, connect_args=arguments)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if url.startswith("postgresql+psycopg"):
-        return sa.create_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
+        return sa.create_engine(url, hide_parameters=True, pool_size=8, max_overflow=8, pool_pre_ping=True)
     raise ConfigError("database url must begin with sqlite:/// or postgresql+psycopg://")
 
 
@@ -61,6 +64,7 @@ class Store:
         self._queue: queue.Queue[_Job | None] = queue.Queue(maxsize=QUEUE)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._closed = False
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -68,8 +72,8 @@ class Store:
         try:
             with self.engine.connect() as connection, connection.begin():
                 yield connection
-        except DBAPIError as error:
-            raise StoreUnavailable(type(error.orig).__name__, retry_after=5) from error
+        except (DBAPIError, PoolExhausted) as error:
+            raise _unavailable(error) from error
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Runs `work` in one write transaction, grouped with whatever else is waiting; returns after the commit."""
@@ -79,11 +83,14 @@ class Store:
     def submit(self, flow: Callable[[Connection, list[I]], Sequence[O]], items: Sequence[I]) -> list[Future[O]]:
         """Queues items for `flow`, which gets all waiting items of its kind at once and returns one outcome each.
 
-        An outcome that is an exception is raised to that item's caller without undoing the others. Raises `Busy` when
-        the queue is full: nothing was accepted.
+        An outcome that is an exception is raised to that item's caller without undoing the others. An item for which
+        the queue stays full ends with `Busy`, one given to a closed store with `StoreUnavailable`: not accepted.
         """
-        self._start()
         jobs = [_Job(flow, item) for item in items]
+        if self._closed:
+            _refuse(jobs)
+            return [job.future for job in jobs]
+        self._start()
         for at, job in enumerate(jobs):
             try:
                 self._queue.put(job, timeout=5)
@@ -91,16 +98,30 @@ class Store:
                 for late in jobs[at:]:
                     late.future.set_exception(Busy(retry_after=2))
                 break
+        if self._closed and self._thread is None:
+            self._refuse_late()
         return [job.future for job in jobs]
 
     def close(self) -> None:
-        """Commits what is queued, then stops the writer and closes the pool."""
+        """Commits what is queued, then stops the writer and closes the pool; what comes later is refused."""
+        self._closed = True
         with self._lock:
             if self._thread is not None:
                 self._queue.put(None)
                 self._thread.join()
                 self._thread = None
+        self._refuse_late()
         self.engine.dispose()
+
+    def _refuse_late(self) -> None:
+        """Nobody waits for ever: what slipped in behind the last commit is told that it was not accepted."""
+        while True:
+            try:
+                job = self._queue.get_nowait()
+            except queue.Empty:
+                return
+            if job is not None:
+                _refuse([job])
 
     def _start(self) -> None:
         if self._thread is None:
@@ -129,11 +150,13 @@ class Store:
             if stop:
                 return
 
-    def _commit(self, group: list["_Job"]) -> None:
+    def _commit(self, group: list["_Job"], *, again: bool = True) -> None:
         try:
             outcomes = self._attempt(group)
         except Exception as error:  # the group's failure is delivered to its callers, alone or together
-            if len(group) == 1:
+            if len(group) == 1 and again and _lost_a_race(error):
+                self._commit(group, again=False)
+            elif len(group) == 1:
                 group[0].future.set_exception(_as_ours(error))
             else:
                 for job in group:
@@ -171,10 +194,28 @@ def _each(connection: Connection, works: list[Callable[[Connection], Any]]) -> l
     return [work(connection) for work in works]
 
 
+def _refuse(jobs: Sequence[_Job]) -> None:
+    for job in jobs:
+        job.future.set_exception(StoreUnavailable("closed", retry_after=5))
+
+
+def _lost_a_race(error: Exception) -> bool:
+    """Another process wrote the same unique key first, or the database broke a deadlock at our cost."""
+    sqlstate = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return isinstance(error, IntegrityError) or sqlstate in _TRY_AGAIN
+
+
+_TRY_AGAIN = ("40001", "40P01")
+"""PostgreSQL's serialization_failure and deadlock_detected."""
+
+
+def _unavailable(error: Exception) -> StoreUnavailable:
+    return StoreUnavailable(type(getattr(error, "orig", None) or error).__name__, retry_after=5)
+
+
 def _as_ours(error: Exception) -> Exception:
     """A database that is away becomes our retryable error; our own errors and programming mistakes stay themselves."""
     if isinstance(error, XianjieError):
         return error
-    if isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and error.connection_invalidated):
-        return StoreUnavailable(type(error.orig).__name__, retry_after=5)
-    return error
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    return _unavailable(error) if lost or isinstance(error, OperationalError | PoolExhausted) else error

@@ -21,6 +21,8 @@ from gateway.store import tables as t
 from gateway.store.clock import to_ms
 
 READY = (MessageState.QUEUED.value, MessageState.UNKNOWN.value)
+BATCH_REFUSED = "batch_refused"
+"""Why a message is still open whose office refused a whole request: one bad message must not cost the others."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,12 +59,12 @@ class Leased:
 
 def put(connection: Connection, source: str, messages: Sequence[Outbound], *, now: datetime) -> None:
     """Numbers, signs and queues messages, in order. A repeated effect key fails the transaction."""
-    last: dict[str, int] = {}
+    # in one order everywhere: two processes that lock the same counters crosswise would wait for each other
+    recipients = sorted({message.office.party_id for message in messages})
+    last = {recipient: _last_seq(connection, source, recipient) for recipient in recipients}
     rows = []
     for message in messages:
         recipient = message.office.party_id
-        if recipient not in last:
-            last[recipient] = _last_seq(connection, source, recipient)
         last[recipient] += 1
         jws = message.write(last[recipient])
         pulled = message.office.channel is not Channel.PUSH
@@ -113,45 +115,55 @@ def lanes(connection: Connection, *, now: datetime) -> list[str]:
     o, f = t.outbox.c, t.offices.c
     rows = connection.scalars(
         sa.select(f.office_id)
-        .where(
-            f.paused.is_(False),
-            sa.or_(f.blocked_until.is_(None), f.blocked_until <= to_ms(now)),
-            sa.exists().where(o.office_id == f.office_id, _ready(now)),
-        )
+        .where(_open_lane(now), sa.exists().where(o.office_id == f.office_id, _ready(now)))
         .order_by(f.office_id)
     )
     return list(rows)
 
 
+def _open_lane(now: datetime) -> sa.ColumnElement[bool]:
+    f = t.offices.c
+    return sa.and_(f.paused.is_(False), sa.or_(f.blocked_until.is_(None), f.blocked_until <= to_ms(now)))
+
+
 def _ready(now: datetime) -> sa.ColumnElement[bool]:
-    """Due, or left behind by a worker whose lease ran out."""
-    o = t.outbox.c
-    return sa.or_(
-        sa.and_(o.state.in_(READY), o.due_at <= to_ms(now)),
-        sa.and_(o.state == MessageState.SENDING.value, o.lease_until <= to_ms(now)),
+    """Due, or left behind by a worker whose lease ran out; never while an earlier message of its handoff is open: a
+    withdrawal does not overtake what it withdraws."""
+    o, before = t.outbox.c, t.outbox.alias("before")
+    overtakes = sa.exists().where(
+        before.c.handoff_id == o.handoff_id, before.c.row < o.row, before.c.state.in_((*READY, _SENDING))
     )
+    return sa.and_(
+        sa.or_(
+            sa.and_(o.state.in_(READY), o.due_at <= to_ms(now)),
+            sa.and_(o.state == _SENDING, o.lease_until <= to_ms(now)),
+        ),
+        ~overtakes,
+    )
+
+
+_SENDING = MessageState.SENDING.value
 
 
 def lease(
     connection: Connection, office_id: str, *, owner: str, limit: int, now: datetime, length: timedelta
 ) -> list[Leased]:
-    """Takes up to `limit` due messages of one lane, minors first, each with an attempt row written before the attempt.
+    """Takes up to `limit` due messages of one lane, minors first, each with an attempt row written before the attempt;
+    none of a lane that is paused or blocked by now. What an office refused as part of a batch goes alone.
 
     A message under another worker's running lease is left alone; one whose lease ran out becomes ours with a higher
     fence: its sender may have sent it, so it was `sending` and is sent again with the same bytes.
     """
-    o = t.outbox.c
-    rows = (
-        connection.execute(
-            sa.select(t.outbox)
-            .where(o.office_id == office_id, _ready(now))
-            .order_by(o.priority, o.row)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        .mappings()
-        .all()
-    )
+    o, f = t.outbox.c, t.offices.c
+    is_open = sa.exists().where(f.office_id == office_id, _open_lane(now))
+    found = connection.execute(
+        sa.select(t.outbox)
+        .where(o.office_id == office_id, is_open, _ready(now))
+        .order_by(o.priority, o.row)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=t.outbox)
+    ).mappings()
+    rows = _together(found.all())
     if not rows:
         return []
     connection.execute(
@@ -178,6 +190,13 @@ def lease(
         ],
     )
     return [_leased(dict(row)) for row in rows]
+
+
+def _together(rows: Sequence[sa.RowMapping]) -> Sequence[sa.RowMapping]:
+    """The first row with those that may travel in one request with it."""
+    if rows and rows[0]["reason"] == BATCH_REFUSED:
+        return rows[:1]
+    return [row for row in rows if row["reason"] != BATCH_REFUSED]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

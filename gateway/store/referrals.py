@@ -30,6 +30,14 @@ def existing(connection: Connection, referral_ids: Iterable[str]) -> set[str]:
     return set(connection.scalars(sa.select(t.referrals.c.referral_id).where(t.referrals.c.referral_id.in_(wanted))))
 
 
+def lock_persons(connection: Connection, person_keys: Collection[str]) -> None:
+    """Until the commit nobody else files a referral of these persons: two courts at once would each see no other
+    (rule D01). SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        for key in sorted(person_keys):
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(int(key[:15], 16))))
+
+
 def relatives(connection: Connection, person_keys: Collection[str]) -> dict[str, list[Relative]]:
     """Referrals on file by person key; withdrawn ones do not count."""
     if not person_keys:

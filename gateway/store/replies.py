@@ -15,17 +15,18 @@ def put(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         connection.execute(t.replies.insert(), list(rows))
 
 
-def refused_on_file(connection: Connection, message_ids: Iterable[str]) -> set[str]:
-    """Those of the messages whose refusal (rule R09) is remembered already."""
-    wanted = set(message_ids)
+def refused_on_file(connection: Connection, keys: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of the (office, message id) pairs whose refusal (rule R09) is remembered already."""
+    wanted = set(keys)
     if not wanted:
         return set()
     r = t.replies.c
-    return set(
-        connection.scalars(
-            sa.select(r.message_id).where(r.message_id.in_(wanted), r.problem == "denied_without_reason")
+    rows = connection.execute(
+        sa.select(r.office, r.message_id).where(
+            r.message_id.in_({message_id for _, message_id in wanted}), r.problem == "denied_without_reason"
         )
     )
+    return {(row.office, row.message_id) for row in rows} & wanted
 
 
 def payments_on_file(connection: Connection, keys: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:

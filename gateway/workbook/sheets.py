@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from gateway.domain.replies import COMMON_DENIALS, denial_reasons_for, load_replies
 from gateway.domain.values import InvalidValue
 from gateway.workbook.reading import SheetRow, read_sheet
 from gateway.workbook.rows import RowProblem
@@ -18,6 +19,7 @@ from gateway.workbook.writing import Columns, Sheet, write_workbook
 HANDOFF_SHEET = "转办与反馈 Handoffs"
 IDENTITY_KEYS = ("handoff_id", "need_id")
 RESULT = "result"
+CASE_LAYER = "case"
 
 REPLY_COLUMNS: tuple[tuple[str, str], ...] = (
     ("handoff_id", "转办编号\nHandoff"),
@@ -65,10 +67,10 @@ def write_handoff_sheet(
     columns: Columns,
     rows: Iterable[Mapping[str, str]],
     *,
-    results: Sequence[str],
-    reasons: Sequence[str],
+    agency: str,
 ) -> None:
-    """The agency's columns locked, then the reply columns empty; results and reasons are the words to choose from.
+    """The agency's columns locked, then the reply columns empty, with the results and reasons it may give to choose
+    from.
 
     ValueError where an agency's column has the key of a reply column, since its cell would be read as an answer.
     """
@@ -85,13 +87,24 @@ def write_handoff_sheet(
                 title=HANDOFF_SHEET,
                 columns=[*locked, *(pair for pair in REPLY_COLUMNS if pair[0] not in IDENTITY_KEYS)],
                 rows=({key: row.get(key, "") for key, _ in locked} for row in rows),
-                choices={"result": results, "reason": reasons, "payee": PAYEE_WORDS},
+                choices={"result": result_words(), "reason": reason_words(agency), "payee": PAYEE_WORDS},
                 widths={"text": 40, "missing": 30, "service": 30},
                 locked=frozenset(key for key, _ in locked),
             )
         ],
         notes=NOTES,
     )
+
+
+def result_words() -> list[str]:
+    """办理结果 in the words of the common vocabulary."""
+    return [entry.zh for entry in load_replies() if entry.layer == CASE_LAYER]
+
+
+def reason_words(agency: str) -> list[str]:
+    """不予救助理由 this agency may give."""
+    allowed = denial_reasons_for(agency)
+    return [entry.zh for entry in load_replies() if entry.layer.startswith(COMMON_DENIALS) and entry.code in allowed]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 import threading
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -21,6 +23,7 @@ from gateway.envelope import webhook
 from gateway.errors import ConfigError
 from gateway.sandbox.agency import main
 from gateway.sandbox.agency_config import read_config
+from gateway.sandbox.behaviour import Behaviour
 from tests.sandbox.world import GATEWAY, Gateway, World, a_message, a_world, key_of, party
 
 DELAYS = "delivered_after = 0.01\ndisposition_after = 0.02\ndecision_after = 0.03\npayment_after = 0.04\n"
@@ -51,6 +54,14 @@ def test_the_configuration_is_read_with_its_keys(tmp_path: Path) -> None:
     assert config.desks[party()].channel is Channel.PUSH
     assert config.keyring.find(key_of(GATEWAY).kid) is not None
     assert config.behaviour.payment_after == 0.04
+
+
+def test_the_example_is_complete_and_can_be_used_as_it_is(tmp_path: Path) -> None:
+    path = write_config(tmp_path)
+    path.write_text(files("gateway.sandbox").joinpath("agency.example.toml").read_text(encoding="utf-8"), "utf-8")
+    config = read_config(path)
+    assert list(config.desks) == ["cn/agency/civil_affairs/520102"]
+    assert set(tomllib.loads(path.read_text(encoding="utf-8"))["behaviour"]) == set(Behaviour.__slots__)
 
 
 @pytest.mark.parametrize(

@@ -3,29 +3,26 @@
 from collections.abc import Callable
 from datetime import date, datetime
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
-from marshmallow import fields as base
 
+from gateway.domain.intake_rules import IntakeVerdict, assess
+from gateway.domain.programmes import load_programmes
+from gateway.domain.regions import load_regions
 from gateway.errors import FileUnreadable
+from gateway.flows.read_referral import read_referral
 from gateway.workbook.court_template import (
-    EXAMPLE_SHEET,
     HOUSEHOLD_SHEET,
-    NEED_GROUPS,
     REFERRAL_SHEET,
     columns_of,
-    template_columns,
     write_court_template,
 )
 from gateway.workbook.court_workbook import read_court_workbook
-from gateway.workbook.reading import read_sheet
 from gateway.workbook.rows import RowProblem, RowResult
-from gateway.workbook.writing import CHOICES_SHEET
-from schemas.fields import Nest
 from schemas.referral import REFERRAL
+from tests.builders import a_profile
 
 FIRST_ROW = 3
 
@@ -75,7 +72,7 @@ def filled(
     book = openpyxl.load_workbook(BytesIO(TEMPLATE))
     for title, found in ((REFERRAL_SHEET, rows), (HOUSEHOLD_SHEET, members)):
         page = book[title]
-        at = {cell.value: cell.column for cell in page[1]}
+        at = {cell.value: number for number, cell in enumerate(page[1], start=1)}
         for number, row in enumerate(found, start=FIRST_ROW):
             for key, value in row.items():
                 page.cell(number, at[key]).value = value
@@ -103,71 +100,6 @@ def problems(row: dict[str, Any], **options: Any) -> list[tuple[str, str, str]]:
     return [(problem.column, problem.pointer, problem.code) for problem in result.problems]
 
 
-# --- the template ---
-
-
-def leaves(schema: Any, above: str = "") -> set[str]:
-    """Pointers of every field of the wire's shape, lists counted as one."""
-    found: set[str] = set()
-    for name, field in schema.fields.items():
-        if isinstance(field, Nest):
-            found |= leaves(field.schema, f"{above}/{name}")
-        else:
-            found.add(f"{above}/{name}")
-    return found
-
-
-def test_every_field_of_a_referral_has_a_place_in_the_template() -> None:
-    plain = {column.pointer for column in columns_of("referral") if column.need_group is None and column.key != "line"}
-    assert plain | {"/needs", "/person/household"} == leaves(REFERRAL)
-
-
-def test_every_field_of_a_household_member_has_a_column() -> None:
-    household = REFERRAL.fields["person"].schema.fields["household"]  # type: ignore[attr-defined]
-    assert isinstance(household, base.List)
-    member = household.inner.schema  # type: ignore[attr-defined]
-    assert {column.pointer for column in columns_of("household")} == leaves(member) | {"/line"}
-
-
-def test_there_is_a_column_pair_for_every_need() -> None:
-    groups = [column.need_group for column in columns_of("referral") if column.need_group]
-    assert groups == [number for number in range(1, NEED_GROUPS + 1) for _ in range(2)]
-
-
-def test_headings_are_in_both_languages_and_star_what_the_wire_requires() -> None:
-    assert heading("person.id_number") == "证件号码*\nDocument number"
-    assert heading("person.phone") == "联系电话\nPhone"
-    assert all(column.zh and column.en for column in template_columns())
-    starred = {column.pointer for column in columns_of("referral") if column.need == "required"}
-    required = {"/referral_id", "/agreement_document", "/case_number", "/concluded_on", "/decision", "/legal_basis"}
-    assert required | {"/person/name", "/person/id_type"} <= starred
-
-
-def test_cells_are_text_and_codes_are_chosen_from_lists() -> None:
-    book = openpyxl.load_workbook(BytesIO(TEMPLATE))
-    assert book.sheetnames == [REFERRAL_SHEET, HOUSEHOLD_SHEET, EXAMPLE_SHEET, CHOICES_SHEET]
-    page = book[REFERRAL_SHEET]
-    text = [found for found in page.column_dimensions.values() if found.number_format == "@"]
-    assert {number for found in text for number in range(found.min, found.max + 1)} >= {c.column for c in page[1]}
-    coded = [column for column in columns_of("referral") if column.words]
-    assert len(page.data_validations.dataValidation) == len(coded)
-
-
-def test_the_example_sheet_explains_every_column() -> None:
-    rows = list(read_sheet(TEMPLATE, sheet=EXAMPLE_SHEET))
-    assert [row.cells["heading"] for row in rows] == [f"{column.zh} {column.en}" for column in template_columns()]
-    assert {row.cells["need"] for row in rows} == {"必填 required", "视情况 when it applies", "选填 optional"}
-
-
-def test_an_empty_template_holds_no_row() -> None:
-    assert list(read_court_workbook(TEMPLATE)) == []
-
-
-def test_a_template_may_be_written_to_a_path(tmp_path: Path) -> None:
-    write_court_template(tmp_path / "移送.xlsx")
-    assert list(read_court_workbook(tmp_path / "移送.xlsx")) == []
-
-
 # --- a good row ---
 
 
@@ -177,6 +109,19 @@ def test_the_example_is_a_referral_of_an_invented_person() -> None:
     assert {column.key for column in columns_of("referral") if column.need == "required"} <= set(example())
     assert data["person"]["id_number"].startswith("529999")
     assert data["person"]["household"][0]["id_number"].startswith("529999")
+
+
+def test_the_example_keeps_every_rule_of_intake() -> None:
+    data = data_of(example(), members=(example("household"),))
+    verdict = assess(
+        read_referral(data, court="cn/court/520100"),
+        profile=a_profile(),
+        regions=load_regions(),
+        programmes=load_programmes(),
+        today=date(2024, 9, 1),
+        court_region="520100",
+    )
+    assert verdict == IntakeVerdict()
 
 
 def test_the_least_a_referral_needs() -> None:

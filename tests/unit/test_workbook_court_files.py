@@ -12,6 +12,7 @@ from gateway.errors import FileUnreadable
 from gateway.workbook.archive import FILE_LIMIT
 from gateway.workbook.court_files import LINE_LIMIT, SHAPES, read_court_file
 from gateway.workbook.court_template import REFERRAL_SHEET, write_court_template
+from gateway.workbook.reading import ROW_LIMIT
 from gateway.workbook.rows import RowProblem, RowResult
 
 BOM = b"\xef\xbb\xbf"
@@ -135,6 +136,11 @@ def test_a_file_that_is_no_json_is_refused_whole(folder: Folder, content: bytes,
 
 def test_a_json_file_larger_than_allowed_is_refused(folder: Folder) -> None:
     assert folder.refusal("a.json", b" " * (FILE_LIMIT + 1)) == f"larger than {FILE_LIMIT} bytes"
+
+
+def test_more_items_than_allowed_are_refused(folder: Folder) -> None:
+    items = b"[" + b",".join([b"{}"] * (ROW_LIMIT + 1)) + b"]"
+    assert folder.refusal("a.json", items) == f"more than {ROW_LIMIT} items; use NDJSON"
 
 
 # --- NDJSON ---

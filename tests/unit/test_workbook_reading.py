@@ -1,5 +1,6 @@
 """工作簿读入 What is taken from a stranger's workbook, and every file that is turned away before a library reads it."""
 
+import sys
 from datetime import date, datetime, time, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -9,7 +10,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import openpyxl
 import pytest
 
-from gateway.errors import FileUnreadable
+from gateway.errors import FileUnreadable, MissingExtra
 from gateway.workbook import archive
 from gateway.workbook.archive import PART_LIMIT, TREE_LIMIT, safe_bytes
 from gateway.workbook.reading import COLUMN_LIMIT, ROW_LIMIT, SheetRow
@@ -111,6 +112,16 @@ def test_a_cell_becomes_its_exact_text(value: Any, text: str) -> None:
 @pytest.mark.parametrize("value", [529999199001010019, 1e15, -(10**15), 5.29999199001010e17])
 def test_a_number_that_may_have_lost_digits_is_a_problem_and_no_value(value: Any) -> None:
     assert problems(value, "乙") == (("a", "number_not_text"),)
+
+
+def test_a_number_beyond_all_bounds_is_a_problem() -> None:
+    (row,) = read_sheet(with_sheet(a_book([1]), b"<v>1</v>", b"<v>1e999</v>"))
+    assert row.problems == (("a", "number_not_text"),)
+
+
+def test_a_day_beyond_all_calendars_is_a_problem() -> None:
+    (row,) = read_sheet(with_sheet(a_book([date(2024, 9, 1)]), b"<v>45536</v>", b"<v>20240901</v>"))
+    assert [key for key, _ in row.problems] == ["a"]
 
 
 @pytest.mark.parametrize("value", ["=1+1", "=HYPERLINK(A1)", "#REF!", "#N/A"])
@@ -314,3 +325,11 @@ def test_a_sound_file_passes_unchanged() -> None:
 def test_an_error_never_quotes_a_cell() -> None:
     raw = with_sheet(a_book([1]), b"<v>1</v>", "<v>王示例</v>".encode())
     assert "王示例" not in refusal(raw)
+
+
+def test_without_the_extra_the_reader_says_which_one_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = a_book(["一"])
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(MissingExtra) as missing:
+        list(read_sheet(raw))
+    assert missing.value.ids == {"extra": "export"}

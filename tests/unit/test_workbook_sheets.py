@@ -7,10 +7,11 @@ from typing import Any
 import openpyxl
 import pytest
 
+from adapters.base import PAYEES, read_sheet_reply
 from adapters.civil_affairs.adapter import CivilAffairs
 from adapters.womens_federation.adapter import WomensFederation
 from gateway.domain.handoff import Handoff
-from gateway.domain.replies import DenialReason, ReplyCode
+from gateway.domain.replies import DenialReason, ReplyCode, denial_reasons_for
 from gateway.errors import FileUnreadable
 from gateway.ports import Adapter
 from gateway.workbook.court_template import write_court_template
@@ -22,6 +23,8 @@ from gateway.workbook.sheets import (
     REPLY_COLUMNS,
     ReplyRow,
     read_reply_sheet,
+    reason_words,
+    result_words,
     write_handoff_sheet,
 )
 from gateway.workbook.writing import NOTES_SHEET
@@ -32,13 +35,11 @@ ROWS = (
     {"handoff_id": "H-1", "need_id": "N-1", "name": "王示例"},
     {"handoff_id": "H-1", "need_id": "N-2", "name": "=王示例"},
 )
-RESULTS = ("受理", "予以救助", "不予救助")
-REASONS = ("收入超标", "其他")
 
 
-def a_sheet(columns: Any = COLUMNS, rows: Any = ROWS) -> bytes:
+def a_sheet(columns: Any = COLUMNS, rows: Any = ROWS, agency: str = "womens_federation") -> bytes:
     target = BytesIO()
-    write_handoff_sheet(target, columns, rows, results=RESULTS, reasons=REASONS)
+    write_handoff_sheet(target, columns, rows, agency=agency)
     return target.getvalue()
 
 
@@ -46,7 +47,7 @@ def filled(raw: bytes, *answers: dict[str, Any]) -> bytes:
     """The sheet with these answers typed in, from the first data row on."""
     book = openpyxl.load_workbook(BytesIO(raw))
     page = book[HANDOFF_SHEET]
-    at = {cell.value: cell.column for cell in page[1]}
+    at = {cell.value: number for number, cell in enumerate(page[1], start=1)}
     for number, answer in enumerate(answers, start=3):
         for key, value in answer.items():
             page.cell(number, at[key]).value = value
@@ -77,16 +78,26 @@ def test_the_handoff_stands_left_and_locked_and_the_answer_right_and_open() -> N
 
 def test_answer_columns_are_open_text_cells_all_the_way_down() -> None:
     page = openpyxl.load_workbook(BytesIO(a_sheet()))[HANDOFF_SHEET]
-    spans = [found for found in page.column_dimensions.values() if not found.protection.locked]
-    answers = {number for found in spans for number in range(found.min, found.max + 1) if found.number_format == "@"}
+    spans = [span for span in page.column_dimensions.values() if not span.protection.locked]
+    assert {span.number_format for span in spans} == {"@"}
+    answers = {number for span in spans for number in range(span.min or 0, (span.max or 0) + 1)}
     assert answers == set(range(4, 4 + len(REPLY_COLUMNS) - 2))
 
 
 def test_results_reasons_and_payees_are_chosen_from_lists() -> None:
     book = openpyxl.load_workbook(BytesIO(a_sheet()))
     lists = [[cell.value for cell in column if cell.value] for column in book["_codes"].columns]
-    assert lists == [list(RESULTS), list(REASONS), list(PAYEE_WORDS)]
+    assert lists == [result_words(), reason_words("womens_federation"), list(PAYEE_WORDS)]
     assert len(book[HANDOFF_SHEET].data_validations.dataValidation) == 3
+
+
+@pytest.mark.parametrize("agency", ["civil_affairs", "disabled_persons", "womens_federation"])
+def test_every_word_offered_is_one_the_adapters_read(agency: str) -> None:
+    row = {"handoff_id": "H-1", "result": "受理", "at": "2024-08-26"}
+    results = [read_sheet_reply({**row, "result": word}).code for word in result_words()]
+    reasons = [read_sheet_reply({**row, "reason": word}, agency=agency).reason for word in reason_words(agency)]
+    assert (results, set(reasons)) == (list(ReplyCode), denial_reasons_for(agency))
+    assert [read_sheet_reply({**row, "payee": word}).payee for word in PAYEE_WORDS] == list(PAYEES)
 
 
 def test_how_to_fill_it_in_is_told_in_both_languages() -> None:
@@ -210,7 +221,8 @@ def test_a_deleted_answer_column_is_refused() -> None:
 
 
 def sheet_for(adapter: Adapter, handoff: Handoff) -> bytes:
-    return a_sheet(adapter.sheet_columns(), adapter.sheet_rows(adapter.translate(masked(handoff)).body))
+    rows = adapter.sheet_rows(adapter.translate(masked(handoff)).body)
+    return a_sheet(adapter.sheet_columns(), rows, adapter.agency)
 
 
 @pytest.mark.parametrize("adapter", [CivilAffairs(), WomensFederation()], ids=lambda adapter: adapter.agency)

@@ -1,6 +1,7 @@
 """工作簿写出 What a spreadsheet program finds in our files: text, lists to choose from, nothing that calculates."""
 
 import csv
+import sys
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from zipfile import ZipFile
 import openpyxl
 import pytest
 
-from gateway.errors import TooLarge
+from gateway.errors import MissingExtra, TooLarge
 from gateway.workbook.writing import CELL_LIMIT, CHOICES_SHEET, NOTES_SHEET, Sheet, letters, write_workbook
 from gateway.workbook.xlsx import read_sheet, write_csv, write_sheet
 
@@ -136,6 +137,13 @@ def test_rows_may_be_a_stream() -> None:
 
 def test_letters_are_those_of_a_spreadsheet() -> None:
     assert [letters(column) for column in (0, 25, 26, 51, 52, 701, 702)] == ["A", "Z", "AA", "AZ", "BA", "ZZ", "AAA"]
+
+
+def test_without_the_extra_the_writer_says_which_one_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xlsxwriter", None)
+    with pytest.raises(MissingExtra) as missing:
+        written([])
+    assert missing.value.ids == {"extra": "export"}
 
 
 # --- CSV ---

@@ -1,0 +1,84 @@
+"""对接方 Options every partner's command has (who I am, where the gateway is) and the client they make."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from gateway.client import Client, Journal
+from gateway.envelope.algorithms import Algorithm, thumbprint
+from gateway.envelope.keyring import PublicKey, SigningKey
+from gateway.errors import ConfigError
+
+F = TypeVar("F", bound=Callable[..., Any])
+_MEMBERS = ("kty", "crv", "x", "y")
+_CURVES = {"Ed25519": Algorithm.ED25519, "P-256": Algorithm.ES256, "SM2": Algorithm.SM2}
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+
+_OPTIONS = (
+    click.option("--url", envvar="XIANJIE_URL", help="网关地址 the gateway's address [XIANJIE_URL]"),
+    click.option("--party", envvar="XIANJIE_PARTY", help="本方主体编号 own party id [XIANJIE_PARTY]"),
+    click.option("--key", envvar="XIANJIE_KEY", type=click.Path(path_type=Path), help="本方私钥 own key [XIANJIE_KEY]"),
+    click.option("--gateway", envvar="XIANJIE_GATEWAY", help="网关主体编号 the gateway's party id [XIANJIE_GATEWAY]"),
+    click.option(
+        "--gateway-keys",
+        envvar="XIANJIE_GATEWAY_KEYS",
+        type=click.Path(path_type=Path),
+        help="网关公钥 JWKS file from the administrator [XIANJIE_GATEWAY_KEYS]",
+    ),
+    click.option(
+        "--journal",
+        envvar="XIANJIE_JOURNAL",
+        type=click.Path(path_type=Path),
+        default=Path("xianjie-journal.sqlite"),
+        show_default=True,
+        help="日志簿 remembers what was sent, so that nothing is sent twice [XIANJIE_JOURNAL]",
+    ),
+)
+
+
+def partner_options(command: F) -> F:
+    """Adds the options of a partner."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def make_client(
+    *, url: str | None, party: str | None, key: Path | None, gateway: str | None, gateway_keys: Path | None, journal: Path
+) -> Client:
+    """A client from a command's options. Raises ConfigError naming what is missing."""
+    given = {"--url": url, "--party": party, "--key": key, "--gateway": gateway, "--gateway-keys": gateway_keys}
+    missing = [name for name, value in given.items() if not value]
+    if missing or key is None or gateway_keys is None:
+        raise ConfigError(f"still needed: {', '.join(missing)} (or the environment variables of the same names)")
+    try:
+        own = SigningKey.load_pem(key.read_bytes(), str(party))
+    except OSError as error:
+        raise ConfigError(f"{key.name} cannot be read; make one with `xianjie keys generate`") from error
+    return Client(
+        url=str(url),
+        key=own,
+        gateway=str(gateway),
+        gateway_keys=read_jwks(gateway_keys, str(gateway)),
+        journal=Journal(journal),
+    )
+
+
+def read_jwks(path: Path, party_id: str) -> list[PublicKey]:
+    """The keys of a JWKS file as `xianjie keys publish` writes it. Raises ConfigError."""
+    try:
+        members = json.loads(path.read_text(encoding="utf-8"))["keys"]
+        return [_public_key(member, party_id) for member in members]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path.name} is no JWKS file; ask the gateway's administrator for one") from error
+
+
+def _public_key(member: dict[str, Any], party_id: str) -> PublicKey:
+    jwk = {name: str(member[name]) for name in _MEMBERS if name in member}
+    return PublicKey(
+        kid=thumbprint(jwk), party_id=party_id, alg=_CURVES[jwk["crv"]], jwk=jwk, not_before=_BEGINNING
+    )

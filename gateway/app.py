@@ -6,6 +6,7 @@ read once and must be readable by their owner alone; an example key is refused o
 
 import stat
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import import_module
 from importlib.resources import files
@@ -49,7 +50,7 @@ def build_context(config: Config) -> Context:
         matching_secret=_secret(config.keys / MATCHING_SECRET),
         store=store,
         directory=Directory(store, programmes),
-        adapters=load_adapters(config),
+        adapters=load_adapters(config.adapters),
         regions=load_regions(),
         programmes=programmes,
         coexistence=load_coexistence(),
@@ -58,10 +59,10 @@ def build_context(config: Config) -> Context:
     )
 
 
-def load_adapters(config: Config) -> dict[str, Adapter]:
+def load_adapters(paths: Mapping[str, str]) -> dict[str, Adapter]:
     """Agency → adapter. Raises ConfigError for a path that leads nowhere or to another agency's adapter."""
     found: dict[str, Adapter] = {}
-    for agency, path in config.adapters.items():
+    for agency, path in paths.items():
         module_name, _, name = path.partition(":")
         try:
             adapter = getattr(import_module(module_name), name)()

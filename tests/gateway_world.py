@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
+
 from adapters.civil_affairs.adapter import CivilAffairs
 from adapters.disabled_persons.adapter import DisabledPersons
 from adapters.womens_federation.adapter import WomensFederation
@@ -26,16 +28,22 @@ from gateway.envelope.signing import MESSAGE_TYP, VerifiedMessage, sign, verify
 from gateway.evidence.receipt import Receipt, ReceiptVerdict, Rung, issue, read
 from gateway.flows.accept import accept
 from gateway.flows.context import Context
-from gateway.flows.deliver import Courier
-from gateway.store import directory
+from gateway.flows.deliver import Courier, Delivered, deliver
+from gateway.flows.dispatch import Dispatched, dispatch
+from gateway.store import directory, findings, referrals
 from gateway.store.directory import Directory
 from gateway.store.engine import Store
 from gateway.store.migrate import migrate
 from gateway.transport.answer import Answer, NoAnswer, NoAnswerReason
+from schemas.fields import format_moment
+from tests.builders import an_id_number
 
 GATEWAY = "cn/gateway/520000"
 COURT = "cn/court/520100"
 NEIGHBOUR = "cn/court/520300"
+CIVIL_AFFAIRS = "civil_affairs-520102"
+DISABLED_PERSONS = "disabled_persons-520102"
+WOMENS_FEDERATION = "womens_federation-520102"
 START = datetime(2026, 3, 3, 1, 0, tzinfo=UTC)
 """09:00 in China on a Tuesday without holidays near."""
 
@@ -112,6 +120,7 @@ class World:
 
     def __init__(self, url: str, *, agreement: str = AGREEMENT) -> None:
         self.now = START
+        self.url = url
         self.store = Store(url)
         migrate(self.store)
         self.partners: dict[str, Partner] = {}
@@ -147,6 +156,71 @@ class World:
     def close(self) -> None:
         """Stops the writer."""
         self.store.close()
+
+    def twin(self) -> Context:
+        """Another gateway process over the same database; close its store."""
+        store = Store(self.url)
+        return replace(self.context, store=store, directory=Directory(store, self.context.programmes))
+
+    def refer(self, court: Partner | None = None, **changes: Any) -> Receipt:
+        """The court's referral with one thing changed, accepted."""
+        return self.accept((court or self.court).sign("referral.submitted", a_referral_body(**changes), now=self.now))
+
+    def dispatch(self) -> Dispatched:
+        """One run."""
+        return dispatch(self.context, now=self.now)
+
+    def deliver(self, office_id: str = CIVIL_AFFAIRS) -> Delivered:
+        """One turn of one lane."""
+        return deliver(self.context, office_id, self.courier())
+
+    def hand_over(self, office_id: str = CIVIL_AFFAIRS, **changes: Any) -> VerifiedMessage:
+        """A referral accepted, dispatched and delivered; the office's handoff."""
+        self.refer(**changes)
+        self.dispatch()
+        self.deliver(office_id)
+        return self.offices[office_id].received[-1]
+
+    def answer(self, handoff: VerifiedMessage, status: str, *, office_id: str = CIVIL_AFFAIRS, **more: Any) -> Receipt:
+        """Civil affairs answers the handoff's first need, one second later than before."""
+        return self.accept(self.answer_bytes(handoff, status, office_id=office_id, **more))
+
+    def answer_bytes(
+        self,
+        handoff: VerifiedMessage,
+        status: str,
+        *,
+        office_id: str = CIVIL_AFFAIRS,
+        at: datetime | None = None,
+        envelope: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> bytes:
+        """The signed answer, not yet sent; `more` are fields of the result."""
+        self.wait(timedelta(seconds=1))
+        need_id = handoff.envelope.data["xj_items"][0]["xj_need"]
+        result = {"xj_need": need_id, "xj_status": status, "xj_at": format_moment(at or self.now), **more}
+        body = {"xj_handoff": handoff.envelope.data["xj_handoff"], "xj_results": [result]}
+        return self.reply(office_id, handoff, "handoff.outcome", body, **(envelope or {}))
+
+    def states(self, referral_id: str = "r-1") -> list[str]:
+        """The states of a referral's needs, in the court's order."""
+        with self.store.reading() as connection:
+            found = referrals.needs_of(connection, [referral_id]).get(referral_id, [])
+        return [row["state"] for row in found]
+
+    def rows(self, table: sa.Table) -> list[dict[str, Any]]:
+        """Every row of a table, oldest first."""
+        with self.store.reading() as connection:
+            return [dict(row) for row in connection.execute(sa.select(table).order_by(table.c[0])).mappings()]
+
+    def change(self, statement: sa.Executable) -> None:
+        """What somebody with the database's password could do."""
+        self.store.write(lambda connection: connection.execute(statement))
+
+    def open_codes(self) -> list[str]:
+        """Codes of the open findings."""
+        with self.store.reading() as connection:
+            return [kept.finding.code for kept in findings.listed(connection)]
 
     def wait(self, span: timedelta) -> None:
         """Moves the clock."""
@@ -224,7 +298,7 @@ class World:
             directory.add_key(connection, public, now=now)
 
         self.store.write(write)
-        with suppress(AttributeError):
+        with suppress(AttributeError):  # the first party is there before the context
             self.context.directory.forget()
         self.partners[party_id] = partner
         return partner
@@ -232,8 +306,6 @@ class World:
 
 def a_referral_body(**changes: Any) -> dict[str, Any]:
     """What the court sends by default: a decision to assist, and the minimum living guarantee asked for."""
-    from tests.builders import an_id_number
-
     honest: dict[str, Any] = {
         "referral_id": "r-1",
         "agreement_document": "黔高法〔2022〕98号",

@@ -39,7 +39,9 @@ class _Told:
 
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--template", type=click.Path(dir_okay=False, path_type=Path), help="生成空白模板 writes a workbook to fill in")
+@click.option(
+    "--template", type=click.Path(dir_okay=False, path_type=Path), help="生成空白模板 writes a workbook to fill in"
+)
 @click.option("--check", is_flag=True, help="只检查不报送 reads and checks the files, sends nothing")
 @partner_options
 @json_option
@@ -103,7 +105,9 @@ def _tell(result: Sent | Refused, told: _Told, *, quiet: bool) -> None:
         told.replayed += result.replayed
         told.accepted += not result.replayed
         for warning in result.warnings:
-            told.rows.append({"row": result.reference, "pointer": warning.pointer, "code": warning.code, "warning": True})
+            told.rows.append(
+                {"row": result.reference, "pointer": warning.pointer, "code": warning.code, "warning": True}
+            )
             if not quiet:
                 _say_problem(f"{result.reference} 提示 warning", warning.pointer, warning.code, "")
         if result.holds:
@@ -112,7 +116,9 @@ def _tell(result: Sent | Refused, told: _Told, *, quiet: bool) -> None:
                 say(f"{result.reference} 已接收,待人工核查 accepted, held for a person: {' '.join(result.holds)}")
         return
     told.refused += 1
-    told.rows.append({"row": result.reference, "code": result.code, "fault": result.fault, "errors": list(result.errors)})
+    told.rows.append(
+        {"row": result.reference, "code": result.code, "fault": result.fault, "errors": list(result.errors)}
+    )
     if quiet:
         return
     say(f"{result.reference} 未接收 refused {result.code}: {result.title} → {result.next_step}")

@@ -6,10 +6,11 @@ clock of all processes is moved to August 2024, right after the period the synth
 
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from gateway.app import build_context
 from gateway.cli.install import make_keys, write_private
 from gateway.config import DEFAULT_ADAPTERS, Config, load
 from gateway.domain.agreement import Channel, Office, Party, PartyKind
-from gateway.domain.regions import load_regions
+from gateway.domain.rules import read_table
 from gateway.envelope.algorithms import Algorithm
 from gateway.envelope.keyring import SigningKey
 from gateway.errors import MissingExtra
@@ -31,7 +32,7 @@ from gateway.store.migrate import migrate
 GATEWAY = "cn/gateway/520000"
 BEGINNING = datetime(2024, 8, 1, 1, 0, tzinfo=UTC)
 """09:00 in China on the first day after the period, a Thursday."""
-PERIOD = (datetime(2023, 1, 1), datetime(2024, 7, 31))
+PERIOD = (date(2023, 1, 1), date(2024, 7, 31))
 PROVINCE = "520000"
 CHANNELS = {
     "civil_affairs": Channel.PUSH,
@@ -99,7 +100,8 @@ def make_world(folder: Path, database: str) -> DemoWorld:
     context = build_context(world.config)
     try:
         migrate(context.store)
-        _register(context, world, Party(party_id=GATEWAY, kind=PartyKind.GATEWAY, name_zh="衔接网关", region=PROVINCE), own)
+        ourselves = Party(party_id=GATEWAY, kind=PartyKind.GATEWAY, name_zh="衔接网关", region=PROVINCE)
+        _register(context, world, ourselves, own)
         for party in _partners():
             _register(context, world, party, _new_key(world, party.party_id))
         text = files("gateway.domain.rules").joinpath("agreement_sample.toml").read_text(encoding="utf-8")
@@ -141,7 +143,7 @@ def _register(context: Context, world: DemoWorld, party: Party, key: SigningKey)
 
 def open_offices(world: DemoWorld, addresses: dict[str, str]) -> int:
     """One office an agency in every prefecture and in Nanming; addresses: where pushed-to agencies listen."""
-    regions = [one.code for one in load_regions().all() if _is_prefecture(one.code)]
+    regions = [row["code"] for row in read_table("regions") if _is_prefecture(row)]
     context = build_context(world.config)
     try:
         for agency, channel in CHANNELS.items():
@@ -156,14 +158,14 @@ def open_offices(world: DemoWorld, addresses: dict[str, str]) -> int:
                     batch=20 if channel is Channel.PUSH else 1,
                     name_zh="模拟单位",
                 )
-                context.store.write(lambda connection, office=office: directory.put_office(connection, office))
+                context.store.write(partial(directory.put_office, office=office))
     finally:
         context.store.close()
     return len(CHANNELS) * (len(regions) + 1)
 
 
-def _is_prefecture(code: str) -> bool:
-    return code.startswith(PROVINCE[:2]) and code.endswith("00") and code != PROVINCE
+def _is_prefecture(row: Mapping[str, str]) -> bool:
+    return row["parent"] == PROVINCE and not row["replaced_by"]
 
 
 def agency_toml(world: DemoWorld, agency: str, gateway_url: str) -> Path:
@@ -194,7 +196,13 @@ channel = "{CHANNELS[agency].value}"
     return path
 
 
-_QUICK = "delivered_after = 0.2\nretrieved_after = 0.2\ndisposition_after = 0.5\ndecision_after = 1.0\npayment_after = 1.5\n"
+_QUICK = """
+delivered_after = 0.2
+retrieved_after = 0.2
+disposition_after = 0.5
+decision_after = 1.0
+payment_after = 1.5
+"""
 _BEHAVIOUR = {
     "civil_affairs": _QUICK + "denies = 0.06\nunknown_code = 0.004\noverpays = 0.006\nno_receipt = 0.02\n",
     "disabled_persons": _QUICK + "denies = 0.05\nsilent = 0.03\nwrong_digest = 0.02\n",

@@ -16,8 +16,9 @@ from gateway.cli.console import (
     with_installation,
     yuan,
 )
+from gateway.cli.showing import NO_FINDINGS, balance_row, show_balance
 from gateway.domain.calendar import CHINA
-from gateway.domain.reconciliation.balance import COLUMNS, BalanceLine, total
+from gateway.domain.reconciliation.balance import total
 from gateway.domain.reconciliation.chain import CHAIN_NAMES
 from gateway.domain.reconciliation.values import Finding
 from gateway.flows import account, operate
@@ -28,19 +29,6 @@ from gateway.store import referrals
 from gateway.store.findings import Kept
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
-_BALANCE_HEADINGS = {
-    "referrals": "移送",
-    "accepted": "受理需求",
-    "assisted": "已救助",
-    "not_assisted": "未救助",
-    "unexplained": "无理由",
-    "withdrawn": "已撤回",
-    "open_in_time": "办理中",
-    "overdue": "逾期",
-    "clock_unknown": "时限不明",
-    "held": "核查中",
-    "difference": "差额",
-}
 
 
 @click.command()
@@ -63,7 +51,7 @@ def reconcile(installation: Installation, as_of: datetime | None, as_json: bool)
     else:
         opened = changes.opened + changes.reopened
         say(f"移送 referrals {done.referrals} · 新增 opened {opened} · 消除 cured {changes.closed}")
-        table(["代码 code", "未结 open"], list(counts.items()), empty="没有未结疑点 no open findings")
+        table(["代码 code", "未结 open"], list(counts.items()), empty=NO_FINDINGS)
     sys.exit(FINDINGS if counts else 0)
 
 
@@ -115,7 +103,7 @@ def _print_findings(rows: list[dict[str, Any]], as_json: bool) -> None:
     table(
         ["疑点 finding", "移送 referral", "对象 about", "元 yuan", "办理 must act", "期限 due"],
         shown,
-        empty="没有未结疑点 no open findings",
+        empty=NO_FINDINGS,
     )
 
 
@@ -144,20 +132,11 @@ def balance(
             court=court,
             accepted=account.period(day_of(from_day), day_of(to_day)),
         )
-    rows = [*lines, total(lines, court="合计 total")]
     if as_json:
-        print_json([_balance_row(line) for line in rows])
+        print_json([balance_row(line) for line in (*lines, total(lines, court="total"))])
     else:
-        table(
-            ["法院 court", "月份 month", *_BALANCE_HEADINGS.values()],
-            [list(_balance_row(line).values()) for line in rows],
-        )
+        show_balance(lines)
     sys.exit(0 if all(line.balances for line in lines) else FINDINGS)
-
-
-def _balance_row(line: BalanceLine) -> dict[str, Any]:
-    counts = {name: getattr(line, name) for name in ("referrals", "accepted", *COLUMNS)}
-    return {"court": line.court, "period": line.period, **counts, "difference": line.difference}
 
 
 @click.command()

@@ -44,7 +44,7 @@ def _checks(installation: Installation) -> Iterator[Checked]:
     try:
         config = installation.config
         yield "配置 configuration", True, installation.path.name
-        yield "适配器 adapters", True, ", ".join(load_adapters(config))
+        yield "适配器 adapters", True, ", ".join(load_adapters(config.adapters))
         context = build_context(config)
     except XianjieError as error:
         yield "配置 configuration", False, error.note or error.title[1]

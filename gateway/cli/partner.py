@@ -48,7 +48,13 @@ def partner_options(command: F) -> F:
 
 
 def make_client(
-    *, url: str | None, party: str | None, key: Path | None, gateway: str | None, gateway_keys: Path | None, journal: Path
+    *,
+    url: str | None,
+    party: str | None,
+    key: Path | None,
+    gateway: str | None,
+    gateway_keys: Path | None,
+    journal: Path,
 ) -> Client:
     """A client from a command's options. Raises ConfigError naming what is missing."""
     given = {"--url": url, "--party": party, "--key": key, "--gateway": gateway, "--gateway-keys": gateway_keys}
@@ -79,6 +85,4 @@ def read_jwks(path: Path, party_id: str) -> list[PublicKey]:
 
 def _public_key(member: dict[str, Any], party_id: str) -> PublicKey:
     jwk = {name: str(member[name]) for name in _MEMBERS if name in member}
-    return PublicKey(
-        kid=thumbprint(jwk), party_id=party_id, alg=_CURVES[jwk["crv"]], jwk=jwk, not_before=_BEGINNING
-    )
+    return PublicKey(kid=thumbprint(jwk), party_id=party_id, alg=_CURVES[jwk["crv"]], jwk=jwk, not_before=_BEGINNING)

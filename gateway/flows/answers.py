@@ -64,9 +64,7 @@ def _receipts(
     return found, trouble
 
 
-def _judge_one(
-    message: Leased, receipt: Receipt | None, answer: Answer, trouble: str | None, *, alone: bool
-) -> Judged:
+def _judge_one(message: Leased, receipt: Receipt | None, answer: Answer, trouble: str | None, *, alone: bool) -> Judged:
     if receipt is not None:
         try:
             require_answer(receipt, message_id=message.message_id, message_digest=message.digest)
@@ -85,8 +83,8 @@ def _judge_one(
     if 400 <= answer.status < 500 and answer.status not in _RETRY_CLIENT_ERRORS:
         # of a batch nobody knows which message was meant: each is asked again alone
         state = MessageState.REFUSED if alone else MessageState.UNKNOWN
-        error = f"http_{answer.status}" if alone else BATCH_REFUSED
-        return Judged(leased=message, state=state, error=error, http_status=answer.status)
+        why = f"http_{answer.status}" if alone else BATCH_REFUSED
+        return Judged(leased=message, state=state, error=why, http_status=answer.status)
     ok = 200 <= answer.status < 300
     return Judged(
         leased=message,

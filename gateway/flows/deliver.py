@@ -170,9 +170,7 @@ _HANDOFF_AFTER = {
 
 def _move(connection: Connection, ends: Sequence[_End], now: datetime) -> None:
     """Handoffs and needs follow their issuing message; an answer that overtook the receipt is not undone."""
-    settled = {
-        end.judged.leased.message_id: end.settlement for end in ends if end.settlement.state in _HANDOFF_AFTER
-    }
+    settled = {end.judged.leased.message_id: end.settlement for end in ends if end.settlement.state in _HANDOFF_AFTER}
     named = {s.leased.handoff_id for s in settled.values() if s.leased.handoff_id is not None}
     found = [row for row in handoffs.by_id(connection, named) if row.message_id in settled]
     if not found:

@@ -1,7 +1,8 @@
 """移送的读取 From the wire shape of a court's message to the domain's `Referral`.
 
 Shape errors become `SchemaInvalid` with every pointer at once; nothing is normalised except the spelling of case
-numbers (full-width brackets; the original case's also without blanks and with plain digits). Whether the referral keeps the rules is `domain.intake_rules`'s question.
+numbers (full-width brackets; the original case's also without blanks and with plain digits). Whether the referral keeps
+the rules is `domain.intake_rules`'s question.
 """
 
 from collections.abc import Mapping

@@ -175,6 +175,11 @@ def _handoff_state(item: Reply, sent: SentRow, here: HandoffState, in_hand: Mapp
     return there if HANDOFF.may(here, there) else here
 
 
+def _closes(item: Reply) -> bool:
+    """Whether the office closed the matter: nothing about it waits in its mailbox any more."""
+    return any(outcome.code is ReplyCode.CLOSED for outcome in item.outcomes)
+
+
 def _is_settled(need: NeedInHand, sent: SentRow) -> bool:
     handed_on = need.row["step"] > sent.step
     done = {NeedState.ASSISTED, NeedState.NOT_ASSISTED, NeedState.FOLLOWED_UP, NeedState.CLOSED, NeedState.CANCELLED}
@@ -238,5 +243,7 @@ def _save(
     handoffs.save_states(connection, {key: state for key, state in states.items() if before[key].state != state})
     answered = [item.sent.message_id for item in items if item.sent is not None]
     outbox.mark_retrieved(connection, answered)
+    closed = [item.sent.handoff_id for item in items if item.sent is not None and _closes(item)]
+    outbox.mark_all_retrieved(connection, closed)
     if items:
         referrals.touch(connection, {sent.referral_id for sent in before.values()}, now=items[0].now)

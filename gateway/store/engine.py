@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 GROUP = 128
 QUEUE = 4096
+PATIENCE_S = 5.0
 BUSY_MS = 30_000
 
 
@@ -58,13 +59,15 @@ def _begin_sqlite(connection: Connection) -> None:
 class Store:
     """Readers from the pool; writers through `write` (one transaction) or `submit` (grouped with others)."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, room: int = QUEUE, patience: float = PATIENCE_S) -> None:
+        """room: how many items may wait for the writer; patience: seconds a caller waits for room before `Busy`."""
         self.engine = open_engine(url)
+        self._patience = patience
         self.is_sqlite = self.engine.dialect.name == "sqlite"
-        self._queue: queue.Queue[_Job | None] = queue.Queue(maxsize=QUEUE)
+        self._queue: queue.Queue[_Job | None] = queue.Queue(maxsize=room)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._closed = False
+        self._closed = threading.Event()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -87,24 +90,24 @@ class Store:
         the queue stays full ends with `Busy`, one given to a closed store with `StoreUnavailable`: not accepted.
         """
         jobs = [_Job(flow, item) for item in items]
-        if self._closed:
+        if self._closed.is_set():
             _refuse(jobs)
             return [job.future for job in jobs]
         self._start()
         for at, job in enumerate(jobs):
             try:
-                self._queue.put(job, timeout=5)
+                self._queue.put(job, timeout=self._patience)
             except queue.Full:
                 for late in jobs[at:]:
                     late.future.set_exception(Busy(retry_after=2))
                 break
-        if self._closed and self._thread is None:
+        if self._closed.is_set() and self._thread is None:
             self._refuse_late()
         return [job.future for job in jobs]
 
     def close(self) -> None:
         """Commits what is queued, then stops the writer and closes the pool; what comes later is refused."""
-        self._closed = True
+        self._closed.set()
         with self._lock:
             if self._thread is not None:
                 self._queue.put(None)

@@ -275,6 +275,17 @@ def mark_retrieved(connection: Connection, message_ids: Sequence[str]) -> None:
     )
 
 
+def mark_all_retrieved(connection: Connection, handoff_ids: Sequence[str]) -> None:
+    """Whatever waits in a mailbox about these handoffs leaves it."""
+    o = t.outbox.c
+    if handoff_ids:
+        connection.execute(
+            t.outbox.update()
+            .where(o.handoff_id.in_(list(handoff_ids)), o.state == MessageState.AVAILABLE.value)
+            .values(state=MessageState.RETRIEVED.value)
+        )
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stuck:
     """A message that goes no further by itself."""
@@ -315,13 +326,28 @@ _STUCK = (MessageState.PARKED.value, MessageState.REFUSED.value)
 
 def requeue(connection: Connection, message_ids: Sequence[str], *, now: datetime) -> int:
     """An operator sends refused or parked messages again: same bytes, retry ladder from its start."""
-    o = t.outbox.c
+    o, f = t.outbox.c, t.offices.c
+    pulled = sa.exists().where(f.office_id == o.office_id, f.channel != Channel.PUSH.value)
+    there = sa.case((pulled, MessageState.AVAILABLE.value), else_=MessageState.QUEUED.value)
     changed = connection.execute(
         t.outbox.update()
         .where(o.message_id.in_(list(message_ids)), o.state.in_(_STUCK))
-        .values(state=MessageState.QUEUED.value, due_at=to_ms(now), reason=None, ladder_from=o.attempts)
+        .values(state=there, due_at=to_ms(now), reason=None, ladder_from=o.attempts)
     )
     return changed.rowcount
+
+
+def follow_channel(connection: Connection, office: Office) -> None:
+    """What still waits for an office takes the way it is reached by now: pushed to its address, or in its mailbox."""
+    o = t.outbox.c
+    pushed = office.channel is Channel.PUSH
+    here = (MessageState.AVAILABLE.value,) if pushed else READY
+    there = MessageState.QUEUED if pushed else MessageState.AVAILABLE
+    connection.execute(
+        t.outbox.update()
+        .where(o.office_id == office.office_id, o.state.in_(here))
+        .values(state=there.value, due_at=o.created_at if pushed else None)
+    )
 
 
 def block_lane(connection: Connection, office_id: str, *, failures: int, until: datetime | None) -> None:

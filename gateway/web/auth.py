@@ -25,7 +25,10 @@ def read_caller(
     scheme, _, raw = (header or "").strip().partition(" ")
     if scheme.lower() != SCHEME or not raw:
         raise TrustError("no_token")
-    token = verify_token(raw.strip(), keyring, audience=audience, method=method, url=url, now=now)
+    try:
+        token = verify_token(raw.strip(), keyring, audience=audience, method=method, url=url, now=now)
+    except ValueError as error:  # the Host header makes no address that anybody could have signed
+        raise TrustError("malformed_address") from error
     if not used(token.jti, token.party_id, token.expires_at):
         raise TrustError("token_used_before", ids={"party_id": token.party_id})
     return token.party_id

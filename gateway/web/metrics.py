@@ -6,9 +6,6 @@ from prometheus_client.registry import CollectorRegistry
 REGISTRY = CollectorRegistry()
 _ACCEPTED = Counter("xianjie_messages_accepted", "Messages accepted", ["type", "replayed"], registry=REGISTRY)
 _REFUSED = Counter("xianjie_messages_refused", "Messages refused", ["code"], registry=REGISTRY)
-_NEEDS = Gauge("xianjie_needs", "Needs by state", ["state"], registry=REGISTRY)
-_OUTBOX = Gauge("xianjie_outbox", "Outbound messages by state", ["state"], registry=REGISTRY)
-_FINDINGS = Gauge("xianjie_findings_open", "Open findings by code", ["code"], registry=REGISTRY)
 
 
 def accepted(type_: str, *, replayed: bool) -> None:
@@ -23,8 +20,13 @@ def refused(code: str) -> None:
 
 def page(needs: dict[str, int], outbox: dict[str, int], findings: dict[str, int]) -> bytes:
     """The text of `/metrics`: this process's counters and the present counts of the database."""
-    for gauge, label, counts in ((_NEEDS, "state", needs), (_OUTBOX, "state", outbox), (_FINDINGS, "code", findings)):
-        gauge.clear()
+    present = CollectorRegistry()  # of this page alone, so that two readers at once do not empty each other's
+    for name, text, label, counts in (
+        ("xianjie_needs", "Needs by state", "state", needs),
+        ("xianjie_outbox", "Outbound messages by state", "state", outbox),
+        ("xianjie_findings_open", "Open findings by code", "code", findings),
+    ):
+        gauge = Gauge(name, text, [label], registry=present)
         for key, count in counts.items():
             gauge.labels(**{label: key}).set(count)
-    return generate_latest(REGISTRY)
+    return generate_latest(REGISTRY) + generate_latest(present)

@@ -1,9 +1,11 @@
 """运行 For operations: is the process alive, can it work, its counters, and a plain status page. Counts only.
 
 `/metrics` and the status page tell how busy every office is; they answer only who asks from this machine and not
-through a proxy, so that no neighbour court reads them.
+through a proxy, so that no neighbour court reads them. A proxy that keeps the asked host's name is told by that name;
+one that hides everything cannot be told from this machine and has to be set up not to pass these two pages on.
 """
 
+import re
 from ipaddress import ip_address
 
 from flask import Blueprint, Response, render_template, request
@@ -14,7 +16,8 @@ from gateway.web import metrics
 from gateway.web.desk import Desk
 from gateway.web.problems import CONTENT_LANGUAGE, language_of
 
-_PROXIED = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")
+_PROXIED = ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "X-Real-IP", "Via")
+_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 def blueprint(desk: Desk) -> Blueprint:
@@ -62,6 +65,17 @@ def blueprint(desk: Desk) -> Blueprint:
 
 
 def _from_here_only() -> None:
-    proxied = any(name in request.headers for name in _PROXIED)
-    if proxied or request.remote_addr is None or not ip_address(request.remote_addr).is_loopback:
+    proxied = any(name in request.headers for name in _PROXIED) or _without_port(request.host) not in _THIS_MACHINE
+    if proxied or not _is_loopback(request.remote_addr):
         raise Forbidden("operations pages answer this machine only")
+
+
+def _without_port(host: str) -> str:
+    return re.sub(r":[0-9]+\Z", "", host.lower())
+
+
+def _is_loopback(address: str | None) -> bool:
+    try:
+        return ip_address(address or "").is_loopback
+    except ValueError:  # a local socket has no address, and a proxy at its other end
+        return False

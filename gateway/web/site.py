@@ -25,8 +25,9 @@ _HEADERS = {
 
 def create_site(context: Context, clock: Callable[[], datetime], *, public_url: str | None) -> Flask:
     """The WSGI application."""
-    site = Flask("gateway.web")
+    site = Flask("gateway.web", static_folder=None)
     site.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST
+    site.url_map.merge_slashes = False  # an address is itself or none: no redirect is ever answered
     desk = Desk(context=context, clock=clock, public_url=public_url)
     access_log.install(site)
     register_error_pages(site, base_url=public_url or "", new_error_id=lambda: uuid4().urn)

@@ -1,8 +1,9 @@
 """工作簿检查 Whether a file may be opened as XLSX at all, decided on the zip before any library reads it.
 
-Rules: at most 20 MiB, 200 MiB unpacked, 2,000 parts, and 8 MiB for each part that is held in memory as a tree; no
-macros, no encryption, no links to other files or data sources; markup in UTF-8 or UTF-16 and without a DTD, so that no
-entity can be declared. Zip stops at the size the directory states, so the stated sizes bound what can come out.
+Rules: at most 20 MiB, 200 MiB unpacked, 2,000 parts; 8 MiB for each part that is held in memory as a whole, 32 MiB for
+the shared texts; no macros, no encryption, no links to other files or data sources; markup in UTF-8 or UTF-16 and
+without a DTD, so that no entity can be declared. Zip stops at the size the directory states, so the stated sizes bound
+what can come out.
 """
 
 import re
@@ -17,6 +18,7 @@ UNPACKED_LIMIT = 200 * 2**20
 PART_LIMIT = 2_000
 
 TREE_LIMIT = 8 * 2**20
+STRINGS_LIMIT = 32 * 2**20
 
 _CHUNK = 2**20
 _ENCRYPTED = 0x1
@@ -24,7 +26,8 @@ _MACROS = ("vbaproject.bin", "vbadata.xml", "vbaprojectsignature.bin")
 _MACRO_TYPE = b"macroenabled"
 _TYPES_PART = "[content_types].xml"
 _MARKUP = (".xml", ".rels", ".vml")
-_STREAMED = ("xl/worksheets/", "xl/sharedstrings.xml")
+_STREAMED = "xl/worksheets/"
+_STRINGS = "xl/sharedstrings.xml"
 _LINKS = ("xl/externallinks/", "xl/connections.xml", "xl/querytables/")
 _ENCODINGS = ("utf-8", "utf-16")
 _MARKUP_STARTS = (b"<", b"\xef\xbb\xbf<", b"\xff\xfe<\0", b"\xfe\xff\0<")
@@ -75,8 +78,9 @@ def _check_part(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
         raise FileUnreadable("holds links to other files; paste their values instead")
     if not name.endswith(_MARKUP):
         return
-    if part.file_size > TREE_LIMIT and not name.startswith(_STREAMED):
-        raise FileUnreadable(f"a part is larger than {TREE_LIMIT} bytes when unpacked")
+    most = STRINGS_LIMIT if name == _STRINGS else TREE_LIMIT
+    if part.file_size > most and not name.startswith(_STREAMED):
+        raise FileUnreadable(f"a part is larger than {most} bytes when unpacked")
     if name == _TYPES_PART and _MACRO_TYPE in archive.read(part).lower():
         raise FileUnreadable("holds macros; save it as .xlsx")
     _check_markup(archive, part)

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.errors import FileUnreadable, MissingExtra
 from gateway.workbook import archive
-from gateway.workbook.archive import PART_LIMIT, TREE_LIMIT, safe_bytes
+from gateway.workbook.archive import PART_LIMIT, STRINGS_LIMIT, TREE_LIMIT, safe_bytes
 from gateway.workbook.reading import COLUMN_LIMIT, ROW_LIMIT, SheetRow
 from gateway.workbook.xlsx import read_sheet
 
@@ -239,9 +239,10 @@ def test_a_zip_bomb_is_refused_by_its_stated_sizes_alone() -> None:
     assert refusal(raw) == f"larger than {archive.UNPACKED_LIMIT} bytes when unpacked"
 
 
-def test_a_part_that_would_fill_memory_as_a_tree_is_refused() -> None:
-    styles = b"<styleSheet>" + b"<x/>" * (TREE_LIMIT // 4) + b"</styleSheet>"
-    assert refusal(rezipped(a_book(), **{"xl/styles.xml": styles})).startswith("a part is larger")
+@pytest.mark.parametrize(("name", "most"), [("xl/styles.xml", TREE_LIMIT), ("xl/sharedStrings.xml", STRINGS_LIMIT)])
+def test_a_part_that_would_fill_memory_is_refused(name: str, most: int) -> None:
+    raw = rezipped(a_book(), **{name: b"<x>" + b"<y/>" * (most // 4) + b"</x>"})
+    assert refusal(raw) == f"a part is larger than {most} bytes when unpacked"
 
 
 def test_more_parts_than_allowed_are_refused() -> None:

@@ -96,7 +96,9 @@ def test_every_word_offered_is_one_the_adapters_read(agency: str) -> None:
     row = {"handoff_id": "H-1", "result": "受理", "at": "2024-08-26"}
     results = [read_sheet_reply({**row, "result": word}).code for word in result_words()]
     reasons = [read_sheet_reply({**row, "reason": word}, agency=agency).reason for word in reason_words(agency)]
-    assert (results, set(reasons)) == (list(ReplyCode), denial_reasons_for(agency))
+    assert results == [*ReplyCode]
+    assert {reason for reason in reasons if reason} == denial_reasons_for(agency)
+    assert len(reasons) == len(denial_reasons_for(agency))
     assert [read_sheet_reply({**row, "payee": word}).payee for word in PAYEE_WORDS] == list(PAYEES)
 
 

@@ -5,10 +5,11 @@ NDJSON both ways, read and answered in groups, one line for each line in order: 
 """
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from flask import Blueprint, Response, current_app, request, stream_with_context
+from flask import Blueprint, Response, request, stream_with_context
 
 from gateway.envelope.compact import MAX_JWS_BYTES
 from gateway.errors import TooLarge, TrustError, UnsupportedMediaType, XianjieError
@@ -21,6 +22,8 @@ JOSE, NDJSON = "application/jose", "application/x-ndjson"
 GROUP = 64
 CHUNK = 64 * 1024
 
+logger = logging.getLogger(__name__)
+
 
 def blueprint(desk: Desk) -> Blueprint:
     """The two routes."""
@@ -30,8 +33,7 @@ def blueprint(desk: Desk) -> Blueprint:
     def post_message() -> Response:
         if request.mimetype != JOSE:
             raise UnsupportedMediaType
-        if (request.content_length or 0) > MAX_JWS_BYTES:
-            raise TooLarge
+        request.max_content_length = MAX_JWS_BYTES  # whether its length was announced or not
         try:
             done = accept(request.get_data(cache=False), desk.context, now=desk.clock())
         except XianjieError as error:
@@ -49,8 +51,7 @@ def blueprint(desk: Desk) -> Blueprint:
         if request.mimetype != NDJSON:
             raise UnsupportedMediaType
         language = language_of(request.headers.get("Accept-Language"))
-        base_url = desk.public_url or request.host_url
-        answers = _answers(request.stream, desk, language, base_url)
+        answers = _answers(request.stream, desk, language, desk.public_url or "")
         return Response(stream_with_context(answers), status=200, content_type=NDJSON)
 
     return routes
@@ -77,9 +78,22 @@ def _answers(stream: ByteStream, desk: Desk, language: Language, base_url: str) 
 
 def _answer(group: Sequence[bytes | TooLarge], desk: Desk, language: Language, base_url: str) -> bytes:
     raws = [line for line in group if isinstance(line, bytes)]
-    outcomes = iter(accept_many(raws, desk.context, now=desk.clock()))
+    outcomes = iter(_accept(raws, desk))
     found = [line if isinstance(line, TooLarge) else next(outcomes) for line in group]
     return b"".join(_line(outcome, language, base_url) for outcome in found)
+
+
+def _accept(raws: Sequence[bytes], desk: Desk) -> list[Accepted | Exception]:
+    """An outcome for each. A group that fails as a whole is tried line by line, so that one costs no other its answer;
+    what was accepted before the failure is answered with the same receipt."""
+    try:
+        return accept_many(raws, desk.context, now=desk.clock())
+    except XianjieError as error:
+        logger.error("batch failed", exc_info=error, extra={"error_code": error.code, "count": len(raws)})
+        return [error] * len(raws)
+    except Exception as error:
+        logger.error("unexpected error", exc_info=error, extra={"count": len(raws)})
+        return [error] if len(raws) == 1 else [_accept([raw], desk)[0] for raw in raws]
 
 
 def _line(outcome: Accepted | Exception, language: Language, base_url: str) -> bytes:
@@ -89,7 +103,7 @@ def _line(outcome: Accepted | Exception, language: Language, base_url: str) -> b
     error = outcome if isinstance(outcome, XianjieError) else XianjieError()
     metrics.refused(error.code)
     if isinstance(error, TrustError):
-        current_app.logger.warning("not trusted", extra={"reason": error.note})
+        logger.warning("not trusted", extra={"reason": error.note})
     return json.dumps(problem(error, language=language, base_url=base_url), ensure_ascii=False).encode() + b"\n"
 
 

@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 import threading
 import time
 from datetime import date
@@ -12,16 +13,22 @@ from flask import Blueprint, Response, jsonify, request
 
 from gateway.domain.agreement import PartyKind
 from gateway.domain.reconciliation.balance import COLUMNS, BalanceLine, total
-from gateway.errors import FieldProblem, InvalidQuery
+from gateway.errors import FieldProblem, InvalidQuery, ReferralUnknown
 from gateway.flows import account, mailbox
 from gateway.web.api.messages import NDJSON
 from gateway.web.desk import Desk
+from schemas.fields import MessageId
 
 LONGEST_WAIT = 25
 POLL_SECONDS = 0.25
 MOST = mailbox.MOST
 WAITERS = 4
 """Requests that may wait at once: those beyond are answered at once, so that waiting never starves intake."""
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9998, 12, 31)
+
+_NUMBER = re.compile(r"[0-9]{1,16}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_REFERRAL_ID = re.compile(MessageId.PATTERN)
 
 
 def blueprint(desk: Desk) -> Blueprint:
@@ -32,8 +39,8 @@ def blueprint(desk: Desk) -> Blueprint:
     @routes.get("/v1/inbox")
     def get_inbox() -> Response:
         party_id = desk.caller(PartyKind.AGENCY, PartyKind.COURT)
-        after, limit = _number("after", 0, 2**53), _number("limit", 100, MOST)
-        wait = _number("wait", 0, LONGEST_WAIT)
+        after, limit = _number("after", 0, most=2**53), _number("limit", 100, least=1, most=MOST)
+        wait = _number("wait", 0, most=LONGEST_WAIT)
         found = mailbox.pull(desk.context, party_id, after=after, limit=limit)
         if not found and wait and waiters.acquire(blocking=False):
             try:
@@ -45,6 +52,8 @@ def blueprint(desk: Desk) -> Blueprint:
     @routes.get("/v1/referrals/<referral_id>")
     def get_referral(referral_id: str) -> Response:
         court = desk.caller(PartyKind.COURT)
+        if not _REFERRAL_ID.fullmatch(referral_id):  # no id of ours: neither looked up nor repeated
+            raise ReferralUnknown
         found = account.fate(desk.context, referral_id, court=court, now=desk.clock())
         return jsonify(account.as_json(found))
 
@@ -58,7 +67,7 @@ def blueprint(desk: Desk) -> Blueprint:
             as_of=now,
             now=now,
             court=party_id if is_court else None,
-            accepted=account.period(_day("from"), _day("to")),
+            accepted=_period(),
         )
         body = {"as_of": now.isoformat(), "lines": [_line(line) for line in lines], "total": _line(total(lines))}
         return Response(json.dumps(body), content_type="application/json")
@@ -80,16 +89,28 @@ def _line(line: BalanceLine) -> dict[str, object]:
     return {"court": line.court, "period": line.period, **columns, "difference": line.difference}
 
 
-def _number(name: str, default: int, most: int) -> int:
+def _number(name: str, default: int, *, least: int = 0, most: int) -> int:
     text = request.args.get(name, str(default))
-    if not text.isascii() or not text.isdigit() or int(text) > most:
+    if not _NUMBER.fullmatch(text) or not least <= int(text) <= most:
         raise InvalidQuery(problems=[FieldProblem(pointer=f"/{name}", code="out_of_range")])
     return int(text)
 
 
+def _period() -> tuple[date, date] | None:
+    """Both days when one of them is given; an open end reaches as far as anything can have been accepted."""
+    first, last = _day("from"), _day("to")
+    return None if first is None and last is None else (first or FIRST_DAY, last or LAST_DAY)
+
+
 def _day(name: str) -> date | None:
     text = request.args.get(name)
+    if text is None:
+        return None
     try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidQuery(problems=[FieldProblem(pointer=f"/{name}", code="not_a_day")]) from error
+        day = date.fromisoformat(text) if _DAY.fullmatch(text) else None
+    except ValueError:
+        day = None
+    if day is None or not FIRST_DAY <= day <= LAST_DAY:
+        code = "not_a_day" if day is None else "out_of_range"
+        raise InvalidQuery(problems=[FieldProblem(pointer=f"/{name}", code=code)])
+    return day

@@ -1,0 +1,75 @@
+"""迁移 The migrated tables are the tables the code names, on both engines."""
+
+import threading
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from gateway.store.engine import Store
+from gateway.store.migrate import head, is_current, migrate
+from gateway.store.tables import metadata
+
+
+def test_a_fresh_database_is_not_current_until_it_is_migrated(database_url: str) -> None:
+    store = Store(database_url)
+    assert not is_current(store)
+    assert migrate(store) == head()
+    assert is_current(store)
+    store.close()
+
+
+def test_migrating_twice_changes_nothing(store: Store) -> None:
+    before = shape(store)
+    assert migrate(store) == head()
+    assert shape(store) == before
+
+
+def test_the_migrated_tables_are_what_the_code_names(store: Store) -> None:
+    with store.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_every_unique_key_of_the_code_is_one_in_the_database(store: Store) -> None:
+    found = sa.inspect(store.engine)
+    for table in metadata.sorted_tables:
+        declared = {
+            tuple(sorted(column.name for column in key.columns))
+            for key in table.constraints
+            if isinstance(key, sa.UniqueConstraint)
+        }
+        kept = {tuple(sorted(key["column_names"])) for key in found.get_unique_constraints(table.name)}
+        unique = {
+            tuple(sorted(str(c) for c in i["column_names"])) for i in found.get_indexes(table.name) if i["unique"]
+        }
+        assert declared <= kept | unique, table.name
+
+
+def test_two_processes_that_migrate_at_once_do_it_once(database_url: str) -> None:
+    stores = [Store(database_url), Store(database_url)]
+    reached: list[str] = []
+    threads = [threading.Thread(target=lambda one=one: reached.append(migrate(one))) for one in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert reached == [head(), head()]
+    for one in stores:
+        one.close()
+
+
+def test_a_database_from_a_later_version_is_not_taken_for_ours(store: Store) -> None:
+    store.write(lambda c: c.execute(sa.text("UPDATE alembic_version SET version_num = 'v9999'")))
+    assert not is_current(store)
+
+
+def shape(store: Store) -> dict[str, list[str]]:
+    found = sa.inspect(store.engine)
+    return {name: sorted(column["name"] for column in found.get_columns(name)) for name in found.get_table_names()}
+
+
+@pytest.mark.parametrize("table", ["inbox", "outbox", "receipts", "attempts", "need_moves", "replies"])
+def test_what_is_evidence_has_a_row_number_of_its_own(table: str, store: Store) -> None:
+    assert sa.inspect(store.engine).get_pk_constraint(table)["constrained_columns"] == ["row"]

@@ -15,7 +15,7 @@ from gateway.web.problems import register_error_pages
 MAX_REQUEST = 64 * 1024 * 1024
 """A whole batch; one message is bounded by `envelope.compact`."""
 
-_HEADERS = {
+HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -38,6 +38,6 @@ def create_site(context: Context, clock: Callable[[], datetime], *, public_url: 
 
 
 def _harden(response: Response) -> Response:
-    for name, value in _HEADERS.items():
+    for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     return response

@@ -97,7 +97,7 @@ def _tell_unreadable(row: RowResult, told: _Told, *, quiet: bool) -> None:
             {"row": place, "field": problem.column or problem.pointer, "pointer": problem.pointer, "code": problem.code}
         )
         if not quiet:
-            _say_problem(place, problem.column.replace("\n", " ") or problem.pointer, problem.code, problem.note)
+            say_problem(place, problem.column.replace("\n", " ") or problem.pointer, problem.code, problem.note)
 
 
 def _tell(result: Sent | Refused, told: _Told, *, quiet: bool) -> None:
@@ -109,7 +109,7 @@ def _tell(result: Sent | Refused, told: _Told, *, quiet: bool) -> None:
                 {"row": result.reference, "pointer": warning.pointer, "code": warning.code, "warning": True}
             )
             if not quiet:
-                _say_problem(f"{result.reference} 提示 warning", warning.pointer, warning.code, "")
+                say_problem(f"{result.reference} 提示 warning", warning.pointer, warning.code, "")
         if result.holds:
             told.rows.append({"row": result.reference, "holds": list(result.holds)})
             if not quiet:
@@ -123,10 +123,10 @@ def _tell(result: Sent | Refused, told: _Told, *, quiet: bool) -> None:
         return
     say(f"{result.reference} 未接收 refused {result.code}: {result.title} → {result.next_step}")
     for error in result.errors:
-        _say_problem(f"{result.reference}  ", str(error["pointer"]), str(error["code"]), "")
+        say_problem(f"{result.reference}  ", str(error["pointer"]), str(error["code"]), "")
 
 
-def _say_problem(place: str, where: str, code: str, note: str) -> None:
+def say_problem(place: str, where: str, code: str, note: str) -> None:
     known = load_field_codes().get(code)
     text = f"{known.zh}；{known.fix_zh} {known.en}. {known.fix_en}" if known else note
     say(f"{place} {where} [{code}] {text}")

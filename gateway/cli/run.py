@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
-from waitress.server import create_server  # type: ignore[import-untyped]
 
 from gateway.app import Clock, build_context
 from gateway.cli.console import DONE, Installation, log_to_stderr, with_installation
@@ -26,7 +25,8 @@ from gateway.store import migrate
 from gateway.transport.address import resolve
 from gateway.transport.answer import Answer
 from gateway.transport.push import Pusher
-from gateway.web.site import MAX_REQUEST, create_site
+from gateway.web.server import open_server
+from gateway.web.site import create_site
 from gateway.worker import Worker
 
 PUSH_SECONDS = 30.0
@@ -44,16 +44,11 @@ def serve(installation: Installation, host: str | None, port: int | None, work: 
     context = build_context(config)
     _require_migrated(context)
     clock = Clock(config)
-    server = create_server(
+    server = open_server(
         create_site(context, clock, public_url=config.public_url),
         host=host or config.host,
         port=config.port if port is None else port,
         threads=config.threads,
-        ident=None,
-        connection_limit=1000,
-        channel_timeout=30,
-        max_request_body_size=MAX_REQUEST * 2,
-        clear_untrusted_proxy_headers=False,
     )
     worker = make_worker(context, clock, config) if work else None
     if worker is not None:

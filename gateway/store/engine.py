@@ -6,11 +6,13 @@ item that lost a race against another process (unique key, deadlock) is run once
 SQLite runs WAL with `synchronous=FULL`; PostgreSQL is reached as `postgresql+psycopg://`. No ORM.
 """
 
+import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -33,6 +35,7 @@ BUSY_MS = 30_000
 def open_engine(url: str) -> Engine:
     """The engine for a database URL; `ConfigError` for any other database than SQLite and PostgreSQL."""
     if url.startswith("sqlite"):
+        _make_private(url)
         arguments = {"check_same_thread": False, "timeout": BUSY_MS / 1000}
         engine = sa.create_engine(url, hide_parameters=True, connect_args=arguments)
         event.listen(engine, "connect", _prepare_sqlite)
@@ -41,6 +44,14 @@ def open_engine(url: str) -> Engine:
     if url.startswith("postgresql+psycopg"):
         return sa.create_engine(url, hide_parameters=True, pool_size=8, max_overflow=8, pool_pre_ping=True)
     raise ConfigError("database url must begin with sqlite:/// or postgresql+psycopg://")
+
+
+def _make_private(url: str) -> None:
+    """A new database file can be read by its owner alone: it holds people's data. SQLite's side files follow it."""
+    path = sa.make_url(url).database
+    if path and path != ":memory:" and Path(path).parent.is_dir():
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:

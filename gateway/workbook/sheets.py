@@ -116,13 +116,15 @@ class ReplyRow:
     problems: tuple[RowProblem, ...] = ()
 
 
-def read_reply_sheet(source: Path | str | bytes) -> Iterator[ReplyRow]:
+def read_reply_sheet(source: Path | str | bytes, *, extra: Sequence[str] = ()) -> Iterator[ReplyRow]:
     """Each row whose result is filled, or whose answer holds a cell that cannot be read.
+
+    extra: keys of further columns the sheet must have and whose cells come along.
 
     Days become `YYYY-MM-DD` however they were typed. Whether the handoff and the need are known is the caller's
     question. FileUnreadable for another kind of file.
     """
-    keys = [key for key, _ in REPLY_COLUMNS]
+    keys = [*(key for key, _ in REPLY_COLUMNS), *extra]
     for row in read_sheet(source, required=keys):
         problems = tuple(_problems(row))
         if problems or row.cells[RESULT]:

@@ -1,6 +1,7 @@
 """迁移 The migrated tables are the tables the code names, on both engines."""
 
 import threading
+from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -10,6 +11,15 @@ from alembic.runtime.migration import MigrationContext
 from gateway.store.engine import Store
 from gateway.store.migrate import head, is_current, migrate
 from gateway.store.tables import metadata
+from tests.postgres import RunningPostgres
+
+
+@pytest.fixture
+def postgres_url(postgres_server: RunningPostgres) -> Iterator[str]:
+    """Without a table."""
+    url = postgres_server.new_database()
+    yield url
+    postgres_server.drop(url)
 
 
 def test_a_fresh_database_is_not_current_until_it_is_migrated(database_url: str) -> None:

@@ -33,7 +33,8 @@ def blueprint(desk: Desk) -> Blueprint:
     def post_message() -> Response:
         if request.mimetype != JOSE:
             raise UnsupportedMediaType
-        request.max_content_length = MAX_JWS_BYTES  # whether its length was announced or not
+        # announced or not; one more than may be, so that a body cut there is seen to be too large
+        request.max_content_length = MAX_JWS_BYTES + 1
         try:
             done = accept(request.get_data(cache=False), desk.context, now=desk.clock())
         except XianjieError as error:

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template
 
+from gateway.domain.field_codes import load_field_codes
 from gateway.errors import every_error
 from gateway.web.api.openapi import describe
 from gateway.web.desk import Desk
@@ -37,7 +38,7 @@ def blueprint(desk: Desk) -> Blueprint:
 
     @routes.get("/docs/errors")
     def get_errors() -> Response:
-        return _page("errors.html", errors=every_error())
+        return _page("errors.html", errors=every_error(), fields=load_field_codes().values())
 
     return routes
 

@@ -52,6 +52,8 @@ class Receipt:
     reason_code: str | None
     at: datetime
     jws: str
+    warnings: tuple[FieldProblem, ...] = ()
+    holds: tuple[str, ...] = ()
 
 
 def issue(
@@ -134,6 +136,8 @@ def read(raw: bytes, keyring: Keyring, *, recipient: str, issuer: str, now: date
         reason_code=body.get("reason_code"),
         at=body["at"],
         jws=proven.jws,
+        warnings=tuple(FieldProblem(**warning) for warning in body.get("warnings", ())),
+        holds=tuple(body.get("holds", ())),
     )
 
 

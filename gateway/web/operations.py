@@ -10,6 +10,7 @@ from ipaddress import ip_address
 
 from flask import Blueprint, Response, render_template, request
 
+from gateway.domain.rules import read_table
 from gateway.errors import Forbidden
 from gateway.store import counts, findings, migrate
 from gateway.web import metrics
@@ -57,7 +58,12 @@ def blueprint(desk: Desk) -> Blueprint:
             }
         language = language_of(request.headers.get("Accept-Language"))
         page = render_template(
-            "status.html", party_id=desk.context.party_id, now=desk.clock(), lang=CONTENT_LANGUAGE[language], **shown
+            "status.html",
+            party_id=desk.context.party_id,
+            now=desk.clock(),
+            lang=CONTENT_LANGUAGE[language],
+            words={row["code"]: row["zh"] for row in read_table("findings")},
+            **shown,
         )
         return Response(page, content_type="text/html; charset=utf-8")
 

@@ -246,7 +246,6 @@ def test_sqlite_is_durable_and_keeps_its_readers_free(sqlite_url: str) -> None:
 
 def test_a_reader_sees_one_moment_however_long_it_reads(sqlite_url: str) -> None:
     store = Store(sqlite_url)
-    t.metadata.create_all(store.engine)
     with store.reading() as connection:
         before = connection.scalar(sa.select(sa.func.count()).select_from(t.decisions))
         store.write(lambda c: keep(c, "meanwhile"))

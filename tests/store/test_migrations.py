@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -20,6 +21,12 @@ def postgres_url(postgres_server: RunningPostgres) -> Iterator[str]:
     url = postgres_server.new_database()
     yield url
     postgres_server.drop(url)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """Without a table."""
+    return f"sqlite:///{tmp_path / 'fresh.sqlite'}"
 
 
 def test_a_fresh_database_is_not_current_until_it_is_migrated(database_url: str) -> None:

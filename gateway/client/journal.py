@@ -1,0 +1,178 @@
+"""日志簿 A partner's own record of what it sent: the bytes before they leave, the receipt afterwards.
+
+Rules: an effect has at most one message that was not refused, for ever; its bytes never change. Sequence numbers are
+contiguous for each recipient: the number of a refused message, which the gateway never recorded, goes to the next one.
+One SQLite file, readable by its owner alone; any number of threads and processes may share it.
+"""
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from gateway.client.values import Outgoing
+from gateway.errors import FieldProblem
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS entries (
+    entry INTEGER PRIMARY KEY, source TEXT NOT NULL, recipient TEXT NOT NULL, effect TEXT NOT NULL,
+    content TEXT NOT NULL, message_id TEXT NOT NULL UNIQUE, seq INTEGER NOT NULL, jws TEXT NOT NULL,
+    state TEXT NOT NULL, receipt TEXT, warnings TEXT, holds TEXT);
+CREATE UNIQUE INDEX IF NOT EXISTS one_effect ON entries (source, recipient, effect) WHERE state != 'refused';
+CREATE TABLE IF NOT EXISTS counters (
+    source TEXT NOT NULL, recipient TEXT NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (source, recipient));
+CREATE TABLE IF NOT EXISTS free_numbers (source TEXT NOT NULL, recipient TEXT NOT NULL, seq INTEGER NOT NULL);
+"""
+PENDING, ACCEPTED, REFUSED = "pending", "accepted", "refused"
+
+Write = Callable[[Outgoing, int], tuple[str, str]]
+"""(what to send, its number) → (message id, compact JWS)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One journalled message. changed: the effect is on file with other content than was now asked for."""
+
+    message_id: str
+    seq: int
+    jws: str
+    state: str
+    receipt: str | None
+    warnings: tuple[FieldProblem, ...]
+    holds: tuple[str, ...]
+    changed: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """How one message ended: accepted with its receipt, or refused (receipt None)."""
+
+    message_id: str
+    receipt: str | None
+    warnings: tuple[FieldProblem, ...] = ()
+    holds: tuple[str, ...] = ()
+
+
+class Journal:
+    """Opened at once; made when it is not there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        with closing(self._open()) as connection:
+            connection.executescript(_TABLES)
+
+    def prepare(self, source: str, recipient: str, items: Sequence[Outgoing], write: Write) -> list[Entry]:
+        """The entry of each item, in order: the one on file, or a new one that is numbered, signed and kept now."""
+        with self._writing() as connection:
+            return [self._prepare(connection, source, recipient, item, write) for item in items]
+
+    def settle(self, endings: Sequence[Ending]) -> None:
+        """Keeps how messages ended; a refused one gives its number back."""
+        with self._writing() as connection:
+            for ending in endings:
+                if ending.receipt is None:
+                    _refuse(connection, ending.message_id)
+                else:
+                    connection.execute(
+                        "UPDATE entries SET state = ?, receipt = ?, warnings = ?, holds = ? WHERE message_id = ?",
+                        (
+                            ACCEPTED,
+                            ending.receipt,
+                            json.dumps([[warning.pointer, warning.code] for warning in ending.warnings]),
+                            json.dumps(ending.holds),
+                            ending.message_id,
+                        ),
+                    )
+
+    def _prepare(
+        self, connection: sqlite3.Connection, source: str, recipient: str, item: Outgoing, write: Write
+    ) -> Entry:
+        content = _content(item)
+        row = connection.execute(
+            "SELECT message_id, seq, jws, state, receipt, warnings, holds, content FROM entries"
+            " WHERE source = ? AND recipient = ? AND effect = ? AND state != 'refused'",
+            (source, recipient, item.effect),
+        ).fetchone()
+        if row is not None:
+            return Entry(
+                message_id=row[0],
+                seq=row[1],
+                jws=row[2],
+                state=row[3],
+                receipt=row[4],
+                warnings=tuple(FieldProblem(pointer=p, code=c) for p, c in json.loads(row[5] or "[]")),
+                holds=tuple(json.loads(row[6] or "[]")),
+                changed=row[7] != content,
+            )
+        seq = _next_number(connection, source, recipient)
+        message_id, jws = write(item, seq)
+        connection.execute(
+            "INSERT INTO entries (source, recipient, effect, content, message_id, seq, jws, state)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (source, recipient, item.effect, content, message_id, seq, jws, PENDING),
+        )
+        return Entry(
+            message_id=message_id,
+            seq=seq,
+            jws=jws,
+            state=PENDING,
+            receipt=None,
+            warnings=(),
+            holds=(),
+            changed=False,
+        )
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        return connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with closing(self._open()) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+
+def _content(item: Outgoing) -> str:
+    """What must not change under one effect; the caller's reference and a file's whitespace do not count."""
+    asked = [item.type, item.data, item.subject, item.in_reply_to, item.in_reply_to_digest, item.content_type]
+    return sha256(json.dumps(asked, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+
+
+def _next_number(connection: sqlite3.Connection, source: str, recipient: str) -> int:
+    pair = (source, recipient)
+    free = connection.execute("SELECT min(seq) FROM free_numbers WHERE source = ? AND recipient = ?", pair).fetchone()[
+        0
+    ]
+    if free is not None:
+        connection.execute("DELETE FROM free_numbers WHERE source = ? AND recipient = ? AND seq = ?", (*pair, free))
+        return int(free)
+    return int(
+        connection.execute(
+            "INSERT INTO counters (source, recipient, last) VALUES (?, ?, 1)"
+            " ON CONFLICT (source, recipient) DO UPDATE SET last = last + 1 RETURNING last",
+            pair,
+        ).fetchone()[0]
+    )
+
+
+def _refuse(connection: sqlite3.Connection, message_id: str) -> None:
+    changed = connection.execute(
+        "UPDATE entries SET state = ? WHERE message_id = ? AND state = ? RETURNING source, recipient, seq",
+        (REFUSED, message_id, PENDING),
+    ).fetchone()
+    if changed is not None:
+        connection.execute("INSERT INTO free_numbers (source, recipient, seq) VALUES (?, ?, ?)", changed)

@@ -10,9 +10,10 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from bench import floors
@@ -24,6 +25,7 @@ from tests.postgres import running_postgres
 
 OFFICE_BATCH = 64
 MOST_A_SECOND = 3000
+NewDatabase = Callable[[], str]
 AIM_BATCH, AIM_LOOP, AIM_P99_MS, AIM_STORED = 3000, 500, 50, 0.7
 
 
@@ -70,12 +72,15 @@ def main() -> int:
     stored = options.stored if options.stored is not None else (0 if quick else 1_000_000)
     load = os.getloadavg()[0]
     print(f"{platform.machine()}, {os.cpu_count()} cores (load {load:.1f} before), Python {platform.python_version()}")
-    with tempfile.TemporaryDirectory(prefix="xianjie-bench-") as name, _databases(options.database, Path(name)) as urls:
+    with (
+        tempfile.TemporaryDirectory(prefix="xianjie-bench-") as name,
+        _engines(options.database, Path(name)) as engines,
+    ):
         folder = Path(name)
         own = floors.crypto_and_reading(0.3) + floors.http(folder, min(seconds, 2.0))
         show("下限 Floors of this machine", own)
-        for engine, url in urls.items():
-            _measure(engine, url, folder / engine, own, plan, stored)
+        for engine, new_database in engines.items():
+            _measure(engine, new_database, folder / engine, own, plan, stored)
     return 0
 
 
@@ -89,39 +94,44 @@ def _options() -> argparse.Namespace:
 
 
 @contextmanager
-def _databases(chosen: str, folder: Path) -> Iterator[dict[str, tuple[str, str]]]:
-    """Engine → (the installation's database, an empty one for the floors); PostgreSQL keeps its durability."""
-    urls = {}
+def _engines(chosen: str, folder: Path) -> Iterator[dict[str, NewDatabase]]:
+    """Engine → what makes an empty database; PostgreSQL keeps its durability."""
+    numbers = count()
+    engines: dict[str, NewDatabase] = {}
     if chosen != "postgres":
-        urls["sqlite"] = (f"sqlite:///{folder / 'xianjie.db'}", f"sqlite:///{folder / 'floor.db'}")
+        engines["sqlite"] = lambda: f"sqlite:///{folder / f'{next(numbers)}.db'}"
     if chosen == "sqlite":
-        yield urls
+        yield engines
         return
     with running_postgres(options=()) as server:
-        yield {**urls, "postgres": (server.new_database(), server.new_database())}
+        yield {**engines, "postgres": server.new_database}
 
 
-def _measure(engine: str, urls: tuple[str, str], folder: Path, own: list[Measured], plan: Plan, stored: int) -> None:
-    commits = floors.commits(engine, urls[1], 0.5)
+def _measure(
+    engine: str, new_database: NewDatabase, folder: Path, own: list[Measured], plan: Plan, stored: int
+) -> None:
+    commits = floors.commits(engine, new_database(), 0.5)
     show(f"{engine}: 下限 Floors", commits)
     least = Floors(verify=own[1].value, http_1=own[3].value, http_16=own[4].value, rows=commits[1].value)
-    bench = open_bench(folder, urls[0], batch=OFFICE_BATCH)
-    accepting = _accepting(bench, plan)
-    show(f"{engine}: 接收 Accepting, no worker", _accept_rows(accepting, least))
+    bench = open_bench(folder / "empty", new_database(), batch=OFFICE_BATCH)
     from_backlog, flowing, memory = _looping(bench, plan)
     show(f"{engine}: 全程 The full loop (needs assisted and reconciled)", _loop_rows(from_backlog, flowing))
     show(f"{engine}: 内存 Memory of the gateway's process", memory)
     show(f"{engine}: 崩溃 kill -9 under load", _crash_rows([crash(bench, 2.0) for _ in range(plan.crashes)]))
-    if stored:
-        took = fill(bench, stored)
-        print(f"\n  ({stored:,} referrals filed by SQL in {took:,.0f} s)")
-        later = _accepting(bench, plan)
-        show(f"{engine}: 接收 Accepting, {stored:,} on file", _accept_rows(later, least) + _ratios(accepting, later))
-        again, flow_again, memory = _looping(bench, plan)
-        rows = _loop_rows(again, flow_again)
-        rows.append(_kept("loop, backlog", from_backlog.rate, again.rate))
-        rows.append(_kept("loop, steady", flowing.rate, flow_again.rate))
-        show(f"{engine}: 全程 The full loop, {stored:,} on file", rows + memory)
+    accepting = _accepting(bench, plan)  # last: what it leaves behind would be in the worker's way
+    show(f"{engine}: 接收 Accepting, no worker", _accept_rows(accepting, least))
+    if not stored:
+        return
+    bench = open_bench(folder / "filled", new_database(), batch=OFFICE_BATCH)
+    took = fill(bench, stored)
+    print(f"\n  ({stored:,} referrals filed by SQL in {took:,.0f} s)", flush=True)
+    again, flow_again, memory = _looping(bench, plan)
+    rows = _loop_rows(again, flow_again)
+    rows.append(_kept("from a backlog", from_backlog.rate, again.rate))
+    rows.append(_kept("steady", flowing.rate, flow_again.rate))
+    show(f"{engine}: 全程 The full loop, {stored:,} on file", rows + memory)
+    later = _accepting(bench, plan)
+    show(f"{engine}: 接收 Accepting, {stored:,} on file", _accept_rows(later, least) + _ratios(accepting, later))
 
 
 def _accepting(bench: Bench, plan: Plan) -> Accepting:
@@ -135,27 +145,7 @@ def _accepting(bench: Bench, plan: Plan) -> Accepting:
             alone.append(one_by_one(bench, pid, bench.referrals(amount), 1, plan.seconds))
             many.append(one_by_one(bench, pid, bench.referrals(amount), 16, plan.seconds))
             batch.append(in_batches(bench, pid, bench.referrals(int(plan.seconds * 800))))
-    _drain(bench)
     return Accepting(alone=_middle(alone), many=_middle(many), batch=_middle(batch))
-
-
-def _drain(bench: Bench) -> None:
-    """Lets a worker finish what was accepted, so that it is not in the way of what is measured next."""
-    with bench.partner(), bench.gateway(work=True) as gateway:
-        before, until = -1.0, time.perf_counter() + 300
-        while time.perf_counter() < until:
-            now = memory_and_cpu(gateway["pid"])
-            if now - before < 0.15:
-                return
-            before = now
-            time.sleep(3.0)
-
-
-def memory_and_cpu(pid: int) -> float:
-    """Processor seconds so far: a worker that uses next to none has nothing left to do."""
-    from bench.world import cpu_seconds
-
-    return cpu_seconds(pid)
 
 
 def _middle(runs: list[Load]) -> Load:
@@ -213,7 +203,7 @@ def _accept_rows(found: Accepting, least: Floors) -> list[Measured]:
             unit="/s",
             ratio=batch.rate / AIM_BATCH,
             against=f"of {AIM_BATCH:,}/s aimed at",
-            note=f"{share:.2f}× verify, {batch.rate / least.rows:.2f}× rows; gateway {batch.gateway_share:.0%} of a core"
+            note=f"{share:.2f}× verify, {batch.rate / least.rows:.2f}× rows; gateway {batch.gateway_share:.0%}"
             + (f"; {batch.refused} REFUSED" if batch.refused else ""),
         )
     )
@@ -243,6 +233,7 @@ def _crash_rows(runs: list[Crash]) -> list[Measured]:
         Measured(what="lost", value=sum(run.lost for run in runs), unit=""),
         Measured(what="doubled", value=sum(run.doubled for run in runs), unit=""),
         Measured(what="loops not closed", value=sum(run.loops_open for run in runs), unit=""),
+        Measured(what="until all were closed", value=middle([run.seconds for run in runs]), unit="s"),
     ]
 
 

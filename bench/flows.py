@@ -1,4 +1,4 @@
-"""流程测量 Accepting, the full loop and the crash, each against a running gateway; every count is asked of the database.
+"""流程测量 Accepting, the full loop and the crash, against a running gateway; counts are asked of the database.
 
 Nothing is judged by what a process says of itself: a need counts when its row is ASSISTED and reconciliation has looked
 at it since; a receipt counts when the same message sent again is answered by the same bytes.
@@ -215,6 +215,8 @@ class Crash:
     doubled: int
     loops_open: int
     replayed: int
+    seconds: float
+    """From the restart until every loop was closed."""
 
 
 def crash(bench: Bench, seconds: float, connections: int = 16) -> Crash:
@@ -224,12 +226,13 @@ def crash(bench: Bench, seconds: float, connections: int = 16) -> Crash:
     with books(bench) as file, bench.partner():
         rows_before, needs_before = file.count(t.inbox, _SUBMITTED), file.count(t.needs)
         sent, first = _killed_under_load(bench, folder, seconds, connections)
+        began = time.perf_counter()
         with bench.gateway(work=True):
             again = drive(bench.port, "/v1/messages", messages[:sent], connections, GIVE_UP)
             second = {at: (status, body) for at, status, body in again.answers}
             same = sum(second.get(at) == (200, body) for at, body in first.items())
             _until(file, sent)
-            open_loops = sent - file.done()
+            open_loops, took = sent - file.done(), time.perf_counter() - began
             rows = file.count(t.inbox, _SUBMITTED) - rows_before
             needs = file.count(t.needs) - needs_before
             return Crash(
@@ -239,6 +242,7 @@ def crash(bench: Bench, seconds: float, connections: int = 16) -> Crash:
                 doubled=max(0, rows - sent) + max(0, needs - sent) + seen(bench)["doubled"],
                 loops_open=open_loops,
                 replayed=sum(status == 200 for status, _ in second.values()),
+                seconds=took,
             )
 
 
@@ -249,7 +253,7 @@ def _killed_under_load(bench: Bench, folder: Path, seconds: float, connections: 
     """How many messages were sent, and the receipts handed out before the end, by message."""
     answers = folder / "answers"
     arguments = [str(bench.port), "/v1/messages", str(folder / "messages"), str(connections), "60", str(answers)]
-    with bench.gateway(work=True) as gateway:
+    with bench.gateway(work=True, killed=True) as gateway:
         load = subprocess.Popen([sys.executable, "-m", "bench.load", *arguments], stdout=subprocess.PIPE)
         try:
             time.sleep(seconds)

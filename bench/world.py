@@ -25,6 +25,8 @@ from gateway.envelope.signing import MESSAGE_TYP, sign
 from gateway.sandbox.people import resident_id
 from gateway.sandbox.province import AGREEMENT, courts
 from gateway.store import directory
+from gateway.store import tables as t
+from gateway.store.engine import open_engine
 
 AGENCY = "civil_affairs"
 BIRTHS_FROM, A_DAY = date(1966, 1, 1), 1000
@@ -72,11 +74,20 @@ class Bench:
         return signed
 
     @contextmanager
-    def gateway(self, *, work: bool) -> Iterator[dict[str, Any]]:
-        """`xianjie serve` while the block runs: its address and pid."""
+    def gateway(self, *, work: bool, killed: bool = False) -> Iterator[dict[str, Any]]:
+        """`xianjie serve` while the block runs: its address and pid. killed: its leases are left to run out."""
         arguments = ["serve", "--port", str(self.port), "--work" if work else "--no-work"]
         with processes(self.world.folder) as running:
             yield start(running, f"gateway-{next(self.starts)}", "gateway.cli", arguments, self.world)
+        if not killed:
+            self._forget_leases()
+
+    def _forget_leases(self) -> None:
+        """The jobs' leases of a gateway that is gone: waiting for their end is not what is measured next."""
+        engine = open_engine(self.database)
+        with engine.begin() as connection:
+            connection.execute(t.leases.delete())
+        engine.dispose()
 
     @contextmanager
     def partner(self, *options: str) -> Iterator[dict[str, Any]]:

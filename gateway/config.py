@@ -17,6 +17,8 @@ from typing import Any
 from gateway.errors import ConfigError
 
 FILE = "xianjie.toml"
+LOOPBACK = "127.0.0.1"
+LEAST_THREADS = 8
 DEFAULT_ADAPTERS = {
     "civil_affairs": "adapters.civil_affairs.adapter:CivilAffairs",
     "disabled_persons": "adapters.disabled_persons.adapter:DisabledPersons",
@@ -43,7 +45,7 @@ class Config:
     party_id: str
     database: str
     keys: Path
-    host: str = "127.0.0.1"
+    host: str = LOOPBACK
     port: int = 8420
     public_url: str | None = None
     threads: int = 16
@@ -78,11 +80,12 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Config:
     if not adapters or not all(isinstance(value, str) and ":" in value for value in adapters.values()):
         raise ConfigError(f'{path.name}: each of [adapters] is `agency = "module:Class"`')
     demo = gateway.get("demo", False)
+    _check_listening(gateway, path)
     return Config(
         party_id=gateway["party_id"],
         database=environment.get("XIANJIE_DB") or _database(gateway["database"], path),
         keys=path.parent / gateway.get("keys", "keys"),
-        host=gateway.get("host", "127.0.0.1"),
+        host=gateway.get("host", LOOPBACK),
         port=gateway.get("port", 8420),
         public_url=gateway.get("public_url"),
         threads=gateway.get("threads", 16),
@@ -104,6 +107,15 @@ def _gateway(members: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
         if not members.get(key):
             raise ConfigError(f"{path.name}: [gateway] needs `{key}`")
     return members
+
+
+def _check_listening(gateway: Mapping[str, Any], path: Path) -> None:
+    if gateway.get("threads", LEAST_THREADS) < LEAST_THREADS:
+        raise ConfigError(f"{path.name}: [gateway] `threads` is at least {LEAST_THREADS}: some may wait in long polls")
+    if gateway.get("host", LOOPBACK) not in (LOOPBACK, "localhost", "::1") and not gateway.get("public_url"):
+        raise ConfigError(
+            f"{path.name}: [gateway] `host` beyond this machine needs `public_url`: tokens are bound to it"
+        )
 
 
 def _database(url: str, path: Path) -> str:

@@ -129,20 +129,7 @@ class World:
         self.court = self._join(COURT, PartyKind.COURT, "520100")
         self.neighbour = self._join(NEIGHBOUR, PartyKind.COURT, "520300")
         self.auditor = self._join("cn/auditor/520000", PartyKind.AUDITOR, "520000")
-        programmes = load_programmes()
-        self.context = Context(
-            party_id=GATEWAY,
-            key=gateway.key,
-            matching_secret=b"a secret for tests, 32 bytes long",
-            store=self.store,
-            directory=Directory(self.store, programmes),
-            adapters={one.agency: one for one in (CivilAffairs(), DisabledPersons(), WomensFederation())},
-            regions=load_regions(),
-            programmes=programmes,
-            coexistence=load_coexistence(),
-            calendar=load_calendar(),
-            mask_floor=load_mask_floor(),
-        )
+        self.context = a_context(self.store, gateway.key)
         self.load_agreement(agreement)
         self.offices: dict[str, PushOffice] = {}
         self.add_office("civil_affairs", Channel.PUSH)
@@ -303,6 +290,24 @@ class World:
             self.context.directory.forget()
         self.partners[party_id] = partner
         return partner
+
+
+def a_context(store: Store, key: SigningKey) -> Context:
+    """A gateway process over a database, with the shipped rules and every adapter."""
+    programmes = load_programmes()
+    return Context(
+        party_id=GATEWAY,
+        key=key,
+        matching_secret=b"a secret for tests, 32 bytes long",
+        store=store,
+        directory=Directory(store, programmes),
+        adapters={one.agency: one for one in (CivilAffairs(), DisabledPersons(), WomensFederation())},
+        regions=load_regions(),
+        programmes=programmes,
+        coexistence=load_coexistence(),
+        calendar=load_calendar(),
+        mask_floor=load_mask_floor(),
+    )
 
 
 def migrated(url: str) -> None:

@@ -126,6 +126,7 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("waitress").setLevel(logging.WARNING)  # its information lines name paths
 
 
 def counted(counts: Mapping[str, int]) -> str:

@@ -71,6 +71,7 @@ def make_client(
         gateway=str(gateway),
         gateway_keys=read_jwks(gateway_keys, str(gateway)),
         journal=Journal(journal),
+        clock=lambda: datetime.now(UTC),
     )
 
 

@@ -17,7 +17,7 @@ import click
 
 from gateway.app import Clock, build_context
 from gateway.cli.console import DONE, Installation, log_to_stderr, with_installation
-from gateway.config import Config
+from gateway.config import Config, require_public_url
 from gateway.errors import ConfigError
 from gateway.flows.context import Context
 from gateway.sandbox import agency as simulated_agency
@@ -40,6 +40,7 @@ PUSH_SECONDS = 30.0
 def serve(installation: Installation, host: str | None, port: int | None, work: bool) -> None:
     """启动 Serves the API (and with --work does the worker's jobs) until told to stop."""
     config = installation.config
+    require_public_url(host or config.host, config.public_url)
     log_to_stderr()
     context = build_context(config)
     _require_migrated(context)

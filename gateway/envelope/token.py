@@ -8,7 +8,7 @@ is the caller's store's part: it keeps each one until `Token.expires_at`.
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from marshmallow import ValidationError
 
@@ -69,7 +69,7 @@ def verify_token(raw: bytes | str, keyring: Keyring, *, audience: str, method: s
 
 
 def target(url: str) -> str:
-    """The `htu` of a URL: scheme and host in lower case, default port dropped, no query, no fragment.
+    """The `htu` of a URL: scheme and host in lower case, default port dropped, one spelling of the path, no query.
 
     Raises ValueError for anything but an absolute http(s) URL without user information.
     """
@@ -80,7 +80,8 @@ def target(url: str) -> str:
     shown = f"[{host}]" if ":" in host else host
     if port is not None and port != {"http": 80, "https": 443}[scheme]:
         shown = f"{shown}:{port}"
-    return f"{scheme}://{shown}{parts.path or '/'}"
+    path = quote(unquote(parts.path), safe="/:@!$&'()*+,;=~-._")
+    return f"{scheme}://{shown}{path or '/'}"
 
 
 def _expiry(issued: int, expires: int, now: datetime) -> datetime:

@@ -32,6 +32,8 @@ from gateway.store.inbox import Earlier, Inbound
 
 logger = logging.getLogger(__name__)
 
+logger = logging.getLogger(__name__)
+
 Prepared = Submission | Withdrawal | Payment | Reply
 Key = tuple[str, str]
 

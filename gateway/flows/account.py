@@ -139,4 +139,4 @@ def as_json(fate_: Fate) -> dict[str, Any]:
 
 def period(from_day: date | None, to_day: date | None) -> Days | None:
     """Two days as a period; an open end reaches as far as days do."""
-    return None if from_day is None and to_day is None else (from_day or date.min, to_day or date(9998, 12, 31))
+    return None if from_day is None and to_day is None else (from_day or date(1970, 1, 1), to_day or date(9998, 12, 31))

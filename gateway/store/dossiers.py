@@ -63,6 +63,8 @@ def looked(connection: Connection, marks: Mapping[str, int], next_look: Mapping[
 
 Days = tuple[date, date]
 """(first, last), both included."""
+_FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(9998, 12, 31)
+"""Beyond these no day before or after can be named; whoever asks further asks for everything."""
 
 
 def pages(
@@ -76,8 +78,9 @@ def pages(
     if concluded is not None:
         conditions.append(r.concluded_on.between(concluded[0].isoformat(), concluded[1].isoformat()))
     if accepted is not None:
-        start = to_ms(end_of_china_day(accepted[0] - ONE_DAY))
-        conditions.append(sa.and_(r.accepted_at >= start, r.accepted_at < to_ms(end_of_china_day(accepted[1]))))
+        start = to_ms(end_of_china_day(max(accepted[0], _FIRST_DAY) - ONE_DAY))
+        end = to_ms(end_of_china_day(min(accepted[1], _LAST_DAY)))
+        conditions.append(sa.and_(r.accepted_at >= start, r.accepted_at < end))
     last = 0
     while True:
         rows = connection.execute(

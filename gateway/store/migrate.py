@@ -4,6 +4,7 @@ Migrations only go forward. Several processes may ask at once: on PostgreSQL an 
 lets one of them do it.
 """
 
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -33,6 +34,7 @@ def is_current(store: Store) -> bool:
         return _current(connection) == head()
 
 
+@cache
 def head() -> str:
     """The revision this version needs."""
     return ScriptDirectory.from_config(_config(None)).get_current_head() or ""

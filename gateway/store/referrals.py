@@ -84,15 +84,22 @@ def put(
     for table, rows in pairs:
         if rows:
             connection.execute(table.insert(), list(rows))
+    r = t.referrals.c
+    for row in referral_rows:
+        if row["person_key"] is not None:
+            others = sa.and_(r.person_key == row["person_key"], r.referral_id != row["referral_id"])
+            connection.execute(t.referrals.update().where(others).values(reconcile_at=row["reconcile_at"]))
 
 
 def touch(connection: Connection, referral_ids: Iterable[str], *, now: datetime) -> None:
-    """Marks referrals for the next reconciliation."""
+    """Marks referrals, and the same persons' others, for the next reconciliation: what happens to one can be a doubt
+    about another."""
     ids = set(referral_ids)
     if ids:
-        connection.execute(
-            t.referrals.update().where(t.referrals.c.referral_id.in_(ids)).values(reconcile_at=to_ms(now))
-        )
+        r, mine = t.referrals.c, t.referrals.alias("mine")
+        persons = sa.select(mine.c.person_key).where(mine.c.referral_id.in_(ids), mine.c.person_key.is_not(None))
+        for which in (r.referral_id.in_(ids), sa.and_(r.person_key.in_(persons), r.referral_id.not_in(ids))):
+            connection.execute(t.referrals.update().where(which).values(reconcile_at=to_ms(now)))
 
 
 def court_of(connection: Connection, referral_ids: Iterable[str]) -> dict[str, str]:
@@ -114,10 +121,9 @@ def is_withdrawn(connection: Connection, referral_id: str) -> bool:
 def mark_withdrawn(connection: Connection, referral_id: str, *, now: datetime) -> None:
     """The court took the referral back; it stays on file."""
     connection.execute(
-        t.referrals.update()
-        .where(t.referrals.c.referral_id == referral_id)
-        .values(withdrawn_at=to_ms(now), reconcile_at=to_ms(now))
+        t.referrals.update().where(t.referrals.c.referral_id == referral_id).values(withdrawn_at=to_ms(now))
     )
+    touch(connection, [referral_id], now=now)
 
 
 def needs_of(

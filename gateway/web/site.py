@@ -12,7 +12,7 @@ from gateway.web.api import messages, public, reads
 from gateway.web.desk import Desk
 from gateway.web.problems import register_error_pages
 
-MAX_REQUEST = 64 * 1024 * 1024
+MAX_REQUEST = 16 * 1024 * 1024
 """A whole batch; one message is bounded by `envelope.compact`."""
 
 HEADERS = {

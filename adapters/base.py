@@ -28,7 +28,8 @@ from gateway.domain.replies import (
 )
 from gateway.domain.values import InvalidValue
 from gateway.errors import DeniedWithoutReason, FieldProblem, SchemaInvalid
-from schemas.fields import FEN_MAX, Day, MessageId, RegionCode, StrictField, StrictSchema, Text, flatten
+from schemas.fields import FEN_MAX, Day, MessageId, RegionCode, StrictField, StrictSchema, Text
+from schemas.problems import flatten
 
 NO_FIELD = "no_field"
 TRUNCATED = "truncated"

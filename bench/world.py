@@ -7,12 +7,13 @@ partner's address. Messages are signed before any clock starts. People are synth
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
+from random import sample
 from typing import Any
 
 from gateway.app import build_context
@@ -99,7 +100,7 @@ class Bench:
 
 def start(running: Processes, name: str, module: str, arguments: Sequence[str], world: DemoWorld) -> dict[str, Any]:
     """One child process; its log lies in the installation's folder."""
-    return running.start(name, module, arguments, {**world.environment, "PYTHONPATH": os.pathsep.join(["."])})
+    return running.start(name, module, arguments, {**world.environment, "PYTHONPATH": "."})
 
 
 def open_bench(folder: Path, database: str, *, batch: int) -> Bench:
@@ -127,10 +128,12 @@ def open_bench(folder: Path, database: str, *, batch: int) -> Bench:
 
 
 def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A port nobody listens on, below those the system gives to connections that go out."""
+    for port in sample(range(18_000, 30_000), 100):
+        with socket.socket() as sock, suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no free port")
 
 
 def referral_body(number: int, referral_id: str, prefix: str) -> dict[str, Any]:

@@ -112,10 +112,13 @@ def _gateway(members: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
 def _check_listening(gateway: Mapping[str, Any], path: Path) -> None:
     if gateway.get("threads", LEAST_THREADS) < LEAST_THREADS:
         raise ConfigError(f"{path.name}: [gateway] `threads` is at least {LEAST_THREADS}: some may wait in long polls")
-    if gateway.get("host", LOOPBACK) not in (LOOPBACK, "localhost", "::1") and not gateway.get("public_url"):
-        raise ConfigError(
-            f"{path.name}: [gateway] `host` beyond this machine needs `public_url`: tokens are bound to it"
-        )
+    require_public_url(gateway.get("host", LOOPBACK), gateway.get("public_url"))
+
+
+def require_public_url(host: str, public_url: str | None) -> None:
+    """Beyond this machine the address partners use must be set: read tokens are bound to it, not to a Host header."""
+    if host not in (LOOPBACK, "localhost", "::1") and not public_url:
+        raise ConfigError("listening beyond this machine needs [gateway] `public_url`: read tokens are bound to it")
 
 
 def _database(url: str, path: Path) -> str:

@@ -23,8 +23,8 @@ from schemas.fields import (
     StrictSchema,
     Text,
     Token,
-    flatten,
 )
+from schemas.problems import flatten
 
 WORD_MAX = 32
 LINE_MAX = 200

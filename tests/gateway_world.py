@@ -5,7 +5,6 @@ disabled persons' federation are pushed to, the women's federation has a mailbox
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,7 +32,7 @@ from gateway.flows.dispatch import Dispatched, dispatch
 from gateway.store import directory, findings, referrals
 from gateway.store.directory import Directory
 from gateway.store.engine import Store
-from gateway.store.migrate import migrate
+from gateway.store.migrate import is_current, migrate
 from gateway.store.tables import metadata
 from gateway.transport.answer import Answer, NoAnswer, NoAnswerReason
 from schemas.fields import format_moment
@@ -123,7 +122,9 @@ class World:
         self.now = START
         self.url = url
         self.store = Store(url)
-        migrate(self.store)
+        if not is_current(self.store):
+            migrate(self.store)
+        self._beginning: list[Callable[[sa.Connection], object]] | None = []
         self.partners: dict[str, Partner] = {}
         gateway = self._join(GATEWAY, PartyKind.GATEWAY, "520000")
         self.court = self._join(COURT, PartyKind.COURT, "520100")
@@ -135,6 +136,8 @@ class World:
         self.add_office("civil_affairs", Channel.PUSH)
         self.add_office("disabled_persons", Channel.PUSH)
         self.add_office("womens_federation", Channel.MAILBOX)
+        beginning, self._beginning = self._beginning, None
+        self.store.write(lambda c: [work(c) for work in beginning])
 
     @property
     def keyring(self) -> Keyring:
@@ -217,8 +220,7 @@ class World:
     def load_agreement(self, text: str) -> None:
         """Loads another version of the agreement."""
         programmes, now = self.context.programmes, self.now
-        self.store.write(lambda c: directory.load_agreement(c, text, programmes=programmes, now=now))
-        self.context.directory.forget()
+        self._write(lambda c: directory.load_agreement(c, text, programmes=programmes, now=now))
 
     def add_office(self, agency: str, channel: Channel, region: str = "520102", **more: Any) -> PushOffice:
         """Registers an office with a party of its own."""
@@ -240,8 +242,7 @@ class World:
 
     def put_office(self, office: Office) -> None:
         """Adds or changes an office."""
-        self.store.write(lambda c: directory.put_office(c, office))
-        self.context.directory.forget()
+        self._write(lambda c: directory.put_office(c, office))
 
     def change_office(self, office_id: str, **changes: Any) -> None:
         """Changes some particulars of an office."""
@@ -275,6 +276,14 @@ class World:
             raise NoAnswer(NoAnswerReason.NO_CONNECTION, may_have_arrived=False)
         return office.push(body)
 
+    def _write(self, work: Callable[[sa.Connection], object]) -> None:
+        """At once, or with the rest of the beginning in one commit."""
+        if self._beginning is not None:
+            self._beginning.append(work)
+            return
+        self.store.write(work)
+        self.context.directory.forget()
+
     def _join(self, party_id: str, kind: PartyKind, region: str) -> Partner:
         partner = Partner(party_id=party_id, key=SigningKey.generate(Algorithm.ED25519, party_id))
         party = Party(party_id=party_id, kind=kind, name_zh="测试单位", region=region)
@@ -285,9 +294,7 @@ class World:
             directory.add_party(connection, party, now=now)
             directory.add_key(connection, public, now=now)
 
-        self.store.write(write)
-        with suppress(AttributeError):  # the first party is there before the context
-            self.context.directory.forget()
+        self._write(write)
         self.partners[party_id] = partner
         return partner
 

@@ -24,12 +24,7 @@ from gateway.transport.retry import read_retry_after
 
 MAX_ANSWER = 1024 * 1024
 MAX_PAGE = 64 * 1024 * 1024
-JOSE, NDJSON, JSON, PROBLEM = (
-    "application/jose",
-    "application/x-ndjson",
-    "application/json",
-    "application/problem+json",
-)
+JOSE, NDJSON, PROBLEM = "application/jose", "application/x-ndjson", "application/problem+json"
 
 _CHUNK = 64 * 1024
 

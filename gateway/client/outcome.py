@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from gateway.envelope import strict_json
-from gateway.errors import Fault, FieldProblem, MalformedJson, MessageError, TooLarge, XianjieError, every_error
+from gateway.errors import (
+    Fault,
+    FieldProblem,
+    MalformedJson,
+    MessageError,
+    MethodNotAllowed,
+    NotFound,
+    TooLarge,
+    UnsupportedMediaType,
+    XianjieError,
+    every_error,
+)
 from gateway.evidence.receipt import Receipt
 from schemas.envelope import JSON_TYPE
 
@@ -19,6 +30,7 @@ MOST_ERRORS = 200
 LONGEST_TEXT = 500
 SERVER_FAULT = 500
 _CLASSES = {cls.code: cls for cls in every_error()}
+_ABOUT_THE_ADDRESS = (NotFound.code, MethodNotAllowed.code, UnsupportedMediaType.code)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +38,8 @@ class Outgoing:
     """One message to the gateway, not yet signed.
 
     effect: the caller's own name for what is to happen, e.g. `referral.submitted:r-1`; the same for ever.
-    subject: the referral id; reference: where it came from (`file.xlsx:12`), given back with the result, never sent.
+    subject: the referral id, which is the conversation too unless one is named; reference: where it came from
+    (`file.xlsx:12`), given back with the result, never sent.
     """
 
     type: str
@@ -36,14 +49,15 @@ class Outgoing:
     content_type: str = JSON_TYPE
     in_reply_to: str | None = None
     in_reply_to_digest: str | None = None
+    conversation_id: str | None = None
     purpose: str | None = None
     legal_basis: str | None = None
     reference: str = ""
 
     def content(self) -> bytes:
         """All that the effect stands for, the same bytes whatever the order of keys. ValueError if it is no JSON."""
-        about = (self.type, self.subject, self.content_type, self.in_reply_to, self.in_reply_to_digest)
-        members = [*about, self.purpose, self.legal_basis, self.data]
+        about = (self.type, self.subject, self.conversation_id, self.content_type, self.purpose, self.legal_basis)
+        members = [*about, self.in_reply_to, self.in_reply_to_digest, self.data]
         text = json.dumps(members, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         return text.encode()
 
@@ -136,19 +150,6 @@ class Problem:
         """Whether it says nothing about what becomes of the message."""
         return self.retryable or self.status >= SERVER_FAULT
 
-    @property
-    def is_about_the_message(self) -> bool:
-        """Whether the gateway read it and refused it, which it never does with one it accepted before.
-
-        A key it does not know, or an address it does not have, tells nothing of earlier attempts.
-        """
-        known = _CLASSES.get(self.code)
-        return (
-            known is not None
-            and issubclass(known, MessageError)
-            and self.code not in ("not_found", "method_not_allowed")
-        )
-
     def as_error(self, *, ids: Mapping[str, Any] | None = None) -> XianjieError:
         """The gateway's own error; for a code this version does not know, `MessageError` with that code as its note."""
         problems = [FieldProblem(pointer=one["pointer"], code=one["code"]) for one in self.errors]
@@ -156,6 +157,14 @@ class Problem:
         if known is None:
             return MessageError(self.code, problems=problems, ids=ids)
         return known(problems=problems, ids=ids)
+
+
+def is_about_the_message(code: str) -> bool:
+    """Whether the gateway read the message and refused it, which it never does with one it accepted before.
+
+    A key it does not know, or an address it does not have, tells nothing of earlier attempts.
+    """
+    return issubclass(_CLASSES.get(code, XianjieError), MessageError) and code not in _ABOUT_THE_ADDRESS
 
 
 def read_problem(raw: bytes) -> Problem | None:

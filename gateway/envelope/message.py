@@ -16,7 +16,8 @@ from marshmallow import ValidationError
 from gateway.envelope import strict_json
 from gateway.errors import FieldProblem, SchemaInvalid
 from schemas.envelope import ENVELOPE, JSON_TYPE
-from schemas.fields import flatten, format_moment
+from schemas.fields import format_moment
+from schemas.problems import flatten
 
 UUID_RANDOM_BYTES = 8
 

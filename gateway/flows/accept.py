@@ -27,6 +27,7 @@ from gateway.flows.context import Context
 from gateway.flows.court import Payment, Withdrawal
 from gateway.flows.intake import Noted, Submission
 from gateway.flows.receive import REPLY_TYPES, Reply
+from gateway.flows.recent import ProvenReferral
 from gateway.store import inbox
 from gateway.store.inbox import Earlier, Inbound
 
@@ -84,7 +85,23 @@ def accept_many(raws: Sequence[bytes], context: Context, *, now: datetime) -> li
         future = next(futures)
         failure = future.exception()
         outcomes.append(future.result() if failure is None else _as_outcome(failure, item.message))
+    _log(outcomes)
     return outcomes
+
+
+def _log(outcomes: Sequence[Accepted | Exception]) -> None:
+    """One line for what was taken, one for each that was refused: who, which message, why."""
+    taken = [outcome for outcome in outcomes if isinstance(outcome, Accepted)]
+    if taken:
+        replayed = sum(outcome.replayed for outcome in taken)
+        extra = {"party_id": taken[0].party_id, "accepted": len(taken) - replayed, "replayed": replayed}
+        logger.info("messages accepted", extra=extra)
+    for outcome in outcomes:
+        if isinstance(outcome, XianjieError):
+            named: dict[str, object] = {
+                name: outcome.ids[name] for name in ("message_id", "party_id", "kid") if name in outcome.ids
+            }
+            logger.warning("message refused", extra={"code": outcome.code, "reason": outcome.note, **named})
 
 
 def _as_outcome(failure: BaseException, message: VerifiedMessage) -> XianjieError:
@@ -165,9 +182,14 @@ def _commit(connection: Connection, items: list[Prepared]) -> list[Accepted | Ex
             continue
     fresh = [at for at in first.values() if outcomes[at] is None]
     noted = _record(connection, items, fresh)
+    # what refuses a message may be itself: taken by another process since we looked, its rows and receipt together
+    refused = [_key(items[at].message) for at in fresh if isinstance(noted[at], Exception)]
+    found = inbox.earlier(connection, refused)
     kept: dict[Key, Inbound] = {}
     for at in fresh:
-        outcomes[at] = _keep(items[at], noted[at], kept)
+        message = items[at].message
+        before = found.get(_key(message))
+        outcomes[at] = _keep(items[at], noted[at], kept) if before is None else _again(message, before)
     inbox.put(connection, list(kept.values()))
     second = [at for at, outcome in enumerate(outcomes) if outcome is None]
     if second:
@@ -204,6 +226,9 @@ def _keep(item: Prepared, noted: Noted | Exception, kept: dict[Key, Inbound]) ->
     if isinstance(noted, Exception):
         return noted
     message, context = item.message, item.context
+    if isinstance(item, Submission):
+        proven = ProvenReferral(court=message.party_id, message_id=message.envelope.id, referral=item.referral)
+        context.recent.keep(message.digest, proven)
     receipt = issue(
         message, key=context.key, now=item.now, rung=Rung.SUBMISSION, warnings=noted.warnings, holds=noted.holds
     )

@@ -5,7 +5,7 @@ argument of each flow (Law 10).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.domain.agreement import AgreementProfile
@@ -16,6 +16,7 @@ from gateway.domain.programmes import Programme
 from gateway.domain.reconciliation.values import Rulebook
 from gateway.domain.regions import Regions
 from gateway.envelope.keyring import SigningKey
+from gateway.flows.recent import RecentReferrals
 from gateway.ports import Adapter
 from gateway.store.directory import Directory, Snapshot
 from gateway.store.engine import Store
@@ -36,6 +37,7 @@ class Context:
     coexistence: tuple[CoexistenceRule, ...]
     calendar: WorkCalendar
     mask_floor: MaskFloor
+    recent: RecentReferrals = field(default_factory=RecentReferrals)
 
     def snapshot(self, now: datetime) -> Snapshot:
         """The directory as it stands."""

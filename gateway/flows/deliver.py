@@ -172,6 +172,9 @@ def _move(connection: Connection, ends: Sequence[_End], now: datetime) -> None:
     """Handoffs and needs follow their issuing message; an answer that overtook the receipt is not undone."""
     settled = {end.judged.leased.message_id: end.settlement for end in ends if end.settlement.state in _HANDOFF_AFTER}
     named = {s.leased.handoff_id for s in settled.values() if s.leased.handoff_id is not None}
+    # the needs' lock guards their handoffs too: what an answer changes meanwhile is read after it
+    about = {s.leased.referral_id for s in settled.values() if s.leased.referral_id is not None}
+    referrals.needs_of(connection, about, lock=True)
     found = [row for row in handoffs.by_id(connection, named) if row.message_id in settled]
     if not found:
         return

@@ -24,7 +24,16 @@ from gateway.domain.handoff import Draft, Handoff, HandoffNeed
 from gateway.domain.lifecycle import HandoffState, NeedState
 from gateway.domain.masking import mask
 from gateway.domain.referral import Referral
-from gateway.domain.routing import OfficeIndex, Routed, Unroutable, next_step, place_for, priority, route_step
+from gateway.domain.routing import (
+    OfficeIndex,
+    Routed,
+    Unroutable,
+    next_step,
+    place_for,
+    priority,
+    programme_of,
+    route_step,
+)
 from gateway.envelope.message import Envelope, new_id
 from gateway.envelope.signing import MESSAGE_TYP, sign
 from gateway.errors import Busy, CalendarUnpublished, StoreUnavailable, XianjieError
@@ -139,6 +148,9 @@ def _plan(
     for row in needs:
         if row["need_id"] not in item.need_ids:
             continue
+        if not _is_asked_for(row, referral, context):
+            stuck[row["need_id"]] = NOT_PROVEN
+            continue
         routed = _route(row, referral, profile, offices, context)
         if isinstance(routed, Unroutable):
             stuck[row["need_id"]] = routed.code.value
@@ -146,6 +158,14 @@ def _plan(
             groups.setdefault((routed.office_id, routed.step), {})[row["need_id"]] = routed
     plans = [_handoff_plan(item, referral, profile, key, group, context, now) for key, group in groups.items()]
     return [*plans, _without_office(item, stuck, context, now)] if stuck else plans
+
+
+def _is_asked_for(row: Mapping[str, Any], referral: Referral, context: Context) -> bool:
+    """Whether the signed bytes ask for this very need: a row alone sends nobody's case anywhere."""
+    number = row["need_id"].removeprefix(f"{referral.referral_id}:")
+    asked = {str(at): programme_of(need, context.programmes) for at, need in enumerate(referral.needs, start=1)}
+    programme = asked.get(number)
+    return programme is not None and programme.code == row["programme"]
 
 
 def _route(

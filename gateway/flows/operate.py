@@ -60,6 +60,7 @@ def send_again(context: Context, message_ids: Sequence[str], *, who: str, why: s
 
     def write(connection: Connection) -> int:
         found = outbox.stuck(connection, message_ids)
+        referrals.needs_of(connection, {row.referral_id for row in found if row.referral_id}, lock=True)
         issued = handoffs.by_id(connection, [row.handoff_id for row in found if row.handoff_id])
         over = {row.message_id for row in issued if HandoffState(row.state) in HANDOFF.final}
         stuck = [row for row in found if row.message_id not in over]

@@ -10,10 +10,13 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from gateway.domain.referral import Referral
-from gateway.envelope.signing import VerifiedMessage, verify
+from gateway.envelope.keyring import Keyring
+from gateway.envelope.message import digest
+from gateway.envelope.signing import verify
 from gateway.errors import TrustError, XianjieError
 from gateway.flows.context import Context
 from gateway.flows.read_referral import read_referral
+from gateway.flows.recent import ProvenReferral
 from gateway.store import inbox
 from gateway.store.referrals import Waiting
 
@@ -28,17 +31,22 @@ def recall(
     for item in items:
         raw = stored.get((item.court, item.message_id), "")
         try:
-            message = verify(raw.encode(), keyring, recipient=context.party_id, now=item.received_at, check_time=False)
-            referral = read_referral(message.envelope.data, court=message.party_id)
-            found[item.referral_id] = _require_same(referral, item, message)
+            proven = context.recent.take(digest(raw)) or _prove(raw, keyring, context, item)
+            found[item.referral_id] = _require_same(proven, item)
         except XianjieError as error:
             found[item.referral_id] = error
     return found
 
 
-def _require_same(referral: Referral, item: Waiting, message: VerifiedMessage) -> Referral:
+def _prove(raw: str, keyring: Keyring, context: Context, item: Waiting) -> ProvenReferral:
+    message = verify(raw.encode(), keyring, recipient=context.party_id, now=item.received_at, check_time=False)
+    referral = read_referral(message.envelope.data, court=message.party_id)
+    return ProvenReferral(court=message.party_id, message_id=message.envelope.id, referral=referral)
+
+
+def _require_same(proven: ProvenReferral, item: Waiting) -> Referral:
     """Bytes that are signed but stand in another message's place prove another referral. Raises TrustError."""
-    named = (message.party_id, message.envelope.id, referral.referral_id)
+    named = (proven.court, proven.message_id, proven.referral.referral_id)
     if named != (item.court, item.message_id, item.referral_id):
         raise TrustError("another_message", ids={"referral_id": item.referral_id})
-    return referral
+    return proven.referral

@@ -84,11 +84,11 @@ def put(
     for table, rows in pairs:
         if rows:
             connection.execute(table.insert(), list(rows))
-    r = t.referrals.c
-    for row in referral_rows:
-        if row["person_key"] is not None:
-            others = sa.and_(r.person_key == row["person_key"], r.referral_id != row["referral_id"])
-            connection.execute(t.referrals.update().where(others).values(reconcile_at=row["reconcile_at"]))
+    marked = {row["person_key"]: row["reconcile_at"] for row in referral_rows if row["person_key"] is not None}
+    if marked:
+        r, fresh = t.referrals.c, {row["referral_id"] for row in referral_rows}
+        others = sa.and_(r.person_key.in_(marked), r.referral_id.not_in(fresh))
+        connection.execute(t.referrals.update().where(others).values(reconcile_at=max(marked.values())))
 
 
 def touch(connection: Connection, referral_ids: Iterable[str], *, now: datetime) -> None:

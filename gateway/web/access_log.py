@@ -35,21 +35,7 @@ KEYS = frozenset(
         *("kid", "type", "code", "reason", "outcome", "state", "verdict", "http_status"),
         *("attempt", "attempts", "count", "seq", "fence", "tree_size", "job", "owner", "version"),
         *("reason_code", "rung", "referrals", "opened", "closed"),
-        *(
-            "sent",
-            "relayed",
-            "refused",
-            "open",
-            "parked",
-            "accepted",
-            "replayed",
-            "referrals",
-            "opened",
-            "closed",
-            "held",
-            "overdue",
-            "failures",
-        ),
+        *("sent", "relayed", "refused", "open", "parked", "accepted", "replayed", "held", "overdue", "failures"),
     }
 )
 

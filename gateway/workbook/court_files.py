@@ -18,7 +18,8 @@ from gateway.workbook.archive import FILE_LIMIT
 from gateway.workbook.court_workbook import read_court_workbook
 from gateway.workbook.reading import ROW_LIMIT
 from gateway.workbook.rows import REFERRAL_SUBMITTED, RowResult, as_problems, shape_problems, unreadable
-from schemas.fields import Code, OpenObject, StrictSchema, flatten
+from schemas.fields import Code, OpenObject, StrictSchema
+from schemas.problems import flatten
 from schemas.referral import COURT_PAYMENT, REFERRAL, WITHDRAWAL
 
 SHAPES = {

@@ -9,7 +9,7 @@ from typing import Any
 
 from marshmallow import Schema
 
-from schemas.fields import flatten
+from schemas.problems import flatten
 
 REFERRAL_SUBMITTED = "referral.submitted"
 

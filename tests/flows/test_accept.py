@@ -305,6 +305,31 @@ def test_two_gateways_given_the_same_message_at_once_give_one_receipt(world: Wor
     assert len(world.rows(t.inbox)) == len(world.rows(t.referrals)) == len(world.rows(t.needs)) == 12
 
 
+def test_two_gateways_given_the_same_follow_ups_at_once_refuse_none_of_them(world: World) -> None:
+    twin = world.twin()
+    raws = []
+    for at in range(10):
+        person = a_referral_body()["person"] | {"id_number": an_id_number(serial=at)}
+        world.accept(a_referral(world, f"r-{at}", body={"person": person}))
+        payment = {"referral_id": f"r-{at}", "payment_id": f"p-{at}", "amount_fen": 1, "paid_on": "2026-03-03"}
+        raws.append(world.court.sign("judicial_assistance.paid", payment | {"payee": "AGENT"}, now=world.now))
+        raws.append(a_withdrawal(world, f"r-{at}"))
+    found: dict[str, list[str]] = {"a": [], "b": []}
+
+    def work(name: str, context: Any) -> None:
+        found[name] = [accept(raw, context, now=world.now).receipt for raw in raws]
+
+    threads = [threading.Thread(target=work, args=pair) for pair in (("a", world.context), ("b", twin))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    twin.store.close()
+    assert found["a"] == found["b"]
+    assert len(found["a"]) == 20
+    assert len(world.rows(t.court_payments)) == 10
+
+
 def test_two_courts_that_choose_one_referral_id_at_once_leave_one_owner(world: World) -> None:
     twin = world.twin()
     outcomes: list[str] = []
@@ -331,6 +356,7 @@ def test_two_courts_that_choose_one_referral_id_at_once_leave_one_owner(world: W
 
 def test_two_courts_that_aid_one_case_at_once_do_not_both_go_through_unheld(world: World) -> None:
     twin = world.twin()
+    together = threading.Barrier(2)
 
     def work(context: Any, partner: Any, number: str) -> None:
         for at in range(8):
@@ -340,7 +366,9 @@ def test_two_courts_that_aid_one_case_at_once_do_not_both_go_through_unheld(worl
                 case_number=f"（2026）{number}司救执{at + 1}号",
                 person=person,
             )
-            accept(partner.sign("referral.submitted", body, now=world.now), context, now=world.now)
+            raw = partner.sign("referral.submitted", body, now=world.now)
+            together.wait(30)
+            accept(raw, context, now=world.now)
 
     pairs = ((world.context, world.court, "黔01"), (twin, world.neighbour, "黔03"))
     threads = [threading.Thread(target=work, args=pair) for pair in pairs]

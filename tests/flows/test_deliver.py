@@ -128,6 +128,9 @@ def test_a_refused_connection_certainly_sent_nothing(world: World) -> None:
     queued(world).fault = silent(may_have_arrived=False)
     assert world.deliver().open == 1
     assert (message(world)["state"], message(world)["reason"]) == ("queued", "no_connection")
+    world.offices[CIVIL_AFFAIRS].fault = None
+    next_rung(world)
+    assert world.deliver().relayed == 1
 
 
 def test_an_address_that_is_not_allowed_certainly_sent_nothing(world: World) -> None:

@@ -312,6 +312,14 @@ def test_bytes_that_are_gone_are_told_and_stop_nobody(world: World) -> None:
     assert (done.handoffs, done.unroutable) == (1, 1)
 
 
+@pytest.mark.parametrize("forged", [{"programme": "PSY"}, {"need_id": "r-1:2"}, {"need_id": "r-1:0"}])
+def test_a_need_the_court_did_not_sign_is_sent_nowhere(world: World, forged: dict[str, str]) -> None:
+    world.refer()
+    world.change(t.needs.update().values(**forged))
+    assert world.dispatch().unroutable == 1
+    assert ([row["unroutable"] for row in world.rows(t.needs)], world.rows(t.outbox)) == (["message_not_proven"], [])
+
+
 def test_a_key_that_ended_after_the_message_came_still_proves_it(world: World) -> None:
     world.refer()
     ended = world.now + timedelta(minutes=1)

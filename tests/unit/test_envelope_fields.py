@@ -11,7 +11,6 @@ from marshmallow import ValidationError
 from marshmallow import fields as base
 
 from schemas.fields import (
-    CODES,
     FEN_MAX,
     Code,
     Day,
@@ -29,9 +28,9 @@ from schemas.fields import (
     StrictSchema,
     Text,
     Whole,
-    flatten,
     format_moment,
 )
+from schemas.problems import CODES, flatten
 
 
 class Colour(StrEnum):

@@ -1,18 +1,19 @@
-"""客户端 The SDK a court or an agency uses; what it promises stands in `client`, what it remembers in `journal`.
+"""客户端 What a court or an agency uses to speak to the gateway, in ten lines:
 
-from gateway.client import Client, Journal
-client = Client(url="https://gateway.example", key=SigningKey.load_pem(pem, "cn/court/520100"),
-                gateway="cn/gateway/520000", gateway_keys=keys, journal=Journal("journal.sqlite"))
-sent = client.send("referral.submitted", data, subject="r-1", effect="referral.submitted:r-1")
-sent.receipt, sent.warnings, sent.holds            # PartnerUnreachable: run it again, the same bytes go
-for result in client.send_many(outgoing):          # Sent or Refused, in order
-    ...
-for message in client.inbox(wait=20):              # an agency's mailbox
-    client.answer(message, "handoff.retrieved", {})
+    key = SigningKey.load_pem(Path("court.pem").read_bytes(), "cn/court/520100")
+    client = Client(url="https://gateway.example", key=key, gateway="cn/gateway/520000",
+                    gateway_keys=keys, journal=Journal(Path("journal.sqlite")),
+                    clock=lambda: datetime.now(UTC))
+    sent = client.send("referral.submitted", data, subject="r-1", effect="r-1")   # signed receipt, proven
+    for message in client.inbox(wait=20):                                        # proven messages of the gateway
+        client.answer(message, "handoff.disposition", body)
+
+Rules: what is sent is journalled first; one effect is one message for ever, whatever is called how often (Law 2); an
+outcome that is not known raises `PartnerUnreachable`, and the next call sends the same bytes (Law 3).
 """
 
 from gateway.client.client import Client
 from gateway.client.journal import Journal
-from gateway.client.outcome import Outgoing, Refused, Sent
+from gateway.client.values import Outgoing, Refused, Sent
 
 __all__ = ["Client", "Journal", "Outgoing", "Refused", "Sent"]

@@ -1,55 +1,34 @@
-"""客户端 A party's side of the wire: signs, remembers, sends, and believes nothing but the gateway's signed receipt.
+"""网关客户端 Sends a partner's messages and proves every answer; see the package for the ten lines."""
 
-1. What is to happen has a name, its effect; its bytes are in the journal before they are sent (Law 2).
-2. Three outcomes (Law 3): a receipt (`Sent`); a problem document (the gateway's own error, or `Refused`); unknown
-   (`PartnerUnreachable`): nothing answered, 5xx, or somebody else did. Then the same call sends the same bytes.
-3. A receipt counts when the gateway signed it and it names our id and digest (Law 4); else `ReceiptMismatch`.
-4. After a refusal the caller may correct the data and send the same effect again, under a new id. Numbers (`seq`) of
-   refused messages go to the next new ones (see `journal`).
-Nothing is retried here. Errors hold ids and codes only.
-"""
-
-import logging
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
 from hashlib import sha256
-from pathlib import Path
+from itertools import islice
 from typing import Any
 
 import requests
 
-from gateway.client.http import JOSE, NDJSON, Wire
-from gateway.client.journal import Entry, Journal
-from gateway.client.outcome import Outgoing, Refused, Sent
-from gateway.client.proof import prove_receipt, receipt_on_file, sent_by
+from gateway.client.journal import ACCEPTED, Ending, Entry, Journal
+from gateway.client.values import Outgoing, Refused, Sent
+from gateway.domain.agreement import PartyKind
+from gateway.envelope import token
 from gateway.envelope.keyring import Keyring, PublicKey, SigningKey
-from gateway.envelope.signing import VerifiedMessage, verify
-from gateway.errors import (
-    ReferralUnknown,
-    TrustError,
-    XianjieError,
-)
-from gateway.transport.answer import NoAnswer
+from gateway.envelope.message import Envelope, digest, new_id
+from gateway.envelope.signing import MESSAGE_TYP, VerifiedMessage, sign, verify
+from gateway.errors import ConfigError, MessageError, PartnerUnreachable, SameIdDifferentBytes, XianjieError
+from gateway.evidence.receipt import read, require_answer
 from schemas.envelope import JSON_TYPE
-from schemas.fields import MessageId
 
-BATCH_LINES, BATCH_BYTES = 100, 4 * 1024 * 1024
-_MESSAGES, _BATCH, _INBOX = "/v1/messages", "/v1/messages/batch", "/v1/inbox"
-_ENVELOPE_BYTES = 1500
-_REFERRAL_ID = re.compile(rf"(?!\.{{1,2}}\Z){MessageId.PATTERN}")
-
-logger = logging.getLogger(__name__)
-
-Result = Sent | Refused
+JOSE, NDJSON = "application/jose", "application/x-ndjson"
+BATCH = 100
+MAX_ANSWER = 1024 * 1024
+TIMEOUT = 30.0
 
 
 class Client:
-    """One party's connection to its gateway; any number of threads may use it.
-
-    gateway_keys: the gateway's public keys, from the administrator, never from the wire. session: instead of our own,
-    which takes nothing from the environment. timeout: seconds for a whole answer. verify: a PEM file of authorities.
-    """
+    """One party's voice. Safe to share between threads; each gets HTTP connections of its own."""
 
     def __init__(
         self,
@@ -57,301 +36,243 @@ class Client:
         url: str,
         key: SigningKey,
         gateway: str,
-        gateway_keys: Keyring | Sequence[PublicKey],
+        gateway_keys: Iterable[PublicKey],
         journal: Journal,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        session: requests.Session | None = None,
-        timeout: float = 30,
-        verify: str | Path | None = None,
+        clock: Callable[[], datetime],
+        verify_tls: bool | str = True,
+        timeout: float = TIMEOUT,
     ) -> None:
-        self._wire = Wire(url, session=session, timeout=timeout, verify=verify)
-        self._key = key
-        self._gateway = gateway
-        self._keyring = (
-            gateway_keys if isinstance(gateway_keys, Keyring) else Keyring(gateway_keys, {gateway: "gateway"})
-        )
-        self._journal = journal
-        self._clock = clock
+        self._url, self._key, self._gateway, self._journal = url.rstrip("/"), key, gateway, journal
+        self._keyring = Keyring(gateway_keys, {gateway: PartyKind.GATEWAY.value})
+        self._clock, self._verify_tls, self._timeout = clock, verify_tls, timeout
+        self._mine = threading.local()
 
-    def send(self, type_: str, data: Any, *, effect: str, subject: str | None = None, **fields: Any) -> Sent:
-        """One message, once for ever. fields: any other of `Outgoing`.
+    def send(self, type_: str, data: Any, *, effect: str, subject: str | None = None, **more: Any) -> Sent:
+        """One message; raises MessageError when it is refused, PartnerUnreachable when its outcome is not known."""
+        result = next(self.send_many([Outgoing(type=type_, data=data, effect=effect, subject=subject, **more)]))
+        if isinstance(result, Refused):
+            raise _as_error(result)
+        return result
 
-        Raises the error of `gateway.errors` the gateway refused it with, `SameIdDifferentBytes` when the effect stood
-        for other data before, `PartnerUnreachable` and `ReceiptMismatch` while nobody knows.
-        """
-        return self._send(Outgoing(type=type_, data=data, effect=effect, subject=subject, **fields))
+    def send_many(self, items: Iterable[Outgoing]) -> Iterator[Sent | Refused]:
+        """An outcome for each, in order, in requests of at most `BATCH`. Raises PartnerUnreachable where the outcome of
+        the rest is not known: the next call sends the same bytes again."""
+        source = iter(items)
+        while group := list(islice(source, BATCH)):
+            yield from self._send_group(group)
 
-    def answer(
-        self,
-        message: VerifiedMessage,
-        type_: str,
-        data: Any,
-        *,
-        content_type: str = JSON_TYPE,
-        effect: str | None = None,
-    ) -> Sent:
-        """Answers one message of the gateway, as `send`. effect: else this very answer to this very message."""
-        asked = message.envelope
-        outgoing = Outgoing(
-            type=type_,
-            data=data,
-            effect=effect or "",
-            subject=asked.subject,
-            content_type=content_type,
-            in_reply_to=asked.id,
+    def answer(self, message: VerifiedMessage, type_: str, data: Any, content_type: str = JSON_TYPE) -> Sent:
+        """A reply to a message of the gateway, naming its id and digest; the same reply again is the same message."""
+        said = sha256(json.dumps([type_, data], sort_keys=True).encode()).hexdigest()[:32]
+        return self.send(
+            type_,
+            data,
+            effect=f"answer:{message.envelope.id}:{said}",
+            subject=message.envelope.subject,
+            in_reply_to=message.envelope.id,
             in_reply_to_digest=message.digest,
-            conversation_id=asked.conversation_id or asked.subject,
+            content_type=content_type,
         )
-        if effect is None:
-            content = sha256(outgoing.content()).hexdigest()
-            outgoing = replace(outgoing, effect=f"{type_}:{asked.id}:{content}")
-        return self._send(outgoing)
 
-    def send_many(self, items: Iterable[Outgoing]) -> Iterator[Result]:
-        """Many messages in few requests; one result each, in order.
-
-        An unknown outcome of one of them is a `Refused` that is retryable. When a request as a whole fails the results
-        that are known are given first, then the error is raised; run the same again.
-        """
-        for batch in _batches(items):
-            yield from self._send_batch(batch)
-
-    def inbox(
-        self,
-        *,
-        after: int = 0,
-        limit: int = 100,
-        wait: int = 20,
-        on_refused: Callable[[XianjieError], None] | None = None,
-    ) -> Iterator[VerifiedMessage]:
-        """The mailbox's messages after a sequence number, each proven to be the gateway's and for us.
-
-        wait: seconds the gateway may wait for one to come. A line that is not proven is logged as an error and handed
-        to `on_refused`; it costs no other its place. When the answer is cut, what came whole is given first.
-        """
-        with self._asked(_INBOX, {"after": after, "limit": limit, "wait": wait}, wait=wait) as answer:
-            lines, cut = _until_cut(answer.lines())
-        now = self._clock()
-        for number, line in enumerate(lines, start=1):
-            try:
-                message = verify(line, self._keyring, recipient=self._key.party_id, now=now)
-                if message.party_id != self._gateway:
-                    raise TrustError("not_the_gateway")
-            except XianjieError as error:
-                logger.error("mailbox line refused: %s", error.code, extra={"line": number, "error_code": error.code})
-                if on_refused is not None:
-                    on_refused(error)
+    def inbox(self, *, after: int = 0, limit: int = 100, wait: int = 0) -> Iterator[VerifiedMessage]:
+        """Messages that wait for this party, each proven. One that proves nothing is raised after the good ones."""
+        answer = self._get("/v1/inbox", {"after": after, "limit": limit, "wait": wait}, extra=wait)
+        trouble: XianjieError | None = None
+        for line in answer.split(b"\n"):
+            if not line.strip():
                 continue
-            yield message
-        if cut is not None:
-            raise PartnerUnreachable(cut.reason.value) from cut
+            try:
+                yield verify(line.strip(), self._keyring, recipient=self._key.party_id, now=self._clock())
+            except XianjieError as error:
+                trouble = trouble or error
+        if trouble is not None:
+            raise trouble
 
     def referral(self, referral_id: str) -> dict[str, Any]:
-        """The fate of one of our referrals. Raises `ReferralUnknown`, `Forbidden`, `PartnerUnreachable`."""
-        if not _REFERRAL_ID.fullmatch(referral_id):  # no id: it shall not stand in an address
-            raise ReferralUnknown
-        return self._read(f"/v1/referrals/{referral_id}", {})
+        """The fate of one referral of this court."""
+        found: dict[str, Any] = json.loads(self._get(f"/v1/referrals/{referral_id}", {}))
+        return found
 
     def balance(self, from_: date | None = None, to: date | None = None) -> dict[str, Any]:
-        """The balance of what was accepted within these days. Raises `Forbidden`, `PartnerUnreachable`."""
+        """The balance by month of acceptance."""
         days = {"from": from_, "to": to}
-        return self._read("/v1/balance", {name: day.isoformat() for name, day in days.items() if day is not None})
+        asked = {name: day.isoformat() for name, day in days.items() if day is not None}
+        found: dict[str, Any] = json.loads(self._get("/v1/balance", asked))
+        return found
 
-    def _begin(self, batch: Sequence[Outgoing]) -> list[Entry | XianjieError]:
+    def _send_group(self, group: Sequence[Outgoing]) -> Iterator[Sent | Refused]:
+        entries = self._journal.prepare(self._key.party_id, self._gateway, group, self._write)
+        open_ = [entry for entry in entries if entry.state != ACCEPTED]
+        endings, problems = self._post(open_) if open_ else ({}, {})
+        for item, entry in zip(group, entries, strict=True):
+            if entry.state == ACCEPTED:
+                yield _changed(item) if entry.changed else _sent(item, entry, replayed=True)
+            elif entry.message_id in problems:
+                yield _refused(item, problems[entry.message_id])
+            elif entry.message_id in endings:
+                yield _changed(item) if entry.changed else _ended(item, entry, endings[entry.message_id])
+            else:
+                raise PartnerUnreachable(ids={"message_id": entry.message_id})
+
+    def _write(self, item: Outgoing, seq: int) -> tuple[str, str]:
         now = self._clock()
-        wanted = [
-            Wanted(effect=one.effect, content=one.content(), write=lambda seq, one=one: self._write(one, seq, now))  # type: ignore[misc]
-            for one in batch
-        ]
-        return self._journal.begin(self._key.party_id, self._gateway, wanted)
-
-    def _write(self, outgoing: Outgoing, seq: int, now: datetime) -> tuple[str, str]:
         envelope = Envelope(
             id=new_id(now),
             source=self._key.party_id,
-            type=outgoing.type,
+            type=item.type,
             time=now,
             recipient=self._gateway,
-            subject=outgoing.subject,
-            conversation_id=outgoing.conversation_id or outgoing.subject,
-            in_reply_to=outgoing.in_reply_to,
-            in_reply_to_digest=outgoing.in_reply_to_digest,
+            subject=item.subject,
+            conversation_id=item.subject,
+            in_reply_to=item.in_reply_to,
+            in_reply_to_digest=item.in_reply_to_digest,
             seq=seq,
-            purpose=outgoing.purpose,
-            legal_basis=outgoing.legal_basis,
-            datacontenttype=outgoing.content_type,
-            data=outgoing.data,
+            datacontenttype=item.content_type,
+            data=item.data,
         )
-        jws = sign(envelope.to_payload(), self._key, MESSAGE_TYP)
-        if len(jws) > MAX_JWS_BYTES:
-            raise TooLarge("jws")
-        return envelope.id, jws
+        return envelope.id, sign(envelope.to_payload(), self._key, MESSAGE_TYP)
 
-    def _send(self, outgoing: Outgoing) -> Sent:
-        entry = self._begin([outgoing])[0]
-        if isinstance(entry, XianjieError):
-            raise entry
-        if entry.receipt is not None:
-            return sent_by(receipt_on_file(entry.receipt), outgoing, replayed=True)
-        ids = {"message_id": entry.message_id}
+    def _post(self, entries: Sequence[Entry]) -> tuple[dict[str, Ending], dict[str, dict[str, Any]]]:
+        """Receipts and refusals by message id; what the gateway did not answer is in neither."""
+        endings: dict[str, Ending] = {}
+        problems: dict[str, dict[str, Any]] = {}
+        unique = {entry.message_id: entry for entry in entries}
         try:
-            with self._wire.post(_MESSAGES, entry.jws.encode(), JOSE) as answer:
-                body = answer.body()
-        except NoAnswer as error:
-            raise self._unknown(error, [entry]) from error
-        if answer.status not in (200, 202):
-            problem = _problem(answer, body)
-            if problem is None or problem.leaves_doubt:
-                raise _not_now(answer, problem, self._clock(), ids)
-            self._journal.refuse([(entry.message_id, problem.code, is_about_the_message(problem.code))])
-            raise problem.as_error(ids=ids)
-        receipt = self._prove(entry, body.strip())
-        self._journal.accept([(entry.message_id, receipt.jws)])
-        return sent_by(receipt, outgoing, replayed=answer.replayed)
+            lines = self._post_lines([entry.jws for entry in unique.values()])
+            for entry, line in zip(unique.values(), lines, strict=False):
+                if line.startswith(b"{"):
+                    problem = json.loads(line)
+                    if not problem.get("retryable"):
+                        problems[entry.message_id] = problem
+                else:
+                    endings[entry.message_id] = self._prove(entry, line)
+        finally:
+            refused = [Ending(message_id=message_id, receipt=None) for message_id in problems]
+            self._journal.settle([*endings.values(), *refused])
+        return endings, problems
 
-    def _prove(self, entry: Entry, raw: bytes) -> Receipt:
-        own, now = self._key.party_id, self._clock()
-        return prove_receipt(entry, raw, self._keyring, recipient=own, issuer=self._gateway, now=now)
+    def _prove(self, entry: Entry, line: bytes) -> Ending:
+        """Law 4: a receipt that does not name our id and digest is none."""
+        receipt = read(line, self._keyring, recipient=self._key.party_id, issuer=self._gateway, now=self._clock())
+        require_answer(receipt, message_id=entry.message_id, message_digest=digest(entry.jws))
+        return Ending(message_id=entry.message_id, receipt=receipt.jws, warnings=receipt.warnings, holds=receipt.holds)
 
-    def _send_batch(self, batch: Sequence[Outgoing]) -> Iterator[Result]:
-        begun = list(zip(self._begin(batch), batch, strict=True))
-        waiting = [(entry, outgoing) for entry, outgoing in begun if isinstance(entry, Entry) and entry.receipt is None]
-        answered, failure = self._exchange(waiting) if waiting else ([], None)
-        rest = iter(answered)
-        for entry, outgoing in begun:
-            if isinstance(entry, XianjieError):
-                yield Refused.of(entry, outgoing)
-            elif entry.receipt is not None:
-                yield sent_by(receipt_on_file(entry.receipt), outgoing, replayed=True)
-            elif (result := next(rest, None)) is not None:
-                yield result
-        if failure is not None:
-            raise failure
-
-    def _exchange(self, waiting: Sequence[tuple[Entry, Outgoing]]) -> tuple[list[Result], XianjieError | None]:
-        """The results from the first one on, in the journal already, and what failed when they are not all."""
-        entries = [entry for entry, _ in waiting]
+    def _post_lines(self, messages: Sequence[str]) -> Iterator[bytes]:
+        """The answer's lines as they come; ends early when the connection does."""
+        body = "\n".join(messages).encode()
         try:
-            with self._wire.post(_BATCH, b"".join(entry.jws.encode() + b"\n" for entry in entries), NDJSON) as answer:
-                if answer.status != 200:
-                    return [], self._whole_refused(answer, entries)
-                lines, cut = _until_cut(answer.lines())
-        except NoAnswer as error:
-            return [], self._unknown(error, entries)
-        if len(lines) > len(waiting):  # which line belongs to which message is anybody's guess
-            return [], PartnerUnreachable(NoAnswerReason.ANSWER_BROKEN.value)
-        results = [self._judge(entry, outgoing, line) for (entry, outgoing), line in zip(waiting, lines, strict=False)]
-        self._settle(results)
-        if len(results) < len(waiting):
-            reason = NoAnswerReason.ANSWER_BROKEN if cut is None else cut.reason
-            return results, PartnerUnreachable(reason.value)
-        return results, None
-
-    def _judge(self, entry: Entry, outgoing: Outgoing, line: bytes) -> Result:
-        """What one line of the answer says of its message."""
-        if not line.startswith(b"{"):
+            response = self._session().post(
+                f"{self._url}/v1/messages/batch",
+                data=body,
+                headers={"Content-Type": NDJSON},
+                timeout=self._timeout,
+                allow_redirects=False,
+                verify=self._verify_tls,
+                stream=True,
+            )
+        except requests.RequestException as error:
+            raise PartnerUnreachable(type(error).__name__) from error
+        with response:
+            if response.status_code != requests.codes.ok:
+                raise _unusable(response)
             try:
-                return sent_by(self._prove(entry, line), outgoing, replayed=False)
-            except ReceiptMismatch as error:
-                return Refused.of(error, outgoing, entry.message_id)
-        problem = read_problem(line)
-        if problem is None or problem.message_id not in (None, entry.message_id):
-            return Refused.of(ReceiptMismatch("problem"), outgoing, entry.message_id)
-        return Refused.by(problem, outgoing, entry.message_id)
+                yield from (line for line in response.iter_lines(chunk_size=64 * 1024) if line)
+            except requests.RequestException:
+                return
 
-    def _settle(self, results: Sequence[Result]) -> None:
-        self._journal.accept((one.message_id, one.receipt.jws) for one in results if isinstance(one, Sent))
-        self._journal.refuse(
-            (one.message_id or "", one.code, is_about_the_message(one.code))
-            for one in results
-            if isinstance(one, Refused) and not one.retryable
-        )
-
-    def _whole_refused(self, answer: Answer, entries: Sequence[Entry]) -> XianjieError:
-        problem = _problem(answer, answer.body())
-        if problem is None or problem.leaves_doubt:
-            return _not_now(answer, problem, self._clock())
-        # the request was refused, none of its messages was read
-        self._journal.not_sent(entry.message_id for entry in entries)
-        return problem.as_error()
-
-    def _unknown(self, error: NoAnswer, entries: Sequence[Entry]) -> PartnerUnreachable:
-        if not error.may_have_arrived:
-            self._journal.not_sent(entry.message_id for entry in entries)
-        return PartnerUnreachable(error.reason.value, ids={"message_id": entries[0].message_id})
-
-    def _read(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
-        with self._asked(path, query) as answer:
-            body = answer.body()
+    def _get(self, path: str, query: Mapping[str, Any], *, extra: float = 0) -> bytes:
+        url, now = self._url + path, self._clock()
+        proof = token.issue(self._key, audience=self._gateway, method="GET", url=url, now=now, jti=new_id(now))
         try:
-            found = strict_json.loads(body, allow_floats=True)
-        except (MalformedJson, TooLarge) as error:
-            raise PartnerUnreachable(NoAnswerReason.ANSWER_BROKEN.value) from error
-        if not isinstance(found, dict):
-            raise PartnerUnreachable(NoAnswerReason.ANSWER_BROKEN.value)
-        return found
+            response = self._session().get(
+                url,
+                params=dict(query),
+                headers={"Authorization": f"Bearer {proof}"},
+                timeout=self._timeout + extra,
+                allow_redirects=False,
+                verify=self._verify_tls,
+            )
+        except requests.RequestException as error:
+            raise PartnerUnreachable(type(error).__name__) from error
+        if response.status_code != requests.codes.ok:
+            raise _unusable(response)
+        return response.content
 
-    @contextmanager
-    def _asked(self, path: str, query: Mapping[str, str | int], *, wait: int = 0) -> Iterator[Answer]:
-        """An answer of 200 to a read; everything else is raised."""
-        now = self._clock()
-        url = self._wire.address(path)
-        token = issue(self._key, audience=self._gateway, method="GET", url=url, now=now, jti=new_id(now))
-        try:
-            with self._wire.get(path, token, query=query, wait=wait) as answer:
-                if answer.status != 200:
-                    problem = _problem(answer, answer.body())
-                    if problem is None or problem.leaves_doubt:
-                        raise _not_now(answer, problem, self._clock())
-                    raise problem.as_error()
-                yield answer
-        except NoAnswer as error:
-            raise PartnerUnreachable(error.reason.value) from error
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._mine, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.trust_env = False
+            self._mine.session = session
+        return session
 
 
-def _problem(answer: Answer, body: bytes) -> Problem | None:
-    """The gateway's refusal; None when it was a proxy or nobody that spoke."""
-    if answer.content_type != PROBLEM or not 400 <= answer.status < 600:
-        return None
-    problem = read_problem(body)
-    return None if problem is None or problem.status != answer.status else problem
+def _sent(item: Outgoing, entry: Entry, *, replayed: bool) -> Sent:
+    return Sent(
+        message_id=entry.message_id,
+        digest=digest(entry.jws),
+        receipt=entry.receipt or "",
+        effect=item.effect,
+        reference=item.reference,
+        warnings=entry.warnings,
+        holds=entry.holds,
+        replayed=replayed,
+    )
 
 
-def _not_now(
-    answer: Answer, problem: Problem | None, now: datetime, ids: Mapping[str, Any] | None = None
-) -> PartnerUnreachable:
-    note = f"http_{answer.status}" if problem is None else problem.code
-    return PartnerUnreachable(note, ids=ids, retry_after=_seconds(answer.retry_after, now))
+def _ended(item: Outgoing, entry: Entry, ending: Ending) -> Sent:
+    return Sent(
+        message_id=entry.message_id,
+        digest=digest(entry.jws),
+        receipt=ending.receipt or "",
+        effect=item.effect,
+        reference=item.reference,
+        warnings=ending.warnings,
+        holds=ending.holds,
+    )
 
 
-def _seconds(wanted: RetryAfter | None, now: datetime) -> int | None:
-    if wanted is None:
-        return None
-    span = wanted - now if isinstance(wanted, datetime) else wanted
-    return max(0, int(span.total_seconds()))
+def _changed(item: Outgoing) -> Refused:
+    """The effect was accepted with other content: what was sent cannot be changed by sending it differently."""
+    error = SameIdDifferentBytes
+    return Refused(
+        code=error.code,
+        status=error.status,
+        fault=error.fault.value,
+        title=" ".join(error.title),
+        next_step=" ".join(error.next_step),
+        effect=item.effect,
+        reference=item.reference,
+    )
 
 
-def _until_cut(lines: Iterator[bytes]) -> tuple[list[bytes], NoAnswer | None]:
-    """The lines that came whole, and what ended them early."""
-    found: list[bytes] = []
+def _refused(item: Outgoing, problem: Mapping[str, Any]) -> Refused:
+    return Refused(
+        code=str(problem.get("code", "internal")),
+        status=int(problem.get("status", 0)),
+        fault=str(problem.get("fault", "")),
+        title=str(problem.get("title", "")),
+        next_step=str(problem.get("detail", "")),
+        effect=item.effect,
+        reference=item.reference,
+        errors=tuple(problem.get("errors", ())),
+    )
+
+
+def _as_error(refused: Refused) -> MessageError:
+    error = MessageError(refused.code, ids={"effect": refused.effect})
+    error.title, error.next_step = (refused.title, ""), (refused.next_step, "")  # type: ignore[misc]
+    return error
+
+
+def _unusable(response: requests.Response) -> XianjieError:
+    """What a whole request was answered with: try later, or mend the configuration."""
+    if response.status_code >= 500 or response.status_code == 429:
+        return PartnerUnreachable(f"http_{response.status_code}")
+    if 300 <= response.status_code < 400:
+        return ConfigError(f"the gateway's address redirects (http_{response.status_code}); give its real one")
     try:
-        for line in lines:
-            found.append(line)
-    except NoAnswer as error:
-        return found, error
-    return found, None
-
-
-def _batches(items: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:
-    """As many as one request may hold, by count and by the size they will have about when they are signed."""
-    batch: list[Outgoing] = []
-    size = 0
-    for item in items:
-        length = (len(item.content()) + _ENVELOPE_BYTES) * 4 // 3
-        if batch and (len(batch) == BATCH_LINES or size + length > BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(item)
-        size += length
-    if batch:
-        yield batch
+        code = str(json.loads(response.content[:MAX_ANSWER]).get("code", ""))
+    except (ValueError, AttributeError):
+        code = ""
+    return ConfigError(f"the gateway answered http_{response.status_code} {code}".rstrip())

@@ -1,217 +1,178 @@
-"""日志簿 What a party sent, in one SQLite file of its own: an effect's message is written down before it is sent.
+"""日志簿 A partner's own record of what it sent: the bytes before they leave, the receipt afterwards.
 
-Law 2: an effect has one live message, whose exact bytes go again until the gateway's receipt is on file. Law 3: every
-attempt counts as in doubt from before it begins until it is known not to have been accepted. A message is refused for
-good when the gateway refused the message itself, or refused it otherwise while no other attempt is in doubt. It is
-never sent again; the effect may then be sent anew under a new id, and its number goes to the next new message: the
-gateway kept nothing of it, so numbers stay contiguous without one id ever having two numbers or two contents.
-The file holds personal data: only its owner may read it. Any number of threads and processes may share it.
+Rules: an effect has at most one message that was not refused, for ever; its bytes never change. Sequence numbers are
+contiguous for each recipient: the number of a refused message, which the gateway never recorded, goes to the next one.
+One SQLite file, readable by its owner alone; any number of threads and processes may share it.
 """
 
+import json
 import os
 import sqlite3
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 
-from gateway.envelope.message import digest
-from gateway.errors import ConfigError, SameIdDifferentBytes, StoreUnavailable, XianjieError
-
-BUSY_SECONDS = 30.0
-VERSION = 1
+from gateway.client.values import Outgoing
+from gateway.errors import FieldProblem
 
 _TABLES = """
-create table if not exists messages (
-  message_id text primary key, source text not null, recipient text not null, effect text not null,
-  content text not null, seq integer not null, jws text not null, state text not null, in_doubt integer not null,
-  receipt text, refusal text);
-create unique index if not exists one_live_message on messages (source, recipient, effect) where state <> 'refused';
-create table if not exists numbers (
-  source text not null, recipient text not null, last integer not null, primary key (source, recipient));
-create table if not exists returned_numbers (
-  source text not null, recipient text not null, seq integer not null, primary key (source, recipient, seq));
+CREATE TABLE IF NOT EXISTS entries (
+    entry INTEGER PRIMARY KEY, source TEXT NOT NULL, recipient TEXT NOT NULL, effect TEXT NOT NULL,
+    content TEXT NOT NULL, message_id TEXT NOT NULL UNIQUE, seq INTEGER NOT NULL, jws TEXT NOT NULL,
+    state TEXT NOT NULL, receipt TEXT, warnings TEXT, holds TEXT);
+CREATE UNIQUE INDEX IF NOT EXISTS one_effect ON entries (source, recipient, effect) WHERE state != 'refused';
+CREATE TABLE IF NOT EXISTS counters (
+    source TEXT NOT NULL, recipient TEXT NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (source, recipient));
+CREATE TABLE IF NOT EXISTS free_numbers (source TEXT NOT NULL, recipient TEXT NOT NULL, seq INTEGER NOT NULL);
 """
-_LIVE = "select message_id, content, jws, receipt from messages where source = ? and recipient = ? and effect = ?"
+PENDING, ACCEPTED, REFUSED = "pending", "accepted", "refused"
 
-
-class EffectState(StrEnum):
-    """What is known of one message. Written may mean sent, once or often."""
-
-    WRITTEN = "written"
-    ACCEPTED = "accepted"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
-    """An effect that is to happen. content: all it stands for; write: sequence number → (message id, compact JWS)."""
-
-    effect: str
-    content: bytes
-    write: Callable[[int], tuple[str, str]]
+Write = Callable[[Outgoing, int], tuple[str, str]]
+"""(what to send, its number) → (message id, compact JWS)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """The effect's one live message. receipt: the gateway's, when it is on file."""
+    """One journalled message. changed: the effect is on file with other content than was now asked for."""
 
     message_id: str
+    seq: int
     jws: str
+    state: str
     receipt: str | None
+    warnings: tuple[FieldProblem, ...]
+    holds: tuple[str, ...]
+    changed: bool
 
-    @property
-    def digest(self) -> str:
-        return digest(self.jws)
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """How one message ended: accepted with its receipt, or refused (receipt None)."""
+
+    message_id: str
+    receipt: str | None
+    warnings: tuple[FieldProblem, ...] = ()
+    holds: tuple[str, ...] = ()
 
 
 class Journal:
-    """One file. Raises `ConfigError` when it is none of ours, `StoreUnavailable` when it cannot be read or written."""
+    """Opened at once; made when it is not there."""
 
-    def __init__(self, path: Path | str) -> None:
-        self._lock = threading.RLock()
-        try:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-            os.close(handle)
-            Path(path).chmod(0o600)
-        except OSError as error:
-            raise ConfigError("the journal cannot be opened") from error
-        self._base = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        try:
-            self._prepare()
-        except sqlite3.OperationalError as error:
-            self._base.close()
-            raise StoreUnavailable("journal") from error
-        except (sqlite3.DatabaseError, ConfigError) as error:
-            self._base.close()
-            raise ConfigError("the journal is no journal of this version") from error
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        with closing(self._open()) as connection:
+            connection.executescript(_TABLES)
 
-    def _prepare(self) -> None:
-        self._base.execute("pragma journal_mode = wal")
-        self._base.execute("pragma synchronous = full")
-        found = self._base.execute("pragma user_version").fetchone()[0]
-        if found not in (0, VERSION):
-            raise ConfigError("journal_version")
-        self._base.executescript(_TABLES)
-        self._base.execute(f"pragma user_version = {VERSION}")
+    def prepare(self, source: str, recipient: str, items: Sequence[Outgoing], write: Write) -> list[Entry]:
+        """The entry of each item, in order: the one on file, or a new one that is numbered, signed and kept now."""
+        with self._writing() as connection:
+            return [self._prepare(connection, source, recipient, item, write) for item in items]
 
-    def close(self) -> None:
-        """Nothing is lost by leaving this out."""
-        with self._lock:
-            self._base.close()
-
-    def begin(self, source: str, recipient: str, wanted: Sequence[Wanted]) -> list[Entry | XianjieError]:
-        """One transaction: each effect's message, found or written now, with one more attempt in doubt unless it has
-        its receipt. `SameIdDifferentBytes` for an effect that stood for something else; what `write` raises."""
-        with self._transaction():
-            return [self._begin(source, recipient, one) for one in wanted]
-
-    def _begin(self, source: str, recipient: str, wanted: Wanted) -> Entry | XianjieError:
-        content = sha256(wanted.content).hexdigest()
-        found = self._base.execute(f"{_LIVE} and state <> 'refused'", (source, recipient, wanted.effect)).fetchone()
-        if found is None:
-            return self._write(source, recipient, wanted, content)
-        message_id, before, jws, receipt = found
-        if before != content:
-            return SameIdDifferentBytes("the effect was used before for other data", ids={"message_id": message_id})
-        if receipt is None:
-            self._base.execute("update messages set in_doubt = in_doubt + 1 where message_id = ?", (message_id,))
-        return Entry(message_id=message_id, jws=jws, receipt=receipt)
-
-    def _write(self, source: str, recipient: str, wanted: Wanted, content: str) -> Entry | XianjieError:
-        seq, is_returned = self._next_number(source, recipient)
-        try:
-            message_id, jws = wanted.write(seq)
-        except XianjieError as error:  # its number was not taken yet
-            return error
-        self._take_number(source, recipient, seq, is_returned=is_returned)
-        self._base.execute(
-            "insert into messages (message_id, source, recipient, effect, content, seq, jws, state, in_doubt)"
-            " values (?, ?, ?, ?, ?, ?, ?, ?, 1)",
-            (message_id, source, recipient, wanted.effect, content, seq, jws, EffectState.WRITTEN),
-        )
-        return Entry(message_id=message_id, jws=jws, receipt=None)
-
-    def _next_number(self, source: str, recipient: str) -> tuple[int, bool]:
-        """The lowest returned number, else the one after the last."""
-        where = "where source = ? and recipient = ?"
-        returned = self._base.execute(f"select min(seq) from returned_numbers {where}", (source, recipient)).fetchone()
-        if returned[0] is not None:
-            return int(returned[0]), True
-        last = self._base.execute(f"select last from numbers {where}", (source, recipient)).fetchone()
-        return (1 if last is None else int(last[0]) + 1), False
-
-    def _take_number(self, source: str, recipient: str, seq: int, *, is_returned: bool) -> None:
-        if is_returned:
-            self._withdraw_number(source, recipient, seq)
-        else:
-            self._base.execute("insert or replace into numbers values (?, ?, ?)", (source, recipient, seq))
-
-    def _withdraw_number(self, source: str, recipient: str, seq: int) -> None:
-        self._base.execute(
-            "delete from returned_numbers where source = ? and recipient = ? and seq = ?", (source, recipient, seq)
-        )
-
-    def accept(self, receipts: Iterable[tuple[str, str]]) -> None:
-        """(message id, receipt): proven, and kept for ever; the first one stays."""
-        with self._transaction():
-            for message_id, receipt in receipts:
-                # the same bytes refused to one process and accepted from another were accepted; the effect may by then
-                # have another live message, which stays
-                self._base.execute(
-                    "update messages set receipt = ?, in_doubt = 0 where message_id = ? and receipt is null",
-                    (receipt, message_id),
-                )
-                self._base.execute(
-                    "update or ignore messages set state = ? where message_id = ?", (EffectState.ACCEPTED, message_id)
-                )
-                self._withdraw_number(*self._numbered(message_id))
-
-    def refuse(self, refusals: Iterable[tuple[str, str, bool]]) -> None:
-        """(message id, code, whether the message itself was refused): one attempt was certainly not accepted."""
-        with self._transaction():
-            for message_id, code, is_about_the_message in refusals:
-                self._forget_attempt(message_id)
-                done = self._base.execute(
-                    "update messages set state = ?, refusal = ? where message_id = ? and state = ?"
-                    " and (? or in_doubt = 0)",
-                    (EffectState.REFUSED, code, message_id, EffectState.WRITTEN, is_about_the_message),
-                )
-                if done.rowcount:
-                    self._base.execute(
-                        "insert or ignore into returned_numbers values (?, ?, ?)", self._numbered(message_id)
+    def settle(self, endings: Sequence[Ending]) -> None:
+        """Keeps how messages ended; a refused one gives its number back."""
+        with self._writing() as connection:
+            for ending in endings:
+                if ending.receipt is None:
+                    _refuse(connection, ending.message_id)
+                else:
+                    connection.execute(
+                        "UPDATE entries SET state = ?, receipt = ?, warnings = ?, holds = ? WHERE message_id = ?",
+                        (
+                            ACCEPTED,
+                            ending.receipt,
+                            json.dumps([[warning.pointer, warning.code] for warning in ending.warnings]),
+                            json.dumps(ending.holds),
+                            ending.message_id,
+                        ),
                     )
 
-    def not_sent(self, message_ids: Iterable[str]) -> None:
-        """One attempt each that certainly did not reach the gateway."""
-        with self._transaction():
-            for message_id in message_ids:
-                self._forget_attempt(message_id)
-
-    def _forget_attempt(self, message_id: str) -> None:
-        self._base.execute(
-            "update messages set in_doubt = in_doubt - 1 where message_id = ? and in_doubt > 0", (message_id,)
+    def _prepare(
+        self, connection: sqlite3.Connection, source: str, recipient: str, item: Outgoing, write: Write
+    ) -> Entry:
+        content = _content(item)
+        row = connection.execute(
+            "SELECT message_id, seq, jws, state, receipt, warnings, holds, content FROM entries"
+            " WHERE source = ? AND recipient = ? AND effect = ? AND state != 'refused'",
+            (source, recipient, item.effect),
+        ).fetchone()
+        if row is not None:
+            return Entry(
+                message_id=row[0],
+                seq=row[1],
+                jws=row[2],
+                state=row[3],
+                receipt=row[4],
+                warnings=tuple(FieldProblem(pointer=p, code=c) for p, c in json.loads(row[5] or "[]")),
+                holds=tuple(json.loads(row[6] or "[]")),
+                changed=row[7] != content,
+            )
+        seq = _next_number(connection, source, recipient)
+        message_id, jws = write(item, seq)
+        connection.execute(
+            "INSERT INTO entries (source, recipient, effect, content, message_id, seq, jws, state)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (source, recipient, item.effect, content, message_id, seq, jws, PENDING),
+        )
+        return Entry(
+            message_id=message_id,
+            seq=seq,
+            jws=jws,
+            state=PENDING,
+            receipt=None,
+            warnings=(),
+            holds=(),
+            changed=False,
         )
 
-    def _numbered(self, message_id: str) -> tuple[str, str, int]:
-        row = self._base.execute(
-            "select source, recipient, seq from messages where message_id = ?", (message_id,)
-        ).fetchone()
-        return str(row[0]), str(row[1]), int(row[2])
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        return connection
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._lock:
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with closing(self._open()) as connection:
+            connection.execute("BEGIN IMMEDIATE")
             try:
-                self._base.execute("begin immediate")
-                try:
-                    yield
-                except BaseException:
-                    self._base.execute("rollback")
-                    raise
-                self._base.execute("commit")
-            except sqlite3.Error as error:
-                raise StoreUnavailable("journal") from error
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+
+def _content(item: Outgoing) -> str:
+    """What must not change under one effect; the caller's reference and a file's whitespace do not count."""
+    asked = [item.type, item.data, item.subject, item.in_reply_to, item.in_reply_to_digest, item.content_type]
+    return sha256(json.dumps(asked, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+
+
+def _next_number(connection: sqlite3.Connection, source: str, recipient: str) -> int:
+    pair = (source, recipient)
+    free = connection.execute("SELECT min(seq) FROM free_numbers WHERE source = ? AND recipient = ?", pair).fetchone()[
+        0
+    ]
+    if free is not None:
+        connection.execute("DELETE FROM free_numbers WHERE source = ? AND recipient = ? AND seq = ?", (*pair, free))
+        return int(free)
+    return int(
+        connection.execute(
+            "INSERT INTO counters (source, recipient, last) VALUES (?, ?, 1)"
+            " ON CONFLICT (source, recipient) DO UPDATE SET last = last + 1 RETURNING last",
+            pair,
+        ).fetchone()[0]
+    )
+
+
+def _refuse(connection: sqlite3.Connection, message_id: str) -> None:
+    changed = connection.execute(
+        "UPDATE entries SET state = ? WHERE message_id = ? AND state = ? RETURNING source, recipient, seq",
+        (REFUSED, message_id, PENDING),
+    ).fetchone()
+    if changed is not None:
+        connection.execute("INSERT INTO free_numbers (source, recipient, seq) VALUES (?, ?, ?)", changed)

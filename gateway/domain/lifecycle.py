@@ -181,7 +181,8 @@ MESSAGE = Machine(
         {
             _M.QUEUED: "sending available",
             _M.SENDING: "relayed unknown refused queued",
-            _M.UNKNOWN: "sending relayed refused parked",
+            # an office that changes to a mailbox finds there what was on its way
+            _M.UNKNOWN: "sending relayed refused parked available",
             _M.RELAYED: "",
             _M.REFUSED: "queued",
             _M.PARKED: "queued relayed",

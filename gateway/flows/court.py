@@ -15,6 +15,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError
 from sqlalchemy import Connection
 
+from gateway.domain.calendar import china_day
 from gateway.domain.lifecycle import HANDOFF, NEED, OPEN_NEEDS, HandoffState, NeedState
 from gateway.envelope.message import Envelope, field_problems, new_id
 from gateway.envelope.signing import MESSAGE_TYP, VerifiedMessage, sign
@@ -61,8 +62,12 @@ def prepare_withdrawal(message: VerifiedMessage, context: Context, *, now: datet
 
 
 def prepare_payment(message: VerifiedMessage, context: Context, *, now: datetime) -> Payment:
-    """Reads `judicial_assistance.paid`. Raises SchemaInvalid."""
-    return Payment(context=context, message=message, now=now, **_read(message, COURT_PAYMENT))
+    """Reads `judicial_assistance.paid`. Raises SchemaInvalid, also for a day that is still to come."""
+    fields = _read(message, COURT_PAYMENT)
+    if fields["paid_on"] > china_day(now):
+        problem = FieldProblem(pointer="/data/paid_on", code="day_in_future")
+        raise SchemaInvalid(problems=[problem], ids={"message_id": message.envelope.id})
+    return Payment(context=context, message=message, now=now, **fields)
 
 
 def _read(message: VerifiedMessage, schema: Schema) -> dict[str, Any]:

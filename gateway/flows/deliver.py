@@ -96,6 +96,9 @@ def _push(context: Context, office: Office, leased: Sequence[Leased], courier: C
         return [Judged(leased=message, state=state, error=failure.reason.value, no_contact=True) for message in leased]
     except XianjieError as error:
         return [Judged(leased=m, state=MessageState.QUEUED, error=error.code, no_contact=True) for m in leased]
+    except Exception as error:  # a mistake of our own: what became of the bytes is not known, and others must go on
+        logger.error("push failed", extra={"office_id": office.office_id, "type": type(error).__name__})
+        return [Judged(leased=m, state=MessageState.UNKNOWN, error="internal", no_contact=True) for m in leased]
     return judge(answer, leased, context, office, now=courier.clock())
 
 

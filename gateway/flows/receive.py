@@ -243,6 +243,7 @@ def _save(
     handoffs.save_states(connection, {key: state for key, state in states.items() if before[key].state != state})
     answered = [item.sent.message_id for item in items if item.sent is not None]
     outbox.mark_retrieved(connection, answered)
+    outbox.mark_proven(connection, answered)
     closed = [item.sent.handoff_id for item in items if item.sent is not None and _closes(item)]
     outbox.mark_all_retrieved(connection, closed)
     if items:

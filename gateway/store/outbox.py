@@ -275,6 +275,17 @@ def mark_retrieved(connection: Connection, message_ids: Sequence[str]) -> None:
     )
 
 
+def mark_proven(connection: Connection, message_ids: Sequence[str]) -> None:
+    """The office answered these, naming their digests: they arrived, whatever became of their receipts (Law 3)."""
+    o = t.outbox.c
+    in_doubt = (MessageState.UNKNOWN.value, MessageState.PARKED.value)
+    connection.execute(
+        t.outbox.update()
+        .where(o.message_id.in_(list(message_ids)), o.state.in_(in_doubt))
+        .values(state=MessageState.RELAYED.value, due_at=None, reason=None)
+    )
+
+
 def mark_all_retrieved(connection: Connection, handoff_ids: Sequence[str]) -> None:
     """Whatever waits in a mailbox about these handoffs leaves it."""
     o = t.outbox.c

@@ -31,6 +31,8 @@ BATCH = 512
 IN_FLIGHT = 2500
 WARM_UP = 3.0
 GIVE_UP = 90.0
+AFTER_A_CRASH = 180.0
+"""Leases of the process that was killed have to run out first."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -191,9 +193,9 @@ def steady(bench: Bench, gateway: int, partner: int, messages: list[bytes], seco
         return loop
 
 
-def _until(file: Books, amount: int) -> int:
+def _until(file: Books, amount: int, *, within: float = GIVE_UP) -> int:
     began, done = time.perf_counter(), 0
-    while done < amount and time.perf_counter() - began < GIVE_UP:
+    while done < amount and time.perf_counter() - began < within:
         time.sleep(0.2)
         done = file.done()
     return done
@@ -231,7 +233,7 @@ def crash(bench: Bench, seconds: float, connections: int = 16) -> Crash:
             again = drive(bench.port, "/v1/messages", messages[:sent], connections, GIVE_UP)
             second = {at: (status, body) for at, status, body in again.answers}
             same = sum(second.get(at) == (200, body) for at, body in first.items())
-            _until(file, sent)
+            _until(file, sent, within=AFTER_A_CRASH)
             open_loops, took = sent - file.done(), time.perf_counter() - began
             rows = file.count(t.inbox, _SUBMITTED) - rows_before
             needs = file.count(t.needs) - needs_before

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from gateway.domain.calendar import CHINA
 from gateway.errors import XianjieError
 from gateway.flows.context import Context
 from gateway.flows.deliver import Courier, Push, deliver
@@ -40,7 +41,7 @@ class Worker:
         self._lanes = ThreadPoolExecutor(max_workers=LANES, thread_name_prefix="xianjie-lane")
         self._running: dict[str, Future[None]] = {}
         self._scheduler = BackgroundScheduler(
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+            timezone=CHINA, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
 
     def start(self) -> None:

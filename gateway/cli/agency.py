@@ -22,7 +22,7 @@ from gateway.cli.console import FINDINGS, UNAVAILABLE, json_option, print_json, 
 from gateway.cli.court import say_problem
 from gateway.cli.partner import make_client, partner_options
 from gateway.client import Client, Outgoing, Refused
-from gateway.config import DEFAULT_ADAPTERS
+from gateway.config import DEFAULT_ADAPTERS, find_file, load
 from gateway.envelope.signing import VerifiedMessage
 from gateway.errors import ConfigError, MessageError, PartnerUnreachable
 from gateway.ports import Adapter
@@ -43,7 +43,7 @@ PROOF = (
     "--reply", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="报送填好的表 sends a filled sheet"
 )
 @click.option("--retrieved", is_flag=True, help="标记已签收 tells that the messages were opened")
-@click.option("--agency", type=click.Choice(sorted(DEFAULT_ADAPTERS)), help="部门 needed with --reply")
+@click.option("--agency", help="部门 e.g. womens_federation; needed with --reply")
 @partner_options
 @json_option
 def inbox(
@@ -55,7 +55,10 @@ def inbox(
         if reply is not None:
             if agency is None:
                 raise click.UsageError("--reply 需要 --agency needs --agency")
-            sys.exit(FINDINGS if _send_back(client, reply, load_adapters(DEFAULT_ADAPTERS)[agency]) else 0)
+            adapter = load_adapters(_adapter_paths()).get(agency)
+            if adapter is None:
+                raise ConfigError(f"no adapter for {agency}; known are {', '.join(_adapter_paths())}")
+            sys.exit(FINDINGS if _send_back(client, reply, adapter) else 0)
         messages = list(_waiting(client))
         if sheet is not None:
             _write(messages, sheet)
@@ -67,6 +70,14 @@ def inbox(
     except PartnerUnreachable as error:
         say(f"{error.title[0]} {error.title[1]}")
         sys.exit(UNAVAILABLE)
+
+
+def _adapter_paths() -> Mapping[str, str]:
+    """Those of a configuration, where there is one: a fourth agency is a line in it. Else the shipped ones."""
+    try:
+        return load(find_file()).adapters
+    except ConfigError:
+        return DEFAULT_ADAPTERS
 
 
 def _waiting(client: Client) -> Iterator[VerifiedMessage]:
@@ -108,7 +119,7 @@ def _write(messages: list[VerifiedMessage], sheet: Path) -> None:
     agencies = {(message.envelope.mapping or {}).get("adapter") for message in issued}
     if len(agencies) > 1:
         raise ConfigError("the mailbox holds handoffs of more than one agency; use one party an agency")
-    adapter = load_adapters(DEFAULT_ADAPTERS)[str(agencies.pop())] if agencies else None
+    adapter = load_adapters(_adapter_paths())[str(agencies.pop())] if agencies else None
     if adapter is None:
         say("没有待办 nothing waits; no sheet was written")
         return

@@ -1,5 +1,6 @@
 """名录 `xianjie party`, `office`, `agreement`: who exchanges, which desk helps where, on which document."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,8 +101,13 @@ def office_put(installation: Installation, **particulars: Any) -> None:
     with installation.open() as (context, clock):
         if added.agency not in context.adapters:
             raise ConfigError(f"no adapter for {added.agency}; known are {', '.join(context.adapters)}")
-        if added.party_id not in context.snapshot(clock()).parties:
-            raise ConfigError(f"no party {added.party_id}; add it first with `xianjie party add`")
+        snapshot = context.snapshot(clock())
+        party = snapshot.parties.get(added.party_id)
+        if party is None or party.kind is not PartyKind.AGENCY:
+            raise ConfigError(f"no agency {added.party_id}; add it first with `xianjie party add … --kind agency`")
+        before = snapshot.offices.get(added.office_id)
+        if before is not None:
+            added = replace(added, paused=before.paused)
         context.store.write(lambda connection: directory.put_office(connection, added))
     say(f"已登记 registered {added.office_id}")
 

@@ -29,7 +29,7 @@ from gateway.flows.context import Context
 from gateway.flows.intake import Noted
 from gateway.flows.needs import NeedInHand, apply
 from gateway.matching.identity import echo_key
-from gateway.store import handoffs, outbox, referrals, replies
+from gateway.store import handoffs, mailbox, outbox, referrals, replies
 from gateway.store.clock import to_ms
 from gateway.store.handoffs import SentRow
 
@@ -242,9 +242,9 @@ def _save(
     before = {item.sent.handoff_id: item.sent for item in items if item.sent is not None}
     handoffs.save_states(connection, {key: state for key, state in states.items() if before[key].state != state})
     answered = [item.sent.message_id for item in items if item.sent is not None]
-    outbox.mark_retrieved(connection, answered)
+    mailbox.mark_retrieved(connection, answered)
     outbox.mark_proven(connection, answered)
     closed = [item.sent.handoff_id for item in items if item.sent is not None and _closes(item)]
-    outbox.mark_all_retrieved(connection, closed)
+    mailbox.mark_all_retrieved(connection, closed)
     if items:
         referrals.touch(connection, {sent.referral_id for sent in before.values()}, now=items[0].now)

@@ -22,7 +22,7 @@ from gateway.domain.programmes import Programme
 from gateway.envelope.algorithms import Algorithm
 from gateway.envelope.keyring import Keyring, PublicKey
 from gateway.errors import ConfigError
-from gateway.store import outbox
+from gateway.store import mailbox
 from gateway.store import tables as t
 from gateway.store.clock import from_ms, to_ms
 from gateway.store.engine import Store
@@ -202,7 +202,7 @@ def put_office(connection: Connection, office: Office) -> None:
         "paused": office.paused,
     }
     changed = connection.execute(t.offices.update().where(t.offices.c.office_id == office.office_id).values(**values))
-    outbox.follow_channel(connection, office)
+    mailbox.follow_channel(connection, office)
     if changed.rowcount == 0:
         connection.execute(t.offices.insert().values(office_id=office.office_id, failures=0, **values))
 

@@ -213,36 +213,62 @@ class Settlement:
 
 def settle(connection: Connection, settlements: Sequence[Settlement], *, now: datetime) -> None:
     """Records attempts' ends under their fences. Raises LeaseLost when another worker holds one of them by now."""
-    o, a = t.outbox.c, t.attempts.c
+    _require_fences(connection, settlements)
+    rows = [
+        {
+            "b_message_id": settlement.leased.message_id,
+            "b_fence": settlement.leased.fence,
+            "b_state": _after_sending(settlement.state).value,
+            "b_due_at": to_ms(settlement.due_at),
+            "b_outcome": settlement.outcome,
+            "b_http_status": settlement.http_status,
+            "b_error": settlement.error,
+            "b_finished_at": to_ms(now),
+        }
+        for settlement in settlements
+    ]
+    connection.execute(_SETTLE_MESSAGE, rows)
+    connection.execute(_SETTLE_ATTEMPT, rows)
+
+
+def _require_fences(connection: Connection, settlements: Sequence[Settlement]) -> None:
+    """Every message is still ours: locked here, so that it stays so until the commit."""
+    o = t.outbox.c
+    ids = [settlement.leased.message_id for settlement in settlements]
+    found = connection.execute(
+        sa.select(o.message_id, o.lease_fence, o.state).where(o.message_id.in_(ids)).order_by(o.row).with_for_update()
+    )
+    ours = {row.message_id: row.lease_fence for row in found if row.state == MessageState.SENDING.value}
     for settlement in settlements:
-        leased = settlement.leased
-        changed = connection.execute(
-            t.outbox.update()
-            .where(
-                o.message_id == leased.message_id,
-                o.lease_fence == leased.fence,
-                o.state == MessageState.SENDING.value,
-            )
-            .values(
-                state=_after_sending(settlement.state).value,
-                due_at=to_ms(settlement.due_at),
-                lease_owner=None,
-                lease_until=None,
-                reason=settlement.error,
-            )
-        )
-        if changed.rowcount == 0:
-            raise LeaseLost(ids={"message_id": leased.message_id})
-        connection.execute(
-            t.attempts.update()
-            .where(a.message_id == leased.message_id, a.fence == leased.fence, a.finished_at.is_(None))
-            .values(
-                finished_at=to_ms(now),
-                outcome=settlement.outcome,
-                http_status=settlement.http_status,
-                error=settlement.error,
-            )
-        )
+        if ours.get(settlement.leased.message_id) != settlement.leased.fence:
+            raise LeaseLost(ids={"message_id": settlement.leased.message_id})
+
+
+_SETTLE_MESSAGE = (
+    t.outbox.update()
+    .where(t.outbox.c.message_id == sa.bindparam("b_message_id"), t.outbox.c.lease_fence == sa.bindparam("b_fence"))
+    .values(
+        state=sa.bindparam("b_state"),
+        due_at=sa.bindparam("b_due_at"),
+        lease_owner=None,
+        lease_until=None,
+        reason=sa.bindparam("b_error"),
+    )
+)
+_SETTLE_ATTEMPT = (
+    t.attempts.update()
+    .where(
+        t.attempts.c.message_id == sa.bindparam("b_message_id"),
+        t.attempts.c.fence == sa.bindparam("b_fence"),
+        t.attempts.c.finished_at.is_(None),
+    )
+    .values(
+        finished_at=sa.bindparam("b_finished_at"),
+        outcome=sa.bindparam("b_outcome"),
+        http_status=sa.bindparam("b_http_status"),
+        error=sa.bindparam("b_error"),
+    )
+)
 
 
 def _after_sending(state: MessageState) -> MessageState:
@@ -251,28 +277,6 @@ def _after_sending(state: MessageState) -> MessageState:
         MESSAGE.move(MESSAGE.move(MessageState.SENDING, MessageState.UNKNOWN), state)
         return state
     return MESSAGE.move(MessageState.SENDING, state)
-
-
-def pull(connection: Connection, recipient: str, *, after: int, limit: int) -> list[tuple[int, str]]:
-    """The mailbox: (seq, JWS) of messages available to a party after a sequence number, in order."""
-    o = t.outbox.c
-    rows = connection.execute(
-        sa.select(o.seq, o.jws)
-        .where(o.recipient == recipient, o.state == MessageState.AVAILABLE.value, o.seq > after)
-        .order_by(o.seq)
-        .limit(limit)
-    )
-    return [(row.seq, row.jws) for row in rows]
-
-
-def mark_retrieved(connection: Connection, message_ids: Sequence[str]) -> None:
-    """The party fetched and acknowledged these: they leave the mailbox. Others are left as they are."""
-    o = t.outbox.c
-    connection.execute(
-        t.outbox.update()
-        .where(o.message_id.in_(list(message_ids)), o.state == MessageState.AVAILABLE.value)
-        .values(state=MessageState.RETRIEVED.value)
-    )
 
 
 def mark_proven(connection: Connection, message_ids: Sequence[str]) -> None:
@@ -284,17 +288,6 @@ def mark_proven(connection: Connection, message_ids: Sequence[str]) -> None:
         .where(o.message_id.in_(list(message_ids)), o.state.in_(in_doubt))
         .values(state=MessageState.RELAYED.value, due_at=None, reason=None)
     )
-
-
-def mark_all_retrieved(connection: Connection, handoff_ids: Sequence[str]) -> None:
-    """Whatever waits in a mailbox about these handoffs leaves it."""
-    o = t.outbox.c
-    if handoff_ids:
-        connection.execute(
-            t.outbox.update()
-            .where(o.handoff_id.in_(list(handoff_ids)), o.state == MessageState.AVAILABLE.value)
-            .values(state=MessageState.RETRIEVED.value)
-        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -346,19 +339,6 @@ def requeue(connection: Connection, message_ids: Sequence[str], *, now: datetime
         .values(state=there, due_at=to_ms(now), reason=None, ladder_from=o.attempts)
     )
     return changed.rowcount
-
-
-def follow_channel(connection: Connection, office: Office) -> None:
-    """What still waits for an office takes the way it is reached by now: pushed to its address, or in its mailbox."""
-    o = t.outbox.c
-    pushed = office.channel is Channel.PUSH
-    here = (MessageState.AVAILABLE.value,) if pushed else READY
-    there = MessageState.QUEUED if pushed else MessageState.AVAILABLE
-    connection.execute(
-        t.outbox.update()
-        .where(o.office_id == office.office_id, o.state.in_(here))
-        .values(state=there.value, due_at=o.created_at if pushed else None)
-    )
 
 
 def block_lane(connection: Connection, office_id: str, *, failures: int, until: datetime | None) -> None:

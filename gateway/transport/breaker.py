@@ -1,6 +1,7 @@
 """熔断 When an office's lane rests: after some failures in a row nothing is sent for a while, then it is tried again.
 
-A failure is a push without an answer; any answer, even a refusal, ends the row. The pause doubles with every further
+A failure is a push that reached nobody who judges messages: no answer, or an error of the server as a whole; a receipt
+or a refusal of one message ends the row. The pause doubles with every further
 failure up to a cap. The count and the moment stand in the office's row, so that every worker sees the same and a
 restart forgets nothing; this rule knows no clock and keeps no state.
 """

@@ -32,7 +32,7 @@ KEYS = frozenset(
         *NOTED,
         *("method", "route", "status", "milliseconds", "error_id"),
         *("referral_id", "handoff_id", "need_id", "finding_id", "receipt_id", "office_id", "agency", "recipient"),
-        *("kid", "type", "code", "reason", "outcome", "state", "verdict", "http_status"),
+        *("kid", "type", "code", "error", "reason", "outcome", "state", "verdict", "http_status"),
         *("attempt", "attempts", "count", "seq", "fence", "tree_size", "job", "owner", "version"),
         *("reason_code", "rung", "referrals", "opened", "closed"),
         *("sent", "relayed", "refused", "open", "parked", "accepted", "replayed", "held", "overdue", "failures"),

@@ -16,7 +16,7 @@ from gateway.envelope.message import digest
 from gateway.envelope.signing import VerifiedMessage, verify
 from gateway.flows.dispatch import TRY_AGAIN, dispatch
 from gateway.flows.operate import release
-from gateway.store import directory, outbox
+from gateway.store import directory, mailbox
 from gateway.store import tables as t
 from schemas.fields import format_moment
 from tests.builders import an_id_number
@@ -56,7 +56,7 @@ def sent(world: World) -> dict[str, bytes]:
 def mailbox(world: World, office_id: str = WOMENS_FEDERATION) -> list[VerifiedMessage]:
     party = world.offices[office_id].partner.party_id
     with world.store.reading() as connection:
-        pulled = outbox.pull(connection, party, after=0, limit=99)
+        pulled = mailbox.pull(connection, party, after=0, limit=99)
     return [verify(jws.encode(), world.keyring, recipient=party, now=world.now) for _, jws in pulled]
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from gateway.domain.agreement import Channel, Office
 from gateway.domain.lifecycle import MessageState
 from gateway.errors import IllegalMove, LeaseLost
-from gateway.store import counts, directory, outbox
+from gateway.store import counts, directory, mailbox, outbox
 from gateway.store import tables as t
 from gateway.store.engine import Store
 from gateway.store.outbox import Leased, Outbound, Settlement
@@ -318,17 +318,17 @@ def test_a_mailbox_message_waits_until_its_party_answers_it(lane: Store) -> None
     put(lane, a_message("1", mailbox), a_message("2", mailbox))
     assert lanes(lane) == []
     with lane.reading() as connection:
-        assert [seq for seq, _ in outbox.pull(connection, "cn/agency/m", after=0, limit=9)] == [1, 2]
-        assert [seq for seq, _ in outbox.pull(connection, "cn/agency/m", after=1, limit=9)] == [2]
-        assert outbox.pull(connection, "cn/agency/m", after=0, limit=1) == [(1, "1.signed.1")]
-        assert outbox.pull(connection, "cn/agency/a", after=0, limit=9) == []
-    lane.write(lambda c: outbox.mark_retrieved(c, ["1", "no such message"]))
+        assert [seq for seq, _ in mailbox.pull(connection, "cn/agency/m", after=0, limit=9)] == [1, 2]
+        assert [seq for seq, _ in mailbox.pull(connection, "cn/agency/m", after=1, limit=9)] == [2]
+        assert mailbox.pull(connection, "cn/agency/m", after=0, limit=1) == [(1, "1.signed.1")]
+        assert mailbox.pull(connection, "cn/agency/a", after=0, limit=9) == []
+    lane.write(lambda c: mailbox.mark_retrieved(c, ["1", "no such message"]))
     assert [state_of(lane, name) for name in ("1", "2")] == ["retrieved", "available"]
 
 
 def test_acknowledging_a_pushed_message_does_not_take_it_from_its_queue(lane: Store) -> None:
     put(lane, a_message("1"))
-    lane.write(lambda c: outbox.mark_retrieved(c, ["1"]))
+    lane.write(lambda c: mailbox.mark_retrieved(c, ["1"]))
     assert state_of(lane, "1") == "queued"
 
 
@@ -336,7 +336,7 @@ def test_what_waits_follows_an_office_that_changes_its_way(lane: Store) -> None:
     put(lane, a_message("1"))
     lane.write(lambda c: directory.put_office(c, an_office(channel=Channel.MAILBOX, url=None)))
     with lane.reading() as connection:
-        assert outbox.pull(connection, "cn/agency/a", after=0, limit=9) == [(1, "1.signed.1")]
+        assert mailbox.pull(connection, "cn/agency/a", after=0, limit=9) == [(1, "1.signed.1")]
     assert lanes(lane) == []
     lane.write(lambda c: directory.put_office(c, an_office()))
     assert names(lease(lane)) == ["1"]

@@ -3,8 +3,17 @@
 import click
 
 import gateway
-from gateway.cli import agency, court, demo, desk, doctor, install, keys, registry, reporting, run
+from gateway.cli.agency import COMMANDS as AGENCY
 from gateway.cli.console import Installation
+from gateway.cli.court import COMMANDS as COURT
+from gateway.cli.demo import COMMANDS as DEMO
+from gateway.cli.desk import COMMANDS as DESK
+from gateway.cli.doctor import COMMANDS as DOCTOR
+from gateway.cli.install import COMMANDS as INSTALL
+from gateway.cli.keys import COMMANDS as KEYS
+from gateway.cli.registry import COMMANDS as REGISTRY
+from gateway.cli.reporting import COMMANDS as REPORTING
+from gateway.cli.run import COMMANDS as RUN
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -16,6 +25,6 @@ def root(context: click.Context, named: str | None) -> None:
     context.obj = Installation(named)
 
 
-for module in (install, doctor, registry, keys, run, court, agency, desk, reporting, demo):
-    for command in module.COMMANDS:
+for commands in (INSTALL, DOCTOR, REGISTRY, KEYS, RUN, COURT, AGENCY, DESK, REPORTING, DEMO):
+    for command in commands:
         root.add_command(command)

@@ -53,7 +53,7 @@ def sent(world: World) -> dict[str, bytes]:
     return found
 
 
-def mailbox(world: World, office_id: str = WOMENS_FEDERATION) -> list[VerifiedMessage]:
+def pulled_by(world: World, office_id: str = WOMENS_FEDERATION) -> list[VerifiedMessage]:
     party = world.offices[office_id].partner.party_id
     with world.store.reading() as connection:
         pulled = mailbox.pull(connection, party, after=0, limit=99)
@@ -105,7 +105,7 @@ def test_needs_for_one_office_travel_together_and_each_agency_has_its_own(world:
 def test_the_womens_federation_finds_its_handoff_in_its_mailbox(world: World) -> None:
     world.refer(needs=[{"programme": "PSY"}])
     world.dispatch()
-    (message,) = mailbox(world)
+    (message,) = pulled_by(world)
     assert message.envelope.data["移送编号"] == "r-1"
     assert world.states() == ["routed"]
 

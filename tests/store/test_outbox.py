@@ -314,8 +314,8 @@ def test_what_was_refused_as_part_of_a_batch_goes_alone(lane: Store) -> None:
 
 
 def test_a_mailbox_message_waits_until_its_party_answers_it(lane: Store) -> None:
-    mailbox = an_office("m", channel=Channel.MAILBOX, url=None)
-    put(lane, a_message("1", mailbox), a_message("2", mailbox))
+    its_office = an_office("m", channel=Channel.MAILBOX, url=None)
+    put(lane, a_message("1", its_office), a_message("2", its_office))
     assert lanes(lane) == []
     with lane.reading() as connection:
         assert [seq for seq, _ in mailbox.pull(connection, "cn/agency/m", after=0, limit=9)] == [1, 2]

@@ -8,7 +8,6 @@
    queued. What somebody else took meanwhile is dropped.
 """
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -18,11 +17,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from gateway.domain.agreement import AgreementProfile, Office
-from gateway.domain.deadlines import due, find_limit
-from gateway.domain.handoff import Draft, Handoff, HandoffNeed
-from gateway.domain.lifecycle import HandoffState, NeedState
-from gateway.domain.masking import mask
+from gateway.domain.agreement import AgreementProfile
+from gateway.domain.lifecycle import NeedState
 from gateway.domain.referral import Referral
 from gateway.domain.routing import (
     OfficeIndex,
@@ -30,26 +26,20 @@ from gateway.domain.routing import (
     Unroutable,
     next_step,
     place_for,
-    priority,
     programme_of,
     route_step,
 )
-from gateway.envelope.message import Envelope, new_id
-from gateway.envelope.signing import MESSAGE_TYP, sign
-from gateway.errors import Busy, CalendarUnpublished, StoreUnavailable, XianjieError
+from gateway.errors import Busy, StoreUnavailable, XianjieError
 from gateway.flows.context import Context
+from gateway.flows.issue import Issue, message_of, prepare, row_of
 from gateway.flows.needs import NeedInHand
 from gateway.flows.recall import recall
-from gateway.matching.identity import echo_key
 from gateway.store import handoffs, outbox, referrals
 from gateway.store.clock import to_ms
-from gateway.store.outbox import Outbound
 from gateway.store.referrals import Waiting
 
 logger = logging.getLogger(__name__)
 
-ISSUED_TYPE = "handoff.issued"
-PURPOSE = "social_assistance"
 TRY_AGAIN = timedelta(minutes=10)
 NOT_PROVEN, NOT_TRANSLATED = "message_not_proven", "not_translated"
 _WAITING_STATES = frozenset({NeedState.ACCEPTED, NeedState.ROUTED})
@@ -64,18 +54,6 @@ class Dispatched:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Issue:
-    """A handoff ready to be signed. echo: the beneficiary's number, keyed for this handoff alone."""
-
-    handoff: Handoff
-    office: Office
-    step: int
-    draft: Draft
-    priority: int
-    echo: str | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class _Plan:
     """What shall happen to some needs of one referral: a handoff, or a reason why there is none."""
 
@@ -85,7 +63,7 @@ class _Plan:
     now: datetime
     reasons: Mapping[str, str]
     """need id → because (routed) or code (unroutable)."""
-    issue: _Issue | None = None
+    issue: Issue | None = None
 
 
 def dispatch(context: Context, *, now: datetime, limit: int = 200) -> Dispatched:
@@ -206,94 +184,14 @@ def _handoff_plan(
     now: datetime,
 ) -> _Plan:
     office = context.snapshot(now).offices[key[0]]
-    whole = _handoff(referral, profile, office, group, context, now)
-    # what the mask withheld is not noted on the wire: the note itself would tell that there was something
-    visible, _ = mask(whole, profile.masks.get(office.agency, frozenset()), floor=context.mask_floor)
-    number = referral.person.id_number
     return _Plan(
         context=context,
         referral_id=item.referral_id,
         need_ids=tuple(group),
         now=now,
         reasons={need_id: routed.because for need_id, routed in group.items()},
-        issue=_Issue(
-            handoff=whole,
-            office=office,
-            step=key[1],
-            draft=context.adapters[office.agency].translate(visible),
-            priority=priority(referral.is_minor, referral.urgency),
-            echo=echo_key(whole.handoff_id, number, secret=context.matching_secret) if number else None,
-        ),
+        issue=prepare(referral, profile, office, key[1], group, context, now=now),
     )
-
-
-def _handoff(
-    referral: Referral,
-    profile: AgreementProfile,
-    office: Office,
-    group: Mapping[str, Routed],
-    context: Context,
-    now: datetime,
-) -> Handoff:
-    needs = tuple(
-        HandoffNeed(need_id=need_id, programme=routed.programme, note=_note(referral, need_id))
-        for need_id, routed in group.items()
-    )
-    return Handoff(
-        handoff_id=new_id(now),
-        referral_id=referral.referral_id,
-        agreement_document=referral.agreement_document,
-        agency=office.agency,
-        office_id=office.office_id,
-        office_region=office.region,
-        court=referral.court,
-        needs=needs,
-        person=referral.person,
-        issued_at=now,
-        is_minor=referral.is_minor,
-        urgency=referral.urgency,
-        legal_basis=referral.legal_basis,
-        reply_by=_reply_by(needs, office.agency, referral, profile, context, now),
-        case_number=referral.case_number,
-        case_type=referral.case_type,
-        decision=referral.decision,
-        decided_amount_fen=referral.decided_amount_fen,
-        paid_at=referral.paid_at,
-        ground_code=referral.ground_code,
-        survey=referral.survey,
-        verification_authorization=referral.verification_authorization,
-        no_public_notice=referral.no_public_notice or referral.is_minor,
-        custody=referral.custody,
-        contact=referral.contact,
-        attachments=referral.attachments,
-    )
-
-
-def _note(referral: Referral, need_id: str) -> str | None:
-    return referral.needs[int(need_id.rpartition(":")[2]) - 1].note
-
-
-def _reply_by(
-    needs: Sequence[HandoffNeed],
-    agency: str,
-    referral: Referral,
-    profile: AgreementProfile,
-    context: Context,
-    now: datetime,
-) -> datetime | None:
-    """The earliest disposition deadline of the needs; None when no limit is set or the calendar is not published."""
-    moments = []
-    for need in needs:
-        limit = find_limit(
-            profile.limits, agency=agency, programme=need.programme, from_step=ISSUED_TYPE, to_step="disposition"
-        )
-        if limit is None:
-            continue
-        try:
-            moments.append(due(limit, now, minor=referral.is_minor, calendar=context.calendar))
-        except CalendarUnpublished:
-            return None
-    return min(moments, default=None)
 
 
 def _write(connection: Connection, plans: list[_Plan]) -> list[str]:
@@ -301,7 +199,7 @@ def _write(connection: Connection, plans: list[_Plan]) -> list[str]:
     rows = referrals.needs_of(connection, {plan.referral_id for plan in plans}, lock=True)
     in_hand = {row["need_id"]: NeedInHand(row=dict(row)) for found in rows.values() for row in found}
     written: list[str] = []
-    issued: list[tuple[_Plan, _Issue]] = []
+    issued: list[tuple[_Plan, Issue]] = []
     for plan in plans:
         needs = [in_hand[need_id] for need_id in plan.need_ids]
         if not all(need.state in _WAITING_STATES and need.row["dispatch_at"] is not None for need in needs):
@@ -322,7 +220,7 @@ def _keep_waiting(needs: Sequence[NeedInHand], plan: _Plan) -> None:
         need.set(unroutable=plan.reasons[need.row["need_id"]], dispatch_at=to_ms(plan.now + TRY_AGAIN))
 
 
-def _hand_over(needs: Sequence[NeedInHand], plan: _Plan, issue: _Issue) -> None:
+def _hand_over(needs: Sequence[NeedInHand], plan: _Plan, issue: Issue) -> None:
     for need in needs:
         if need.state is not NeedState.ROUTED:
             need.move(NeedState.ROUTED, at=plan.now, now=plan.now, cause=issue.handoff.handoff_id)
@@ -341,69 +239,14 @@ def _hand_over(needs: Sequence[NeedInHand], plan: _Plan, issue: _Issue) -> None:
 def _save(
     connection: Connection,
     plans: Sequence[_Plan],
-    issued: Sequence[tuple[_Plan, _Issue]],
+    issued: Sequence[tuple[_Plan, Issue]],
     in_hand: Mapping[str, NeedInHand],
 ) -> None:
-    messages = [_message(plan, issue) for plan, issue in issued]
+    messages = [message_of(issue, plan.context) for plan, issue in issued]
     if messages:
         outbox.put(connection, plans[0].context.party_id, messages, now=plans[0].now)
-        rows = [_row(issue, message.message_id) for (_, issue), message in zip(issued, messages, strict=True)]
+        rows = [row_of(issue, message.message_id) for (_, issue), message in zip(issued, messages, strict=True)]
         handoffs.put(connection, rows)
     changed = [need for need in in_hand.values() if need.changed]
     referrals.save_needs(connection, [need.row for need in changed], [move for need in changed for move in need.moves])
     referrals.touch(connection, {need.row["referral_id"] for need in changed}, now=plans[0].now)
-
-
-def _message(plan: _Plan, issue: _Issue) -> Outbound:
-    handoff, office, draft, context = issue.handoff, issue.office, issue.draft, plan.context
-    message_id = new_id(plan.now)
-
-    def write(seq: int) -> str:
-        envelope = Envelope(
-            id=message_id,
-            source=context.party_id,
-            type=ISSUED_TYPE,
-            time=plan.now,
-            recipient=office.party_id,
-            subject=handoff.referral_id,
-            conversation_id=handoff.referral_id,
-            seq=seq,
-            reply_by=handoff.reply_by,
-            purpose=PURPOSE,
-            legal_basis=f"{handoff.legal_basis} {handoff.agreement_document}",
-            mapping={
-                "adapter": office.agency,
-                "version": context.adapters[office.agency].version,
-                "loss": [{"pointer": loss.pointer, "reason": loss.reason} for loss in draft.losses],
-            },
-            datacontenttype=draft.content_type,
-            data=draft.body,
-        )
-        return sign(envelope.to_payload(), context.key, MESSAGE_TYP)
-
-    return Outbound(
-        message_id=message_id,
-        effect_key=f"handoff:{plan.need_ids[0]}+{len(plan.need_ids)}:{office.office_id}:{issue.step}",
-        office=office,
-        type=ISSUED_TYPE,
-        referral_id=handoff.referral_id,
-        handoff_id=handoff.handoff_id,
-        priority=issue.priority,
-        write=write,
-    )
-
-
-def _row(issue: _Issue, message_id: str) -> dict[str, Any]:
-    handoff = issue.handoff
-    return {
-        "handoff_id": handoff.handoff_id,
-        "message_id": message_id,
-        "referral_id": handoff.referral_id,
-        "office_id": handoff.office_id,
-        "agency": handoff.agency,
-        "step": issue.step,
-        "state": HandoffState.ISSUED.value,
-        "issued_at": to_ms(handoff.issued_at),
-        "need_ids": json.dumps([[need.need_id, need.programme] for need in handoff.needs]),
-        "echo_key": issue.echo,
-    }

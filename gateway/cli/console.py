@@ -17,7 +17,7 @@ import click
 
 from gateway.app import Clock, build_context
 from gateway.config import Config, find_file, load
-from gateway.errors import Busy, PartnerUnreachable, StoreUnavailable, XianjieError
+from gateway.errors import Busy, ConfigError, PartnerUnreachable, StoreUnavailable, XianjieError
 from gateway.flows.context import Context
 from gateway.web.access_log import JsonLines
 
@@ -56,6 +56,12 @@ def say(text: str) -> None:
 def print_json(value: Any) -> None:
     """One JSON document."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def refuse_existing(path: Path) -> None:
+    """Somebody may have worked in it. Raises ConfigError."""
+    if path.exists():
+        raise ConfigError(f"{path.name} is there already; nothing was overwritten")
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str = "") -> None:

@@ -13,11 +13,11 @@ from typing import Any
 
 import click
 
-from gateway.cli.console import FINDINGS, UNAVAILABLE, json_option, print_json, say
+from gateway.cli.console import DONE, FINDINGS, exit_code_of, explain, json_option, print_json, refuse_existing, say
 from gateway.cli.partner import make_client, partner_options
-from gateway.client import Outgoing, Refused, Sent
-from gateway.domain.field_codes import load_field_codes
-from gateway.errors import PartnerUnreachable
+from gateway.cli.telling import say_problem, say_refused, say_unusable
+from gateway.client import Client, Outgoing, Refused, Sent
+from gateway.errors import FileUnreadable, XianjieError
 from gateway.workbook.court_files import read_court_file
 from gateway.workbook.court_template import write_court_template
 from gateway.workbook.rows import RowResult
@@ -28,12 +28,14 @@ _ID_OF = {"judicial_assistance.paid": "payment_id"}
 
 @dataclass
 class _Told:
-    """What became of the rows."""
+    """What became of the rows. ready: those that `--check` found nothing wrong with; stopped: why not all were sent."""
 
     accepted: int = 0
     replayed: int = 0
     refused: int = 0
     unreadable: int = 0
+    ready: int = 0
+    stopped: str | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -48,56 +50,77 @@ class _Told:
 def send(files: tuple[Path, ...], template: Path | None, check: bool, as_json: bool, **options: Any) -> None:
     """报送 Sends referrals, withdrawals and payments from FILES (JSON, NDJSON, XLSX)."""
     if template is not None:
+        refuse_existing(template)
         write_court_template(template)
         say(f"已生成模板 wrote {template.name}")
     if not files:
         if template is None:
             raise click.UsageError("没有文件 no FILE given; make one with --template")
         return
+    client = None if check else make_client(**options)
     told = _Told()
-    outgoing = _readable(files, told, quiet=as_json)
     try:
-        if check:
-            for _ in outgoing:
-                told.accepted += 1
-        else:
-            client = make_client(**options)
-            for result in client.send_many(outgoing):
-                _tell(result, told, quiet=as_json)
-    except PartnerUnreachable as error:
+        _exchange(client, _readable(files, told, quiet=as_json), told, quiet=as_json)
+    except XianjieError as error:
+        told.stopped = error.code
         _sum_up(told, as_json)
-        say(f"{error.title[0]} {error.title[1]}; 再次运行即可续报 run it again: nothing is sent twice")
-        sys.exit(UNAVAILABLE)
-    _sum_up(told, as_json, check=check)
-    sys.exit(FINDINGS if told.refused or told.unreadable else 0)
+        explain(error)
+        say("再次运行即可续报 run it again: nothing is sent twice")
+        sys.exit(exit_code_of(error))
+    _sum_up(told, as_json)
+    sys.exit(FINDINGS if told.refused or told.unreadable else DONE)
+
+
+def _exchange(client: Client | None, outgoing: Iterator[Outgoing], told: _Told, *, quiet: bool) -> None:
+    """Sends every row that can be read; without a client only reads them."""
+    if client is None:
+        told.ready = sum(1 for _ in outgoing)
+        return
+    for result in client.send_many(outgoing):
+        _tell(result, told, quiet=quiet)
 
 
 def _readable(files: tuple[Path, ...], told: _Told, *, quiet: bool) -> Iterator[Outgoing]:
-    """The rows that can be sent; the others are told at once."""
+    """The rows that can be sent; rows and files that cannot be read are told at once and stop no others."""
     for path in files:
-        for row in read_court_file(path):
-            if row.data is None:
-                told.unreadable += 1
-                _tell_unreadable(row, told, quiet=quiet)
-                continue
-            name = _ID_OF.get(row.type, "referral_id")
-            yield Outgoing(
-                type=row.type,
-                data=row.data,
-                subject=str(row.data["referral_id"]),
-                effect=f"{row.type}:{row.data[name]}",
-                reference=f"{row.file}:{row.sheet + '!' if row.sheet else ''}{row.row}",
-            )
+        try:
+            yield from _rows_of(path, told, quiet=quiet)
+        except FileUnreadable as error:
+            told.unreadable += 1
+            told.rows.append({"row": path.name, "code": error.code, "note": error.note})
+            if not quiet:
+                say_unusable(path.name, error)
+
+
+def _rows_of(path: Path, told: _Told, *, quiet: bool) -> Iterator[Outgoing]:
+    for row in read_court_file(path):
+        if row.data is None:
+            told.unreadable += 1
+            _tell_unreadable(row, told, quiet=quiet)
+            continue
+        name = _ID_OF.get(row.type, "referral_id")
+        yield Outgoing(
+            type=row.type,
+            data=row.data,
+            subject=str(row.data["referral_id"]),
+            effect=f"{row.type}:{row.data[name]}",
+            reference=_place(row),
+        )
+
+
+def _place(row: RowResult) -> str:
+    """`file:sheet!row` as the sender sees it."""
+    return f"{row.file}:{row.sheet + '!' if row.sheet else ''}{row.row}"
 
 
 def _tell_unreadable(row: RowResult, told: _Told, *, quiet: bool) -> None:
-    place = f"{row.file}:{row.sheet + '!' if row.sheet else ''}{row.row}"
+    place = _place(row)
     for problem in row.problems:
         told.rows.append(
             {"row": place, "field": problem.column or problem.pointer, "pointer": problem.pointer, "code": problem.code}
         )
         if not quiet:
-            say_problem(place, problem.column.replace("\n", " ") or problem.pointer, problem.code, problem.note)
+            say_problem(place, problem.column or problem.pointer, problem.code, problem.note)
 
 
 def _tell(result: Sent | Refused, told: _Told, *, quiet: bool) -> None:
@@ -109,7 +132,7 @@ def _tell(result: Sent | Refused, told: _Told, *, quiet: bool) -> None:
                 {"row": result.reference, "pointer": warning.pointer, "code": warning.code, "warning": True}
             )
             if not quiet:
-                say_problem(f"{result.reference} 提示 warning", warning.pointer, warning.code, "")
+                say_problem(f"{result.reference} 提示 warning", warning.pointer, warning.code)
         if result.holds:
             told.rows.append({"row": result.reference, "holds": list(result.holds)})
             if not quiet:
@@ -119,32 +142,24 @@ def _tell(result: Sent | Refused, told: _Told, *, quiet: bool) -> None:
     told.rows.append(
         {"row": result.reference, "code": result.code, "fault": result.fault, "errors": list(result.errors)}
     )
-    if quiet:
-        return
-    say(f"{result.reference} 未接收 refused {result.code}: {result.title} → {result.next_step}")
-    for error in result.errors:
-        say_problem(f"{result.reference}  ", str(error["pointer"]), str(error["code"]), "")
+    if not quiet:
+        say_refused(result)
 
 
-def say_problem(place: str, where: str, code: str, note: str) -> None:
-    known = load_field_codes().get(code)
-    text = f"{known.zh}；{known.fix_zh} {known.en}. {known.fix_en}" if known else note
-    say(f"{place} {where} [{code}] {text}")
-
-
-def _sum_up(told: _Told, as_json: bool, *, check: bool = False) -> None:
+def _sum_up(told: _Told, as_json: bool) -> None:
     counts = {
+        "ready": told.ready,
         "accepted": told.accepted,
         "accepted_before": told.replayed,
         "refused": told.refused,
         "unreadable": told.unreadable,
     }
     if as_json:
-        print_json({**counts, "rows": told.rows})
+        print_json({**counts, "stopped": told.stopped, "rows": told.rows})
         return
-    done = "可报送 ready" if check else "已接收 accepted"
+    checked = f"可报送 ready {told.ready} · " if told.ready else ""
     say(
-        f"{done} {told.accepted} · 此前已接收 accepted before {told.replayed} · "
+        f"{checked}已接收 accepted {told.accepted} · 此前已接收 accepted before {told.replayed} · "
         f"未接收 refused {told.refused} · 无法读取 unreadable {told.unreadable}"
     )
 

@@ -1,10 +1,12 @@
 """命令总目 The tree of commands; each group in a module of its own."""
 
+from typing import Any
+
 import click
 
 import gateway
 from gateway.cli.agency import COMMANDS as AGENCY
-from gateway.cli.console import Installation
+from gateway.cli.console import Installation, exit_code_of, explain
 from gateway.cli.court import COMMANDS as COURT
 from gateway.cli.demo import COMMANDS as DEMO
 from gateway.cli.desk import COMMANDS as DESK
@@ -14,9 +16,21 @@ from gateway.cli.keys import COMMANDS as KEYS
 from gateway.cli.registry import COMMANDS as REGISTRY
 from gateway.cli.reporting import COMMANDS as REPORTING
 from gateway.cli.run import COMMANDS as RUN
+from gateway.errors import XianjieError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """Every error of ours becomes its code, its title and what to do, in Chinese and English, and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except XianjieError as error:
+            explain(error)
+            ctx.exit(exit_code_of(error))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(gateway.__version__, prog_name="xianjie")
 @click.option("--config", "named", envvar="XIANJIE_CONFIG", help="配置文件 configuration file (default xianjie.toml)")
 @click.pass_context

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from gateway.client.journal import ACCEPTED, Ending, Entry, Journal
 from gateway.client.values import Outgoing, Refused, Sent
@@ -24,6 +25,7 @@ from schemas.envelope import JSON_TYPE
 JOSE, NDJSON = "application/jose", "application/x-ndjson"
 BATCH = 100
 MAX_ANSWER = 1024 * 1024
+_CHUNK = 64 * 1024
 TIMEOUT = 30.0
 
 
@@ -175,10 +177,7 @@ class Client:
         with response:
             if response.status_code != requests.codes.ok:
                 raise _unusable(response)
-            try:
-                yield from (line for line in response.iter_lines(chunk_size=64 * 1024) if line)
-            except requests.RequestException:
-                return
+            yield from _lines_of(response)
 
     def _get(self, path: str, query: Mapping[str, Any], *, extra: float = 0) -> bytes:
         url, now = self._url + path, self._clock()
@@ -205,6 +204,21 @@ class Client:
             session.trust_env = False
             self._mine.session = session
         return session
+
+
+def _lines_of(response: requests.Response) -> Iterator[bytes]:
+    """Whole lines as they arrive; a connection that is cut ends them, and what had come counts."""
+    kept = b""
+    try:
+        while chunk := response.raw.read1(_CHUNK, decode_content=True):
+            *whole, kept = (kept + chunk).split(b"\n")
+            yield from (line for line in whole if line)
+            if len(kept) > MAX_ANSWER:
+                return
+    except (HTTPError, OSError):
+        return
+    if kept:
+        yield kept
 
 
 def _sent(item: Outgoing, entry: Entry, *, replayed: bool) -> Sent:

@@ -117,25 +117,26 @@ class Request(BaseHTTPRequestHandler):
         self.server.gateway.tokens.add(token.jti)
         return token.party_id
 
-    def lines(self, lines: list[str]) -> None:
-        self.reply(200, "".join(f"{line}\n" for line in lines).encode(), NDJSON)
+    def lines(self, lines: list[str], *, torn: bytes | None = None) -> None:
+        """Streamed, as the gateway does. torn: the beginning of one more line, after which the connection ends."""
+        self._head(200, {"Content-Type": NDJSON, "Transfer-Encoding": "chunked"})
+        for line in lines:
+            self.wfile.write(f"{len(line) + 1:x}\r\n{line}\n\r\n".encode())
+        if torn is None:
+            self.wfile.write(b"0\r\n\r\n")
+        else:
+            self.wfile.write(f"{len(torn) + 1000:x}\r\n".encode() + torn)
+            self.close_connection = True
 
-    def reply(
-        self,
-        status: int,
-        body: bytes,
-        content_type: str = "application/json",
-        *,
-        length: int | None = None,
-        **head: str,
-    ) -> None:
-        """length: what the head promises, when the body is to be cut short of it."""
+    def reply(self, status: int, body: bytes, content_type: str = "application/json", **head: str) -> None:
+        self._head(status, {**head, "Content-Type": content_type, "Content-Length": str(len(body))})
+        self.wfile.write(body)
+
+    def _head(self, status: int, head: dict[str, str]) -> None:
         self.send_response(status)
-        for name, value in {**head, "Content-Type": content_type, "Content-Length": str(length or len(body))}.items():
+        for name, value in head.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
-        self.close_connection = length is not None
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: a test's output is its own."""
@@ -167,7 +168,7 @@ class Server(ThreadingHTTPServer):
 
 def failing(status: int, **head: str) -> Fault:
     """Answers with a status and a page, as a proxy or a broken gateway does; nothing is accepted."""
-    return lambda request, body: request.reply(status, b"<html>sorry</html>", "text/html", **head)
+    return lambda request, _: request.reply(status, b"<html>sorry</html>", "text/html", **head)
 
 
 def lost_after_accepting(request: Request, body: bytes) -> None:
@@ -182,9 +183,7 @@ def cut_after(count: int) -> Fault:
 
     def cut(request: Request, body: bytes) -> None:
         answers = [request.server.gateway.answer(line) for line in body.split()]
-        whole = "".join(f"{line}\n" for line in answers).encode()
-        kept = "".join(f"{line}\n" for line in answers[:count]).encode() + answers[count][:40].encode()
-        request.reply(200, kept, NDJSON, length=len(whole))
+        request.lines(answers[:count], torn=answers[count][:40].encode())
 
     return cut
 

@@ -1,4 +1,4 @@
-"""The SDK against a gateway that really verifies and signs, over loopback HTTP, and against everything that may fail."""
+"""The SDK against a gateway that really verifies and signs, over loopback, and against everything that may fail."""
 
 import json
 import socket

@@ -11,6 +11,7 @@ reply names exactly what it answers (Law 4).
 
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,15 @@ from typing import Any
 import click
 
 from gateway.app import load_adapters
-from gateway.cli.console import FINDINGS, UNAVAILABLE, json_option, print_json, say, table
-from gateway.cli.court import say_problem
+from gateway.cli.console import DONE, FINDINGS, explain, json_option, print_json, refuse_existing, say, table
 from gateway.cli.partner import make_client, partner_options
-from gateway.client import Client, Outgoing, Refused
+from gateway.cli.telling import say_problem, say_refused, say_unusable
+from gateway.client import Client, Outgoing, Refused, Sent
 from gateway.config import DEFAULT_ADAPTERS, find_file, load
 from gateway.envelope.signing import VerifiedMessage
-from gateway.errors import ConfigError, MessageError, PartnerUnreachable
+from gateway.errors import ConfigError, MessageError, TrustError, XianjieError
 from gateway.ports import Adapter
-from gateway.workbook.sheets import read_reply_sheet, write_handoff_sheet
+from gateway.workbook.sheets import IDENTITY_KEYS, ReplyRow, read_reply_sheet, write_handoff_sheet
 
 ISSUED, WITHDRAWN = "handoff.issued", "handoff.withdrawn"
 OUTCOME, RETRIEVED = "handoff.outcome", "handoff.retrieved"
@@ -35,6 +36,9 @@ PROOF = (
     ("message_digest", "报文摘要\nDigest"),
     ("referral_id", "移送编号\nReferral"),
 )
+NAMED = (*IDENTITY_KEYS, *(key for key, _ in PROOF))
+"""Without these nobody could tell what a row answers."""
+PAGE = 200
 
 
 @click.command()
@@ -50,26 +54,32 @@ def inbox(
     sheet: Path | None, reply: Path | None, retrieved: bool, agency: str | None, as_json: bool, **options: Any
 ) -> None:
     """信箱 Fetches handoffs, writes the sheet, sends filled sheets back."""
+    if reply is not None and agency is None:
+        raise click.UsageError("--reply 需要 --agency needs --agency")
+    if sheet is not None:
+        refuse_existing(sheet)
     client = make_client(**options)
-    try:
-        if reply is not None:
-            if agency is None:
-                raise click.UsageError("--reply 需要 --agency needs --agency")
-            adapter = load_adapters(_adapter_paths()).get(agency)
-            if adapter is None:
-                raise ConfigError(f"no adapter for {agency}; known are {', '.join(_adapter_paths())}")
-            sys.exit(FINDINGS if _send_back(client, reply, adapter) else 0)
-        messages = list(_waiting(client))
-        if sheet is not None:
-            _write(messages, sheet)
-        _list(messages, as_json)
-        if retrieved:
-            for message in messages:
-                client.answer(message, RETRIEVED, {})
-            say(f"已签收 retrieved {len(messages)}")
-    except PartnerUnreachable as error:
-        say(f"{error.title[0]} {error.title[1]}")
-        sys.exit(UNAVAILABLE)
+    if reply is not None and agency is not None:
+        sys.exit(FINDINGS if _send_back(client, reply, _adapter_of(agency), quiet=as_json) else DONE)
+    messages, unproven = _waiting(client)
+    if sheet is not None:
+        _write(messages, sheet)
+    _list(messages, as_json)
+    if retrieved:
+        for message in messages:
+            client.answer(message, RETRIEVED, {})
+        say(f"已签收 retrieved {len(messages)}")
+    for error in unproven:
+        explain(error)
+    sys.exit(FINDINGS if unproven else DONE)
+
+
+def _adapter_of(agency: str) -> Adapter:
+    paths = _adapter_paths()
+    adapter = load_adapters(paths).get(agency)
+    if adapter is None:
+        raise ConfigError(f"no adapter for {agency}; known are {', '.join(paths)}")
+    return adapter
 
 
 def _adapter_paths() -> Mapping[str, str]:
@@ -80,15 +90,21 @@ def _adapter_paths() -> Mapping[str, str]:
         return DEFAULT_ADAPTERS
 
 
-def _waiting(client: Client) -> Iterator[VerifiedMessage]:
-    """Every message in the mailbox, page by page."""
-    after = 0
-    while True:
-        page = list(client.inbox(after=after, limit=200, wait=0))
-        yield from page
-        if not page:
-            return
-        after = max(message.envelope.seq or after for message in page)
+def _waiting(client: Client) -> tuple[list[VerifiedMessage], list[XianjieError]]:
+    """Every message in the mailbox, page by page, and what was not proven to be one; that costs no other its place."""
+    found: list[VerifiedMessage] = []
+    unproven: list[XianjieError] = []
+    after, more = 0, True
+    while more:
+        page: list[VerifiedMessage] = []
+        try:
+            page.extend(client.inbox(after=after, limit=PAGE, wait=0))
+        except (TrustError, MessageError) as error:
+            unproven.append(error)
+        found.extend(page)
+        more = bool(page)
+        after = max((message.envelope.seq or after for message in page), default=after)
+    return found, unproven
 
 
 def _list(messages: list[VerifiedMessage], as_json: bool) -> None:
@@ -119,10 +135,10 @@ def _write(messages: list[VerifiedMessage], sheet: Path) -> None:
     agencies = {(message.envelope.mapping or {}).get("adapter") for message in issued}
     if len(agencies) > 1:
         raise ConfigError("the mailbox holds handoffs of more than one agency; use one party an agency")
-    adapter = load_adapters(_adapter_paths())[str(agencies.pop())] if agencies else None
-    if adapter is None:
+    if not agencies:
         say("没有待办 nothing waits; no sheet was written")
         return
+    adapter = _adapter_of(str(agencies.pop()))
     rows = [_row(message, row) for message in issued for row in adapter.sheet_rows(message.envelope.data)]
     write_handoff_sheet(sheet, [*adapter.sheet_columns(), *PROOF], rows, agency=adapter.agency)
     say(f"已生成 wrote {sheet.name}: {len(rows)} 行 rows, {len(withdrawn)} 撤回 withdrawn")
@@ -137,53 +153,91 @@ def _row(message: VerifiedMessage, row: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _send_back(client: Client, reply: Path, adapter: Adapter) -> bool:
+@dataclass
+class _Told:
+    """What became of the rows."""
+
+    sent: int = 0
+    before: int = 0
+    failed: int = 0
+    stopped: str | None = None
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+def _send_back(client: Client, reply: Path, adapter: Adapter, *, quiet: bool) -> bool:
     """True when a row was not accepted."""
-    failed = 0
-    sent = before = 0
-    failures: list[int] = []
-    for result in client.send_many(_replies(reply, adapter, failures)):
-        if isinstance(result, Refused):
-            failed += 1
-            say(f"{result.reference} 未接收 refused {result.code}: {result.title} → {result.next_step}")
-            for error in result.errors:
-                say_problem(f"{result.reference}  ", str(error["pointer"]), str(error["code"]), "")
-        elif result.replayed:
-            before += 1
-        else:
-            sent += 1
-    failed += len(failures)
-    say(f"已报送 sent {sent} · 此前已报送 sent before {before} · 有误 not sent {failed}")
-    return failed > 0
+    told = _Told()
+    try:
+        for result in client.send_many(_replies(reply, adapter, told, quiet=quiet)):
+            _tell(result, told, quiet=quiet)
+    except XianjieError as error:
+        told.stopped = error.code
+        _sum_up(told, quiet)
+        raise
+    _sum_up(told, quiet)
+    return told.failed > 0
 
 
-def _replies(reply: Path, adapter: Adapter, failures: list[int]) -> Iterator[Outgoing]:
+def _tell(result: Sent | Refused, told: _Told, *, quiet: bool) -> None:
+    if isinstance(result, Sent):
+        told.before += result.replayed
+        told.sent += not result.replayed
+        return
+    told.failed += 1
+    told.rows.append({"row": result.reference, "code": result.code, "errors": list(result.errors)})
+    if not quiet:
+        say_refused(result)
+
+
+def _sum_up(told: _Told, as_json: bool) -> None:
+    if as_json:
+        counts = {"sent": told.sent, "sent_before": told.before, "not_sent": told.failed}
+        print_json({**counts, "stopped": told.stopped, "rows": told.rows})
+    else:
+        say(f"已报送 sent {told.sent} · 此前已报送 sent before {told.before} · 有误 not sent {told.failed}")
+
+
+def _replies(reply: Path, adapter: Adapter, told: _Told, *, quiet: bool) -> Iterator[Outgoing]:
+    """The filled rows that can be sent; the others are told at once."""
     for row in read_reply_sheet(reply, extra=[key for key, _ in PROOF]):
         place = f"{reply.name}:{row.row}"
-        if row.problems:
-            failures.append(row.row)
-            for problem in row.problems:
-                say_problem(place, problem.column.replace("\n", " ") or problem.pointer, problem.code, problem.note)
+        blank = [key for key in NAMED if not row.cells[key]]
+        if row.problems or blank:
+            told.failed += 1
+            problems = [
+                *((one.column, one.code, one.note) for one in row.problems),
+                *((key, "required", "") for key in blank),
+            ]
+            for where, code, note in problems:
+                told.rows.append({"row": place, "field": where, "code": code})
+                if not quiet:
+                    say_problem(place, where, code, note)
             continue
         try:
             body = adapter.sheet_reply(row.cells)
         except MessageError as error:
-            failures.append(row.row)
-            say(f"{place} {error.code}: {error.title[0]} {error.title[1]} → {error.next_step[0]} {error.next_step[1]}")
-            for field in error.problems:
-                say_problem(f"{place}  ", field.pointer, field.code, "")
+            told.failed += 1
+            fields = [{"pointer": one.pointer, "code": one.code} for one in error.problems]
+            told.rows.append({"row": place, "code": error.code, "errors": fields})
+            if not quiet:
+                say_unusable(place, error)
             continue
-        content = sha256(repr(sorted(row.cells.items())).encode()).hexdigest()[:32]
-        yield Outgoing(
-            type=OUTCOME,
-            data=body,
-            content_type=adapter.content_type,
-            subject=row.cells["referral_id"] or None,
-            in_reply_to=row.cells["message_id"],
-            in_reply_to_digest=row.cells["message_digest"],
-            effect=f"sheet:{row.cells['handoff_id']}:{row.cells['need_id']}:{content}",
-            reference=place,
-        )
+        yield _outgoing(row, body, adapter, place)
+
+
+def _outgoing(row: ReplyRow, body: Any, adapter: Adapter, place: str) -> Outgoing:
+    """The same answer to the same need is the same message for ever; another answer is another message."""
+    content = sha256(repr(sorted(row.cells.items())).encode()).hexdigest()[:32]
+    return Outgoing(
+        type=OUTCOME,
+        data=body,
+        content_type=adapter.content_type,
+        subject=row.cells["referral_id"] or None,
+        in_reply_to=row.cells["message_id"],
+        in_reply_to_digest=row.cells["message_digest"],
+        effect=f"sheet:{row.cells['handoff_id']}:{row.cells['need_id']}:{content}",
+        reference=place,
+    )
 
 
 COMMANDS = (inbox,)

@@ -7,6 +7,7 @@
 """
 
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -66,6 +67,8 @@ class Pushed:
 @click.option("--database", envvar="XIANJIE_DB", help="PostgreSQL 地址; a schema of its own is used [XIANJIE_DB]")
 def demo(keep: bool, seed: int, database: str | None) -> None:
     """演示 Runs the main job end to end with synthetic people."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="xianjie-demo-"))
     try:
         with demo_database(database, folder, keep=keep) as url, processes(folder) as running:

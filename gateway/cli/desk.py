@@ -57,13 +57,14 @@ def reconcile(installation: Installation, as_of: datetime | None, as_json: bool)
 
 @click.command()
 @click.option("--code", help="疑点代码 e.g. MISS_NO_DECISION")
+@click.option("--limit", type=click.IntRange(1), default=10_000, show_default=True, help="最多 at most so many")
 @click.option("--all", "everything", is_flag=True, help="含已结 closed ones too")
 @json_option
 @with_installation
-def findings(installation: Installation, code: str | None, everything: bool, as_json: bool) -> None:
+def findings(installation: Installation, code: str | None, limit: int, everything: bool, as_json: bool) -> None:
     """疑点 Lists findings. Exit 1 when any is open."""
     with installation.open() as (context, _), context.store.reading() as connection:
-        kept = findings_store.listed(connection, only_open=not everything, code=code)
+        kept = findings_store.listed(connection, only_open=not everything, code=code, limit=limit)
     _print_findings([_as_row(one.finding, one.state.value, one) for one in kept], as_json)
     sys.exit(FINDINGS if any(one.closed_at is None for one in kept) else 0)
 
@@ -252,7 +253,8 @@ def outbox_retry(installation: Installation, message_ids: tuple[str, ...], who: 
     """重发 The same bytes again, from the first rung of the retry table."""
     with installation.open() as (context, clock):
         count = operate.send_again(context, message_ids, who=who, why=why, now=clock())
-    say(f"已重新排队 queued again {count} of {len(message_ids)}")
+    say(f"已重新排队 queued again {count} of {len(set(message_ids))}")
+    sys.exit(0 if count == len(set(message_ids)) else FINDINGS)
 
 
 def end_of_day(day: datetime) -> datetime:

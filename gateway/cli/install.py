@@ -1,26 +1,28 @@
 """安装 `xianjie init` and `migrate`: make an installation, bring its database up to date."""
 
+import json
 import os
 import secrets
 from datetime import timedelta
 from pathlib import Path
 
 import click
+from sqlalchemy.exc import DBAPIError
 
 from gateway.app import GATEWAY_KEY, MATCHING_SECRET, SECRET_BYTES, Clock, build_context
-from gateway.cli.console import Installation, say, with_installation
+from gateway.cli.console import Installation, refuse_existing, say, with_installation
 from gateway.config import DEFAULT_ADAPTERS, FILE, Config, load
 from gateway.domain.agreement import Party, PartyKind
 from gateway.envelope.algorithms import Algorithm
 from gateway.envelope.keyring import SigningKey
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, StoreUnavailable, XianjieError
 from gateway.store import directory, migrate
 from gateway.store.engine import Store
 
 _TOML = """# 衔接网关配置 Configuration of this gateway. Relative paths start at this file.
 [gateway]
-party_id = "{party}"
-database = "{database}"
+party_id = {party}
+database = {database}
 keys = "keys"
 host = "127.0.0.1"
 port = 8420
@@ -40,15 +42,28 @@ port = 8420
 def init(folder: Path, party: str, region: str, database: str) -> None:
     """新建 Makes a configuration, keys and a database in FOLDER; nothing that exists is overwritten."""
     config_path = folder / FILE
-    if config_path.exists():
-        raise ConfigError(f"{config_path.name} is there already; nothing was changed")
+    refuse_existing(config_path)
     folder.mkdir(parents=True, exist_ok=True)
-    adapters = "\n".join(f'{agency} = "{path}"' for agency, path in DEFAULT_ADAPTERS.items())
-    make_keys(folder / "keys", party)
-    config_path.write_text(_TOML.format(party=party, database=database, adapters=adapters), encoding="utf-8")
-    register_gateway(load(config_path), region)
+    adapters = "\n".join(f"{agency} = {_quoted(path)}" for agency, path in DEFAULT_ADAPTERS.items())
+    text = _TOML.format(party=_quoted(party), database=_quoted(database), adapters=adapters)
+    made = [folder / "keys" / name for name in (GATEWAY_KEY, MATCHING_SECRET)]
+    for path in made:
+        refuse_existing(path)
+    try:
+        make_keys(folder / "keys", party)
+        write_private(config_path, text.encode())
+        register_gateway(load(config_path), region)
+    except XianjieError:
+        for path in (*made, config_path):  # so that it can be tried again
+            path.unlink(missing_ok=True)
+        raise
     say(f"已建立 made: {config_path.name}, keys/{GATEWAY_KEY}, keys/{MATCHING_SECRET}")
     say("下一步 next: xianjie agreement load FILE · xianjie party add … · xianjie keys register … · xianjie serve")
+
+
+def _quoted(text: str) -> str:
+    """As TOML writes it; what JSON escapes TOML reads alike."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def make_keys(folder: Path, party: str) -> SigningKey:
@@ -74,7 +89,7 @@ def register_gateway(config: Config, region: str) -> None:
     context = build_context(config)
     now = Clock(config)()
     try:
-        migrate.migrate(context.store)
+        bring_up_to_date(context.store)
         party = Party(party_id=config.party_id, kind=PartyKind.GATEWAY, name_zh="衔接网关", region=region)
         public = context.key.public_key(not_before=now - timedelta(minutes=5))
         context.store.write(lambda connection: directory.add_party(connection, party, now=now))
@@ -83,13 +98,21 @@ def register_gateway(config: Config, region: str) -> None:
         context.store.close()
 
 
+def bring_up_to_date(store: Store) -> str:
+    """The revision reached. Raises StoreUnavailable where the database cannot be reached or is none."""
+    try:
+        return migrate.migrate(store)
+    except DBAPIError as error:
+        raise StoreUnavailable(type(error.orig).__name__) from error
+
+
 @click.command("migrate")
 @with_installation
 def migrate_command(installation: Installation) -> None:
     """迁移 Brings the database to this version's tables; running it twice is harmless."""
     store = Store(installation.config.database)
     try:
-        say(f"数据库版本 database revision {migrate.migrate(store)}")
+        say(f"数据库版本 database revision {bring_up_to_date(store)}")
     finally:
         store.close()
 

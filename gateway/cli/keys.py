@@ -2,16 +2,16 @@
 
 import json
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 import click
+from sqlalchemy import Connection
 
 from gateway.app import refuse_example_key
-from gateway.cli.console import Installation, json_option, print_json, say, table, with_installation
+from gateway.cli.console import Installation, json_option, print_json, refuse_existing, say, table, with_installation
 from gateway.cli.install import write_private
-from gateway.envelope.algorithms import Algorithm, thumbprint
-from gateway.envelope.keyring import PublicKey, SigningKey
+from gateway.envelope.algorithms import Algorithm, load_verifier, thumbprint
+from gateway.envelope.keyring import Keyring, PublicKey, SigningKey
 from gateway.errors import ConfigError
 from gateway.store import directory
 
@@ -30,9 +30,12 @@ def keys() -> None:
 @click.option("--alg", type=click.Choice([alg.value for alg in Algorithm]), default=Algorithm.ED25519.value)
 def generate(party_id: str, out: Path, alg: str) -> None:
     """生成 A key pair: OUT keeps the private half, OUT.jwk the public half to hand to the administrator."""
+    public = out.with_suffix(".jwk")
+    if public == out:
+        raise ConfigError(f"{out.name} would be the public half's name; end --out in .pem")
+    refuse_existing(public)
     key = SigningKey.generate(Algorithm(alg), party_id)
     write_private(out, key.to_pem())
-    public = out.with_suffix(".jwk")
     public.write_text(json.dumps({**key.public_jwk(), "kid": key.kid, "party": party_id}) + "\n", encoding="utf-8")
     say(f"{key.kid}\n私钥 private {out.name} · 公钥 public {public.name}")
 
@@ -47,6 +50,7 @@ def register(installation: Installation, party_id: str, jwk_file: Path, days: in
     with installation.open() as (context, clock):
         now = clock()
         key = read_jwk(jwk_file, party_id, installation, not_before=now, days=days)
+        _refuse_ended(context.snapshot(now).keyring, key, now)
         context.store.write(lambda connection: directory.add_key(connection, key, now=now))
     say(f"已登记 registered {key.kid} for {party_id}")
 
@@ -61,12 +65,18 @@ def rotate(installation: Installation, party_id: str, jwk_file: Path, overlap_da
     with installation.open() as (context, clock):
         now = clock()
         key = read_jwk(jwk_file, party_id, installation, not_before=now, days=None)
-        earlier = [k.kid for k in context.snapshot(now).keyring.keys_of(party_id) if k.usable_at(now)]
+        keyring = context.snapshot(now).keyring
+        _refuse_ended(keyring, key, now)
         end = now + timedelta(days=overlap_days)
-        context.store.write(lambda connection: directory.add_key(connection, key, now=now))
-        for kid in set(earlier) - {key.kid}:
-            context.store.write(partial(directory.end_key, kid=kid, at=end))
-    say(f"已登记 registered {key.kid}; earlier keys end {end:%Y-%m-%d %H:%M} UTC")
+        earlier = [one.kid for one in keyring.keys_of(party_id) if one.kid != key.kid and one.usable_at(end)]
+
+        def write(connection: Connection) -> None:
+            directory.add_key(connection, key, now=now)
+            for kid in earlier:  # those that end sooner anyway are not made to last
+                directory.end_key(connection, kid, at=end)
+
+        context.store.write(write)
+    say(f"已登记 registered {key.kid}; earlier keys end by {end:%Y-%m-%d %H:%M} UTC")
 
 
 @keys.command()
@@ -117,10 +127,19 @@ def publish(installation: Installation, out: Path) -> None:
     say(f"已写出 wrote {out.name}")
 
 
+def _refuse_ended(keyring: Keyring, key: PublicKey, now: datetime) -> None:
+    """A key that was revoked or has ended never comes back. Raises ConfigError."""
+    registered = keyring.find(key.kid)
+    if registered is not None and not registered.usable_at(now):
+        raise ConfigError(
+            f"{key.kid} is registered and no longer usable ({registered.refusal_at(now)}); make a new key"
+        )
+
+
 def read_jwk(
     path: Path, party_id: str, installation: Installation, *, not_before: datetime, days: int | None
 ) -> PublicKey:
-    """A public key from a JWK file. Raises ConfigError for a private or unknown one, ExampleKeyRefused."""
+    """The party's public key from a JWK file. Raises ConfigError for any other, ExampleKeyRefused."""
     try:
         members = json.loads(path.read_text(encoding="utf-8"))
         if "d" in members:
@@ -129,8 +148,12 @@ def read_jwk(
         alg = _CURVES[jwk["crv"]]
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path.name} is no JWK of an Ed25519, P-256 or SM2 key") from error
+    named = members.get("party", party_id)
+    if named != party_id:
+        raise ConfigError(f"{path.name} is the key of {named}, not of {party_id}")
     kid = thumbprint(jwk)
     refuse_example_key(kid, demo=installation.config.demo)
+    load_verifier(alg, jwk)  # one key that is none would make the whole keyring unreadable
     return PublicKey(
         kid=kid,
         party_id=party_id,

@@ -61,6 +61,8 @@ def make_client(
     missing = [name for name, value in given.items() if not value]
     if missing or key is None or gateway_keys is None:
         raise ConfigError(f"still needed: {', '.join(missing)} (or the environment variables of the same names)")
+    if not str(url).startswith(("https://", "http://")):
+        raise ConfigError("--url begins with https:// (or http:// on this machine)")
     try:
         own = SigningKey.load_pem(key.read_bytes(), str(party))
     except OSError as error:

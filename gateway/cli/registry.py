@@ -168,7 +168,10 @@ def agreement() -> None:
 @with_installation
 def agreement_load(installation: Installation, file: Path) -> None:
     """载入 Loads a profile's TOML file; a change needs a higher version, nothing loaded is ever altered."""
-    text = file.read_text(encoding="utf-8")
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file.name} is not UTF-8 text") from error
     with installation.open() as (context, clock):
         loaded = context.store.write(
             lambda connection: directory.load_agreement(

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -45,12 +46,7 @@ def serve(installation: Installation, host: str | None, port: int | None, work: 
     context = build_context(config)
     _require_migrated(context)
     clock = Clock(config)
-    server = open_server(
-        create_site(context, clock, public_url=config.public_url),
-        host=host or config.host,
-        port=config.port if port is None else port,
-        threads=config.threads,
-    )
+    server = _listening(context, clock, config, host=host or config.host, port=config.port if port is None else port)
     worker = make_worker(context, clock, config) if work else None
     if worker is not None:
         worker.start()
@@ -65,6 +61,16 @@ def serve(installation: Installation, host: str | None, port: int | None, work: 
         if worker is not None:
             worker.stop()
         context.store.close()
+
+
+def _listening(context: Context, clock: Clock, config: Config, *, host: str, port: int) -> Any:
+    """The server, bound. Raises ConfigError where it cannot listen."""
+    site = create_site(context, clock, public_url=config.public_url)
+    try:
+        return open_server(site, host=host, port=port, threads=config.threads)
+    except OSError as error:
+        context.store.close()
+        raise ConfigError(f"cannot listen on {host}:{port} ({error.strerror or type(error).__name__})") from error
 
 
 def _leave() -> None:

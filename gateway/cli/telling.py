@@ -1,4 +1,4 @@
-"""行提示 What a partner's command says about one row: where, which code, what is wrong and what to do, in both languages.
+"""行提示 What a partner's command says about one row: where, which code, what is wrong, what to do; in both languages.
 
 Rules: nothing of the row itself is repeated, only places, codes and the texts kept for them.
 """

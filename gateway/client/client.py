@@ -1,32 +1,38 @@
 """网关客户端 Sends a partner's messages and proves every answer; see the package for the ten lines."""
 
 import json
-import threading
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from hashlib import sha256
 from itertools import islice
 from typing import Any
 
-import requests
-from urllib3.exceptions import HTTPError
-
 from gateway.client.journal import ACCEPTED, Ending, Entry, Journal
 from gateway.client.values import Outgoing, Refused, Sent
+from gateway.client.wire import MAX_OBJECT, MAX_PAGE, Wire, error_of, read_problem
 from gateway.domain.agreement import PartyKind
 from gateway.envelope import token
 from gateway.envelope.keyring import Keyring, PublicKey, SigningKey
 from gateway.envelope.message import Envelope, digest, new_id
 from gateway.envelope.signing import MESSAGE_TYP, VerifiedMessage, sign, verify
-from gateway.errors import ConfigError, MessageError, PartnerUnreachable, SameIdDifferentBytes, XianjieError
-from gateway.evidence.receipt import read, require_answer
+from gateway.errors import (
+    FieldProblem,
+    PartnerUnreachable,
+    ReceiptMismatch,
+    ReferralUnknown,
+    SameIdDifferentBytes,
+    XianjieError,
+)
+from gateway.evidence.receipt import ReceiptVerdict, Rung, read, require_answer
 from schemas.envelope import JSON_TYPE
+from schemas.fields import MessageId
 
-JOSE, NDJSON = "application/jose", "application/x-ndjson"
+NDJSON = "application/x-ndjson"
 BATCH = 100
-MAX_ANSWER = 1024 * 1024
-_CHUNK = 64 * 1024
+REQUEST_BYTES = 8 * 1024 * 1024
 TIMEOUT = 30.0
+_ID = re.compile(MessageId.PATTERN)
 
 
 class Client:
@@ -44,24 +50,32 @@ class Client:
         verify_tls: bool | str = True,
         timeout: float = TIMEOUT,
     ) -> None:
-        self._url, self._key, self._gateway, self._journal = url.rstrip("/"), key, gateway, journal
+        self._key, self._gateway, self._journal = key, gateway, journal
         self._keyring = Keyring(gateway_keys, {gateway: PartyKind.GATEWAY.value})
-        self._clock, self._verify_tls, self._timeout = clock, verify_tls, timeout
-        self._mine = threading.local()
+        self._clock, self._wire = clock, Wire(url, verify_tls=verify_tls, timeout=timeout)
 
     def send(self, type_: str, data: Any, *, effect: str, subject: str | None = None, **more: Any) -> Sent:
-        """One message; raises MessageError when it is refused, PartnerUnreachable when its outcome is not known."""
+        """One message; raises the gateway's own error when it is refused, PartnerUnreachable when its
+        outcome is not known."""
         result = next(self.send_many([Outgoing(type=type_, data=data, effect=effect, subject=subject, **more)]))
         if isinstance(result, Refused):
             raise _as_error(result)
         return result
 
     def send_many(self, items: Iterable[Outgoing]) -> Iterator[Sent | Refused]:
-        """An outcome for each, in order, in requests of at most `BATCH`. Raises PartnerUnreachable where the outcome of
-        the rest is not known: the next call sends the same bytes again."""
+        """An outcome for each whose outcome is known, in order. Where one is not (a lost answer, a receipt that proves
+        nothing, a gateway that is busy), the others go on and the error is raised at the end: run the same again, the
+        same bytes go. Nothing more is tried when a whole request was not answered."""
         source = iter(items)
+        trouble: XianjieError | None = None
         while group := list(islice(source, BATCH)):
-            yield from self._send_group(group)
+            for result in self._send_group(group):
+                if isinstance(result, XianjieError):
+                    trouble = trouble or result
+                else:
+                    yield result
+        if trouble is not None:
+            raise trouble
 
     def answer(self, message: VerifiedMessage, type_: str, data: Any, content_type: str = JSON_TYPE) -> Sent:
         """A reply to a message of the gateway, naming its id and digest; the same reply again is the same message."""
@@ -78,7 +92,8 @@ class Client:
 
     def inbox(self, *, after: int = 0, limit: int = 100, wait: int = 0) -> Iterator[VerifiedMessage]:
         """Messages that wait for this party, each proven. One that proves nothing is raised after the good ones."""
-        answer = self._get("/v1/inbox", {"after": after, "limit": limit, "wait": wait}, extra=wait)
+        asked = {"after": after, "limit": limit, "wait": wait}
+        answer = self._get("/v1/inbox", asked, extra=wait, most=MAX_PAGE)
         trouble: XianjieError | None = None
         for line in answer.split(b"\n"):
             if not line.strip():
@@ -91,30 +106,46 @@ class Client:
             raise trouble
 
     def referral(self, referral_id: str) -> dict[str, Any]:
-        """The fate of one referral of this court."""
-        found: dict[str, Any] = json.loads(self._get(f"/v1/referrals/{referral_id}", {}))
-        return found
+        """The fate of one referral of this court. Raises ReferralUnknown, also for what can be no id."""
+        if not _ID.fullmatch(referral_id) or not referral_id.strip("."):
+            raise ReferralUnknown
+        return self._get_object(f"/v1/referrals/{referral_id}", {})
 
     def balance(self, from_: date | None = None, to: date | None = None) -> dict[str, Any]:
         """The balance by month of acceptance."""
         days = {"from": from_, "to": to}
-        asked = {name: day.isoformat() for name, day in days.items() if day is not None}
-        found: dict[str, Any] = json.loads(self._get("/v1/balance", asked))
+        return self._get_object("/v1/balance", {name: day.isoformat() for name, day in days.items() if day is not None})
+
+    def _get_object(self, path: str, query: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            found = json.loads(self._get(path, query))
+        except ValueError as error:
+            raise PartnerUnreachable("not_json") from error
+        if not isinstance(found, dict):
+            raise PartnerUnreachable("not_json")
         return found
 
-    def _send_group(self, group: Sequence[Outgoing]) -> Iterator[Sent | Refused]:
+    def _get(self, path: str, query: Mapping[str, Any], *, extra: float = 0, most: int = MAX_OBJECT) -> bytes:
+        now = self._clock()
+        proof = token.issue(
+            self._key, audience=self._gateway, method="GET", url=self._wire.url + path, now=now, jti=new_id(now)
+        )
+        return self._wire.get(path, query, bearer=proof, extra=extra, limit=most)
+
+    def _send_group(self, group: Sequence[Outgoing]) -> Iterator[Sent | Refused | XianjieError]:
         entries = self._journal.prepare(self._key.party_id, self._gateway, group, self._write)
         open_ = [entry for entry in entries if entry.state != ACCEPTED]
-        endings, problems = self._post(open_) if open_ else ({}, {})
+        answers = self._post(open_)
         for item, entry in zip(group, entries, strict=True):
+            answer = answers.get(entry.message_id)
             if entry.state == ACCEPTED:
                 yield _changed(item) if entry.changed else _sent(item, entry, replayed=True)
-            elif entry.message_id in problems:
-                yield _refused(item, problems[entry.message_id])
-            elif entry.message_id in endings:
-                yield _changed(item) if entry.changed else _ended(item, entry, endings[entry.message_id])
+            elif isinstance(answer, Ending):
+                yield _changed(item) if entry.changed else _ended(item, entry, answer)
+            elif isinstance(answer, dict):
+                yield _refused(item, answer)
             else:
-                raise PartnerUnreachable(ids={"message_id": entry.message_id})
+                yield answer or PartnerUnreachable("no_answer", ids={"message_id": entry.message_id})
 
     def _write(self, item: Outgoing, seq: int) -> tuple[str, str]:
         now = self._clock()
@@ -134,91 +165,68 @@ class Client:
         )
         return envelope.id, sign(envelope.to_payload(), self._key, MESSAGE_TYP)
 
-    def _post(self, entries: Sequence[Entry]) -> tuple[dict[str, Ending], dict[str, dict[str, Any]]]:
-        """Receipts and refusals by message id; what the gateway did not answer is in neither."""
-        endings: dict[str, Ending] = {}
-        problems: dict[str, dict[str, Any]] = {}
-        unique = {entry.message_id: entry for entry in entries}
+    def _post(self, entries: Sequence[Entry]) -> dict[str, Ending | dict[str, Any] | XianjieError]:
+        """By message id: its receipt, the problem that refuses it, or why its outcome is not known. A message that is
+        missing was not answered. Raises where nobody answered at all."""
+        answers: dict[str, Ending | dict[str, Any] | XianjieError] = {}
         try:
-            lines = self._post_lines([entry.jws for entry in unique.values()])
-            for entry, line in zip(unique.values(), lines, strict=False):
-                if line.startswith(b"{"):
-                    problem = json.loads(line)
-                    if not problem.get("retryable"):
-                        problems[entry.message_id] = problem
-                else:
-                    endings[entry.message_id] = self._prove(entry, line)
+            for part in _parts({entry.message_id: entry for entry in entries}.values()):
+                body = "\n".join(entry.jws for entry in part).encode()
+                lines = list(islice(self._wire.post_lines("/v1/messages/batch", body, NDJSON), len(part) + 1))
+                if len(lines) <= len(part):  # else nobody can tell which line belongs to which message
+                    answers |= {
+                        entry.message_id: self._judge(entry, line) for entry, line in zip(part, lines, strict=False)
+                    }
         finally:
-            refused = [Ending(message_id=message_id, receipt=None) for message_id in problems]
-            self._journal.settle([*endings.values(), *refused])
-        return endings, problems
+            endings = (_ending(message_id, answer) for message_id, answer in answers.items())
+            self._journal.settle([ending for ending in endings if ending is not None])
+        return answers
+
+    def _judge(self, entry: Entry, line: bytes) -> Ending | dict[str, Any] | XianjieError:
+        ids = {"message_id": entry.message_id}
+        if line.lstrip().startswith((b"{", b"[", b"<")):
+            problem = read_problem(line)
+            if problem is None or problem.get("retryable", True) or problem.get("status", 500) >= 500:
+                return PartnerUnreachable(problem["code"] if problem else "not_a_receipt", ids=ids)
+            return problem
+        try:
+            return self._prove(entry, line.strip())
+        except ReceiptMismatch as error:
+            return error
+        except XianjieError as error:
+            return ReceiptMismatch(error.code, ids=ids)
 
     def _prove(self, entry: Entry, line: bytes) -> Ending:
-        """Law 4: a receipt that does not name our id and digest is none."""
+        """Law 4: a receipt that does not name our id and digest, or does not say that it was taken, is none."""
         receipt = read(line, self._keyring, recipient=self._key.party_id, issuer=self._gateway, now=self._clock())
         require_answer(receipt, message_id=entry.message_id, message_digest=digest(entry.jws))
+        if receipt.rung is not Rung.SUBMISSION or receipt.verdict is not ReceiptVerdict.ACCEPTED:
+            raise ReceiptMismatch("another_rung", ids={"message_id": entry.message_id})
         return Ending(message_id=entry.message_id, receipt=receipt.jws, warnings=receipt.warnings, holds=receipt.holds)
 
-    def _post_lines(self, messages: Sequence[str]) -> Iterator[bytes]:
-        """The answer's lines as they come; ends early when the connection does."""
-        body = "\n".join(messages).encode()
-        try:
-            response = self._session().post(
-                f"{self._url}/v1/messages/batch",
-                data=body,
-                headers={"Content-Type": NDJSON},
-                timeout=self._timeout,
-                allow_redirects=False,
-                verify=self._verify_tls,
-                stream=True,
-            )
-        except requests.RequestException as error:
-            raise PartnerUnreachable(type(error).__name__) from error
-        with response:
-            if response.status_code != requests.codes.ok:
-                raise _unusable(response)
-            yield from _lines_of(response)
 
-    def _get(self, path: str, query: Mapping[str, Any], *, extra: float = 0) -> bytes:
-        url, now = self._url + path, self._clock()
-        proof = token.issue(self._key, audience=self._gateway, method="GET", url=url, now=now, jti=new_id(now))
-        try:
-            response = self._session().get(
-                url,
-                params=dict(query),
-                headers={"Authorization": f"Bearer {proof}"},
-                timeout=self._timeout + extra,
-                allow_redirects=False,
-                verify=self._verify_tls,
-            )
-        except requests.RequestException as error:
-            raise PartnerUnreachable(type(error).__name__) from error
-        if response.status_code != requests.codes.ok:
-            raise _unusable(response)
-        return response.content
-
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._mine, "session", None)
-        if session is None:
-            session = requests.Session()
-            session.trust_env = False
-            self._mine.session = session
-        return session
+def _parts(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """As many as fit into one request."""
+    part: list[Entry] = []
+    size = 0
+    for entry in entries:
+        if part and size + len(entry.jws) > REQUEST_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(entry)
+        size += len(entry.jws) + 1
+    if part:
+        yield part
 
 
-def _lines_of(response: requests.Response) -> Iterator[bytes]:
-    """Whole lines as they arrive; a connection that is cut ends them, and what had come counts."""
-    kept = b""
-    try:
-        while chunk := response.raw.read1(_CHUNK, decode_content=True):
-            *whole, kept = (kept + chunk).split(b"\n")
-            yield from (line for line in whole if line)
-            if len(kept) > MAX_ANSWER:
-                return
-    except (HTTPError, OSError):
-        return
-    if kept:
-        yield kept
+def _ending(message_id: str, answer: Ending | dict[str, Any] | XianjieError) -> Ending | None:
+    """What the journal keeps. That the gateway does not know our key, or does not let us, says nothing of an earlier
+    attempt."""
+    if isinstance(answer, XianjieError):
+        return None
+    if isinstance(answer, Ending):
+        return answer
+    return Ending(message_id=message_id, receipt=None, of_attempt=answer.get("status") in (401, 403))
 
 
 def _sent(item: Outgoing, entry: Entry, *, replayed: bool) -> Sent:
@@ -273,20 +281,6 @@ def _refused(item: Outgoing, problem: Mapping[str, Any]) -> Refused:
     )
 
 
-def _as_error(refused: Refused) -> MessageError:
-    error = MessageError(refused.code, ids={"effect": refused.effect})
-    error.title, error.next_step = (refused.title, ""), (refused.next_step, "")  # type: ignore[misc]
-    return error
-
-
-def _unusable(response: requests.Response) -> XianjieError:
-    """What a whole request was answered with: try later, or mend the configuration."""
-    if response.status_code >= 500 or response.status_code == 429:
-        return PartnerUnreachable(f"http_{response.status_code}")
-    if 300 <= response.status_code < 400:
-        return ConfigError(f"the gateway's address redirects (http_{response.status_code}); give its real one")
-    try:
-        code = str(json.loads(response.content[:MAX_ANSWER]).get("code", ""))
-    except (ValueError, AttributeError):
-        code = ""
-    return ConfigError(f"the gateway answered http_{response.status_code} {code}".rstrip())
+def _as_error(refused: Refused) -> XianjieError:
+    problems = [FieldProblem(pointer=str(one.get("pointer")), code=str(one.get("code"))) for one in refused.errors]
+    return error_of({"code": refused.code}, problems=problems, ids={"effect": refused.effect})

@@ -1,8 +1,9 @@
 """日志簿 A partner's own record of what it sent: the bytes before they leave, the receipt afterwards.
 
-Rules: an effect has at most one message that was not refused, for ever; its bytes never change. Sequence numbers are
-contiguous for each recipient: the number of a refused message, which the gateway never recorded, goes to the next one.
-One SQLite file, readable by its owner alone; any number of threads and processes may share it.
+Rules: an effect has at most one message that was not refused, for ever; its bytes never change. An
+attempt counts from before it begins. Sequence numbers are contiguous for each recipient: the number of a refused
+message, which the gateway never recorded, goes to the next one. One SQLite file, readable by its owner alone; any
+number of threads and processes may share it.
 """
 
 import json
@@ -15,13 +16,13 @@ from hashlib import sha256
 from pathlib import Path
 
 from gateway.client.values import Outgoing
-from gateway.errors import FieldProblem
+from gateway.errors import ConfigError, FieldProblem, StoreUnavailable
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS entries (
     entry INTEGER PRIMARY KEY, source TEXT NOT NULL, recipient TEXT NOT NULL, effect TEXT NOT NULL,
     content TEXT NOT NULL, message_id TEXT NOT NULL UNIQUE, seq INTEGER NOT NULL, jws TEXT NOT NULL,
-    state TEXT NOT NULL, receipt TEXT, warnings TEXT, holds TEXT);
+    state TEXT NOT NULL, attempts INTEGER NOT NULL, receipt TEXT, warnings TEXT, holds TEXT);
 CREATE UNIQUE INDEX IF NOT EXISTS one_effect ON entries (source, recipient, effect) WHERE state != 'refused';
 CREATE TABLE IF NOT EXISTS counters (
     source TEXT NOT NULL, recipient TEXT NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (source, recipient));
@@ -49,10 +50,14 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ending:
-    """How one message ended: accepted with its receipt, or refused (receipt None)."""
+    """How one message ended: accepted with its receipt, or refused (receipt None).
+
+    of_attempt: only this attempt was refused; the message ends when there was no other whose outcome is not known.
+    """
 
     message_id: str
     receipt: str | None
+    of_attempt: bool = False
     warnings: tuple[FieldProblem, ...] = ()
     holds: tuple[str, ...] = ()
 
@@ -64,7 +69,8 @@ class Journal:
         self._path = path
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        with closing(self._open()) as connection:
+        path.chmod(0o600)
+        with _our_errors(path), closing(self._open()) as connection:
             connection.executescript(_TABLES)
 
     def prepare(self, source: str, recipient: str, items: Sequence[Outgoing], write: Write) -> list[Entry]:
@@ -77,7 +83,7 @@ class Journal:
         with self._writing() as connection:
             for ending in endings:
                 if ending.receipt is None:
-                    _refuse(connection, ending.message_id)
+                    _refuse(connection, ending)
                 else:
                     connection.execute(
                         "UPDATE entries SET state = ?, receipt = ?, warnings = ?, holds = ? WHERE message_id = ?",
@@ -100,6 +106,9 @@ class Journal:
             (source, recipient, item.effect),
         ).fetchone()
         if row is not None:
+            connection.execute(
+                "UPDATE entries SET attempts = attempts + 1 WHERE message_id = ? AND state = ?", (row[0], PENDING)
+            )
             return Entry(
                 message_id=row[0],
                 seq=row[1],
@@ -113,8 +122,8 @@ class Journal:
         seq = _next_number(connection, source, recipient)
         message_id, jws = write(item, seq)
         connection.execute(
-            "INSERT INTO entries (source, recipient, effect, content, message_id, seq, jws, state)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO entries (source, recipient, effect, content, message_id, seq, jws, state, attempts)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)",
             (source, recipient, item.effect, content, message_id, seq, jws, PENDING),
         )
         return Entry(
@@ -136,7 +145,7 @@ class Journal:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with closing(self._open()) as connection:
+        with _our_errors(self._path), closing(self._open()) as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -144,6 +153,17 @@ class Journal:
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
+
+
+@contextmanager
+def _our_errors(path: Path) -> Iterator[None]:
+    """A file that is no journal is a ConfigError; one that cannot be written now is StoreUnavailable."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StoreUnavailable("journal", retry_after=5) from error
+    except sqlite3.DatabaseError as error:
+        raise ConfigError(f"{path.name} is no journal; name another file") from error
 
 
 def _content(item: Outgoing) -> str:
@@ -169,10 +189,11 @@ def _next_number(connection: sqlite3.Connection, source: str, recipient: str) ->
     )
 
 
-def _refuse(connection: sqlite3.Connection, message_id: str) -> None:
+def _refuse(connection: sqlite3.Connection, ending: Ending) -> None:
     changed = connection.execute(
-        "UPDATE entries SET state = ? WHERE message_id = ? AND state = ? RETURNING source, recipient, seq",
-        (REFUSED, message_id, PENDING),
+        "UPDATE entries SET state = ? WHERE message_id = ? AND state = ? AND (attempts = 1 OR NOT ?)"
+        " RETURNING source, recipient, seq",
+        (REFUSED, ending.message_id, PENDING, ending.of_attempt),
     ).fetchone()
     if changed is not None:
         connection.execute("INSERT INTO free_numbers (source, recipient, seq) VALUES (?, ?, ?)", changed)

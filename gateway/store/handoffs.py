@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from gateway.domain.lifecycle import HandoffState
 from gateway.store import tables as t
+from gateway.store.prepared import among, ids
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +37,7 @@ def put(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def sent(connection: Connection, message_ids: Iterable[str]) -> dict[str, SentRow]:
     """Handoffs by the id of any message that left about them; each with that message's own digest."""
-    return {row.message_id: row for row in _read(connection, t.outbox.c.message_id.in_(set(message_ids)))}
+    return {row.message_id: row for row in _read(connection, _SENT, ids(set(message_ids)))}
 
 
 def sent_now(connection: Connection, rows: Iterable[SentRow]) -> list[SentRow]:
@@ -46,15 +47,13 @@ def sent_now(connection: Connection, rows: Iterable[SentRow]) -> list[SentRow]:
 
 def by_id(connection: Connection, handoff_ids: Iterable[str]) -> list[SentRow]:
     """Handoffs by their own ids, under the message they were issued with."""
-    ids = set(handoff_ids)
-    condition = sa.and_(t.handoffs.c.handoff_id.in_(ids), t.outbox.c.message_id == t.handoffs.c.message_id)
-    return _read(connection, condition) if ids else []
+    wanted = set(handoff_ids)
+    return _read(connection, _BY_ID, ids(wanted)) if wanted else []
 
 
 def of_referral(connection: Connection, referral_id: str) -> list[SentRow]:
     """Every handoff of one referral, in order, under the message it was issued with."""
-    condition = sa.and_(t.handoffs.c.referral_id == referral_id, t.outbox.c.message_id == t.handoffs.c.message_id)
-    return _read(connection, condition)
+    return _read(connection, _OF_REFERRAL, ids([referral_id]))
 
 
 def save_states(connection: Connection, states: Mapping[str, HandoffState]) -> None:
@@ -79,14 +78,19 @@ def park(connection: Connection, reasons: Mapping[str, str]) -> None:
         )
 
 
-def _read(connection: Connection, condition: sa.ColumnElement[bool]) -> list[SentRow]:
-    h = t.handoffs.c
-    rows = connection.execute(
-        sa.select(t.handoffs, t.outbox.c.digest, t.outbox.c.message_id.label("named_message_id"))
-        .join(t.outbox, t.outbox.c.handoff_id == h.handoff_id)
-        .where(condition)
-        .order_by(h.row)
-    )
+_JOINED = (
+    sa.select(t.handoffs, t.outbox.c.digest, t.outbox.c.message_id.label("named_message_id"))
+    .join(t.outbox, t.outbox.c.handoff_id == t.handoffs.c.handoff_id)
+    .order_by(t.handoffs.c.row)
+)
+_ISSUED = t.outbox.c.message_id == t.handoffs.c.message_id
+_SENT = _JOINED.where(among(t.outbox.c.message_id))
+_BY_ID = _JOINED.where(among(t.handoffs.c.handoff_id), _ISSUED)
+_OF_REFERRAL = _JOINED.where(among(t.handoffs.c.referral_id), _ISSUED)
+
+
+def _read(connection: Connection, statement: sa.Select[Any], wanted: Mapping[str, Any]) -> list[SentRow]:
+    rows = connection.execute(statement, wanted)
     return [
         SentRow(
             handoff_id=row.handoff_id,

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from gateway.store import tables as t
 from gateway.store.clock import to_ms
+from gateway.store.prepared import among, ids
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,10 +44,7 @@ def earlier(connection: Connection, keys: Iterable[tuple[str, str]]) -> dict[tup
     wanted = set(keys)
     if not wanted:
         return {}
-    columns = (t.inbox.c.source, t.inbox.c.message_id, t.inbox.c.digest, t.inbox.c.receipt)
-    rows = connection.execute(
-        sa.select(*columns).where(t.inbox.c.message_id.in_({message_id for _, message_id in wanted}))
-    )
+    rows = connection.execute(_EARLIER, ids({message_id for _, message_id in wanted}))
     return {
         (row.source, row.message_id): Earlier(digest=row.digest, receipt=row.receipt)
         for row in rows
@@ -54,11 +52,17 @@ def earlier(connection: Connection, keys: Iterable[tuple[str, str]]) -> dict[tup
     }
 
 
+_EARLIER = sa.select(t.inbox.c.source, t.inbox.c.message_id, t.inbox.c.digest, t.inbox.c.receipt).where(
+    among(t.inbox.c.message_id)
+)
+_INSERT = t.inbox.insert()
+
+
 def put(connection: Connection, messages: Sequence[Inbound]) -> None:
     """Keeps messages that are new; a duplicate key is a mistake of the caller and fails the transaction."""
     if messages:
         connection.execute(
-            t.inbox.insert(),
+            _INSERT,
             [
                 {
                     "source": message.source,

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from gateway.domain.lifecycle import OPEN_NEEDS, NeedState
 from gateway.store import tables as t
 from gateway.store.clock import from_ms, to_ms
+from gateway.store.prepared import IDS, among, ids
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,8 +27,10 @@ class Relative:
 
 def existing(connection: Connection, referral_ids: Iterable[str]) -> set[str]:
     """Those of the ids that are taken."""
-    wanted = set(referral_ids)
-    return set(connection.scalars(sa.select(t.referrals.c.referral_id).where(t.referrals.c.referral_id.in_(wanted))))
+    return set(connection.scalars(_EXISTING, ids(set(referral_ids))))
+
+
+_EXISTING = sa.select(t.referrals.c.referral_id).where(among(t.referrals.c.referral_id))
 
 
 def lock_persons(connection: Connection, person_keys: Collection[str]) -> None:
@@ -42,13 +45,7 @@ def relatives(connection: Connection, person_keys: Collection[str]) -> dict[str,
     """Referrals on file by person key; withdrawn ones do not count."""
     if not person_keys:
         return {}
-    r, n = t.referrals.c, t.needs.c
-    rows = connection.execute(
-        sa.select(r.person_key, r.referral_id, r.decision, r.original_case_group, r.joint_id, n.programme, n.state)
-        .select_from(t.referrals.outerjoin(t.needs, n.referral_id == r.referral_id))
-        .where(r.person_key.in_(person_keys), r.withdrawn_at.is_(None))
-        .order_by(r.row)
-    )
+    rows = connection.execute(_RELATIVES, ids(person_keys))
     found: dict[str, dict[str, Relative]] = {}
     for row in rows:
         mine = found.setdefault(row.person_key, {})
@@ -64,6 +61,20 @@ def relatives(connection: Connection, person_keys: Collection[str]) -> dict[str,
     return {key: list(mine.values()) for key, mine in found.items()}
 
 
+_RELATIVES = (
+    sa.select(
+        t.referrals.c.person_key,
+        t.referrals.c.referral_id,
+        t.referrals.c.decision,
+        t.referrals.c.original_case_group,
+        t.referrals.c.joint_id,
+        t.needs.c.programme,
+        t.needs.c.state,
+    )
+    .select_from(t.referrals.outerjoin(t.needs, t.needs.c.referral_id == t.referrals.c.referral_id))
+    .where(among(t.referrals.c.person_key), t.referrals.c.withdrawn_at.is_(None))
+    .order_by(t.referrals.c.row)
+)
 _OPEN_OR_HELD = frozenset(OPEN_NEEDS | {NeedState.HELD})
 
 
@@ -75,31 +86,43 @@ def put(
     decision_rows: Sequence[Mapping[str, Any]],
 ) -> None:
     """Writes new referrals with what belongs to them, and marks the person's other referrals for reconciliation."""
-    pairs = (
-        (t.referrals, referral_rows),
-        (t.needs, need_rows),
-        (t.identity_keys, key_rows),
-        (t.decisions, decision_rows),
-    )
-    for table, rows in pairs:
+    for insert, rows in zip(_INSERTS, (referral_rows, need_rows, key_rows, decision_rows), strict=True):
         if rows:
-            connection.execute(table.insert(), list(rows))
+            connection.execute(insert, list(rows))
     marked = {row["person_key"]: row["reconcile_at"] for row in referral_rows if row["person_key"] is not None}
     if marked:
-        r, fresh = t.referrals.c, {row["referral_id"] for row in referral_rows}
-        others = sa.and_(r.person_key.in_(marked), r.referral_id.not_in(fresh))
-        connection.execute(t.referrals.update().where(others).values(reconcile_at=max(marked.values())))
+        fresh = [row["referral_id"] for row in referral_rows]
+        connection.execute(_MARK_OTHERS, ids(marked) | {"fresh": fresh, "at": max(marked.values())})
+
+
+_INSERTS = tuple(table.insert() for table in (t.referrals, t.needs, t.identity_keys, t.decisions))
+_MARK_OTHERS = (
+    t.referrals.update()
+    .where(
+        among(t.referrals.c.person_key),
+        t.referrals.c.referral_id.not_in(sa.bindparam("fresh", expanding=True)),
+    )
+    .values(reconcile_at=sa.bindparam("at"))
+)
 
 
 def touch(connection: Connection, referral_ids: Iterable[str], *, now: datetime) -> None:
     """Marks referrals, and the same persons' others, for the next reconciliation: what happens to one can be a doubt
     about another."""
-    ids = set(referral_ids)
-    if ids:
-        r, mine = t.referrals.c, t.referrals.alias("mine")
-        persons = sa.select(mine.c.person_key).where(mine.c.referral_id.in_(ids), mine.c.person_key.is_not(None))
-        for which in (r.referral_id.in_(ids), sa.and_(r.person_key.in_(persons), r.referral_id.not_in(ids))):
-            connection.execute(t.referrals.update().where(which).values(reconcile_at=to_ms(now)))
+    touched = ids(set(referral_ids))
+    if touched[IDS]:
+        for statement in _TOUCH:
+            connection.execute(statement, touched | {"at": to_ms(now)})
+
+
+_MINE = t.referrals.alias("mine")
+_PERSONS = sa.select(_MINE.c.person_key).where(among(_MINE.c.referral_id), _MINE.c.person_key.is_not(None))
+_TOUCH = (
+    t.referrals.update().where(among(t.referrals.c.referral_id)).values(reconcile_at=sa.bindparam("at")),
+    t.referrals.update()
+    .where(t.referrals.c.person_key.in_(_PERSONS), sa.not_(among(t.referrals.c.referral_id)))
+    .values(reconcile_at=sa.bindparam("at")),
+)
 
 
 def court_of(connection: Connection, referral_ids: Iterable[str]) -> dict[str, str]:
@@ -131,12 +154,14 @@ def needs_of(
 ) -> dict[str, list[Mapping[str, Any]]]:
     """Every need row by referral, in the court's order; lock: nobody else changes them until the commit."""
     found: dict[str, list[Mapping[str, Any]]] = {}
-    statement = sa.select(t.needs).where(t.needs.c.referral_id.in_(set(referral_ids))).order_by(t.needs.c.row)
-    if lock:
-        statement = statement.with_for_update()
-    for row in connection.execute(statement).mappings():
+    statement = _NEEDS_LOCKED if lock else _NEEDS
+    for row in connection.execute(statement, ids(set(referral_ids))).mappings():
         found.setdefault(row["referral_id"], []).append(dict(row))
     return found
+
+
+_NEEDS = sa.select(t.needs).where(among(t.needs.c.referral_id)).order_by(t.needs.c.row)
+_NEEDS_LOCKED = _NEEDS.with_for_update()
 
 
 def held(connection: Connection) -> list[tuple[str, str, str, int]]:
@@ -194,15 +219,10 @@ def save_needs(
 ) -> None:
     """Writes changed needs (each with `need_id` and every column of `CHANGEABLE`) and the moves that explain them."""
     if changes:
-        statement = (
-            t.needs.update()
-            .where(t.needs.c.need_id == sa.bindparam("b_need_id"))
-            .values({name: sa.bindparam(name) for name in CHANGEABLE})
-        )
         rows = [{"b_need_id": row["need_id"], **{name: row[name] for name in CHANGEABLE}} for row in changes]
-        connection.execute(statement, rows)
+        connection.execute(_SAVE_NEED, rows)
     if moves:
-        connection.execute(t.need_moves.insert(), list(moves))
+        connection.execute(_INSERT_MOVE, list(moves))
 
 
 CHANGEABLE = (
@@ -226,3 +246,9 @@ CHANGEABLE = (
     "answered_at",
     "dispatch_at",
 )
+_SAVE_NEED = (
+    t.needs.update()
+    .where(t.needs.c.need_id == sa.bindparam("b_need_id"))
+    .values({name: sa.bindparam(name) for name in CHANGEABLE})
+)
+_INSERT_MOVE = t.need_moves.insert()

@@ -1,0 +1,223 @@
+"""密钥 `keys`: private halves stay with their owner, public ones are believed only when an administrator says so."""
+
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.envelope.algorithms import Algorithm, thumbprint
+from gateway.envelope.keyring import SigningKey
+from tests.cli.installed import COURT, GATEWAY, Installed, a_row, mode, ndjson, party_of, run
+
+EXAMPLES = Path(__file__).parents[2] / "keys_example"
+
+
+def generate(out: Path, *more: str, party: str = COURT) -> Any:
+    return run("keys", "generate", party, "--out", out, *more)
+
+
+def listed(installed: Installed, party: str = COURT) -> dict[str, dict[str, str]]:
+    return {one["kid"]: one for one in installed.json("keys", "list") if one["party_id"] == party}
+
+
+def kid_of(public: Path) -> str:
+    return str(json.loads(public.read_text())["kid"])
+
+
+def a_new_key(installed: Installed, name: str, *, party: str = COURT) -> Path:
+    assert generate(installed.folder / f"{name}.pem", party=party).exit_code == 0
+    return installed.folder / f"{name}.jwk"
+
+
+# --- generate ---
+
+
+@pytest.mark.parametrize("alg", list(Algorithm))
+def test_a_pair_of_every_algorithm_can_be_made_and_registered(installed: Installed, alg: Algorithm) -> None:
+    result = generate(installed.folder / "new.pem", "--alg", alg.value)
+    assert result.exit_code == 0, result.stderr
+    assert mode(installed.folder / "new.pem") == 0o600
+    assert SigningKey.load_pem((installed.folder / "new.pem").read_bytes(), COURT).alg is alg
+    installed.done("keys", "register", COURT, installed.folder / "new.jwk")
+    assert listed(installed)[kid_of(installed.folder / "new.jwk")]["alg"] == alg.value
+
+
+def test_the_public_half_holds_nothing_private(tmp_path: Path) -> None:
+    generate(tmp_path / "new.pem")
+    public = json.loads((tmp_path / "new.jwk").read_text())
+    assert set(public) == {"kty", "crv", "x", "kid", "party"}
+    assert public["kid"] == thumbprint({name: public[name] for name in ("kty", "crv", "x")})
+
+
+@pytest.mark.parametrize("there", ["new.pem", "new.jwk"])
+def test_no_half_of_another_pair_is_overwritten(tmp_path: Path, there: str) -> None:
+    (tmp_path / there).write_text("mine")
+    assert generate(tmp_path / "new.pem").exit_code == 2
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(there, "mine")]
+
+
+def test_the_private_half_is_never_written_under_the_public_ones_name(tmp_path: Path) -> None:
+    assert generate(tmp_path / "new.jwk").exit_code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- register ---
+
+
+def test_a_private_key_handed_over_by_mistake_is_refused_and_not_shown(installed: Installed) -> None:
+    file = installed.folder / "private.jwk"
+    file.write_text(json.dumps({"kty": "OKP", "crv": "Ed25519", "x": "A" * 43, "d": "secret-secret"}))
+    result = installed.run("keys", "register", COURT, file)
+    assert (result.exit_code, "holds a private key" in result.stderr) == (2, True)
+    pem = installed.run("keys", "register", COURT, installed.folder / "court" / "own.pem")
+    assert (pem.exit_code, "is no JWK" in pem.stderr) == (2, True)
+    assert "secret-secret" not in result.output
+    assert "PRIVATE" not in pem.output
+
+
+def test_another_partys_key_is_refused(installed: Installed) -> None:
+    of_court = installed.folder / "court" / "own.jwk"
+    result = installed.run("keys", "register", party_of("civil_affairs"), of_court)
+    assert (result.exit_code, f"is the key of {COURT}" in result.stderr) == (2, True)
+    nameless = installed.folder / "nameless.jwk"
+    nameless.write_text(json.dumps({k: v for k, v in json.loads(of_court.read_text()).items() if k != "party"}))
+    result = installed.run("keys", "register", party_of("civil_affairs"), nameless)
+    assert (result.exit_code, "belongs to another party" in result.stderr) == (2, True)
+
+
+def test_a_key_of_a_party_nobody_knows_is_refused(installed: Installed) -> None:
+    public = a_new_key(installed, "new", party="cn/court/none")
+    result = installed.run("keys", "register", "cn/court/none", public)
+    assert (result.exit_code, "xianjie party add" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [],
+        {},
+        {"kty": "OKP", "crv": "Ed448", "x": "A"},
+        {"kty": "OKP", "crv": "Ed25519", "x": "too short"},
+        {"kty": "EC", "crv": "P-256", "x": "A" * 43, "y": "A" * 43},
+        {"kty": "EC", "crv": "SM2", "x": "A" * 43, "y": "A" * 43},
+        {"keys": []},
+    ],
+)
+def test_what_is_no_public_key_never_reaches_the_keyring(installed: Installed, members: Any) -> None:
+    file = installed.folder / "odd.jwk"
+    file.write_text(json.dumps(members))
+    assert installed.run("keys", "register", COURT, file).exit_code == 2
+    assert installed.run("doctor").exit_code == 0
+
+
+def test_an_example_key_is_refused_outside_a_demonstration(installed: Installed) -> None:
+    example = EXAMPLES / "court.jwk"
+    text = installed.config_path.read_text(encoding="utf-8")
+    installed.config_path.write_text(text.replace("demo = true", "demo = false"), encoding="utf-8")
+    result = installed.run("keys", "register", COURT, example)
+    assert (result.exit_code, result.stderr.partition(":")[0]) == (2, "example_key_refused")
+    installed.config_path.write_text(text, encoding="utf-8")
+    assert installed.run("keys", "register", COURT, example).exit_code == 0
+
+
+def test_a_gateway_that_runs_on_an_example_key_does_not_start(installed: Installed) -> None:
+    own = installed.folder / "gw" / "keys" / "gateway.pem"
+    shutil.copy(EXAMPLES / "gateway.pem", own)
+    own.chmod(0o600)
+    text = installed.config_path.read_text(encoding="utf-8").replace("demo = true", "demo = false")
+    installed.config_path.write_text(text, encoding="utf-8")
+    assert installed.run("serve", "--port", "0").stderr.startswith("example_key_refused")
+
+
+def test_a_key_may_be_registered_for_some_days_only(installed: Installed) -> None:
+    public = a_new_key(installed, "new")
+    installed.done("keys", "register", COURT, public, "--days", "30")
+    ends = datetime.fromisoformat(listed(installed)[kid_of(public)]["not_after"])
+    assert timedelta(days=29) < ends - datetime.now(UTC) <= timedelta(days=30)
+
+
+# --- rotate ---
+
+
+def test_a_rotated_key_still_counts_during_the_overlap(installed: Installed) -> None:
+    (old,) = listed(installed)
+    public = a_new_key(installed, "new")
+    installed.done("keys", "rotate", COURT, public, "--overlap-days", "7")
+    after = listed(installed)
+    assert {one["state"] for one in after.values()} == {"usable"}
+    assert after[kid_of(public)]["not_after"] == ""
+    assert datetime.fromisoformat(after[old]["not_after"]) - datetime.now(UTC) <= timedelta(days=7)
+
+
+def test_a_rotation_without_overlap_ends_the_old_key_at_once(installed: Installed) -> None:
+    (old,) = listed(installed)
+    public = a_new_key(installed, "new")
+    installed.done("keys", "rotate", COURT, public, "--overlap-days", "0")
+    assert {kid: one["state"] for kid, one in listed(installed).items()} == {
+        old: "key_expired",
+        kid_of(public): "usable",
+    }
+
+
+def test_a_second_rotation_never_makes_a_key_last_longer(installed: Installed) -> None:
+    (old,) = listed(installed)
+    installed.done("keys", "rotate", COURT, a_new_key(installed, "second"), "--overlap-days", "1")
+    ends = listed(installed)[old]["not_after"]
+    installed.done("keys", "rotate", COURT, a_new_key(installed, "third"), "--overlap-days", "30")
+    assert listed(installed)[old]["not_after"] == ends
+
+
+def test_a_key_that_was_revoked_never_comes_back(installed: Installed) -> None:
+    (old,) = listed(installed)
+    installed.done("keys", "rotate", COURT, a_new_key(installed, "new"))
+    installed.done("keys", "revoke", old, "--reason", "遗失")
+    for command in ("register", "rotate"):
+        result = installed.run("keys", command, COURT, installed.folder / "court" / "own.jwk")
+        assert (result.exit_code, "key_revoked" in result.stderr) == (2, True)
+    assert sorted(one["state"] for one in listed(installed).values()) == ["key_revoked", "usable"]
+
+
+# --- revoke ---
+
+
+def test_nothing_signed_with_a_revoked_key_is_believed(installed: Installed) -> None:
+    (old,) = listed(installed)
+    installed.done("keys", "revoke", old, "--reason", "遗失")
+    with installed.serving():
+        result = installed.send(ndjson(installed.folder / "rows.ndjson", a_row(1)))
+    assert (result.exit_code, "[not_trusted]" in result.stderr) == (1, True), result.stderr
+
+
+def test_after_a_lost_key_the_same_rows_go_with_the_new_one(installed: Installed) -> None:
+    (old,) = listed(installed)
+    file = ndjson(installed.folder / "rows.ndjson", a_row(1))
+    installed.done("keys", "revoke", old, "--reason", "遗失")
+    with installed.serving():
+        assert installed.send(file).exit_code == 1
+    installed.done("keys", "register", COURT, a_new_key(installed, "new"))
+    with installed.serving():
+        result = installed.send(file, XIANJIE_KEY=str(installed.folder / "new.pem"))
+    assert (result.exit_code, "accepted 1" in result.stderr) == (0, True), result.stderr
+
+
+def test_a_key_nobody_knows_cannot_be_revoked(installed: Installed) -> None:
+    result = installed.run("keys", "revoke", "none", "--reason", "遗失")
+    assert (result.exit_code, "no key none" in result.stderr) == (2, True)
+    assert installed.run("keys", "revoke", "none").exit_code == 2
+
+
+# --- publish ---
+
+
+def test_what_is_published_are_the_gateways_usable_keys(installed: Installed) -> None:
+    own = listed(installed, GATEWAY)
+    installed.done("keys", "publish", installed.folder / "jwks.json")
+    published = json.loads((installed.folder / "jwks.json").read_text())["keys"]
+    assert [one["kid"] for one in published] == list(own)
+    assert not any("d" in one for one in published)
+    installed.done("keys", "revoke", *own, "--reason", "遗失")
+    installed.done("keys", "publish", installed.folder / "jwks.json")
+    assert json.loads((installed.folder / "jwks.json").read_text()) == {"keys": []}

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -28,7 +29,9 @@ TICK_SECONDS = 0.25
 RECONCILE_SECONDS = 2.0
 LANES = 16
 BATCH = 200
-LEASE = timedelta(seconds=60)
+SETTLED = timedelta(seconds=1)
+"""Reconciliation looks at a referral when nothing has happened to it for so long, not after every hop."""
+LEASE = timedelta(seconds=15)
 
 
 class Worker:
@@ -60,6 +63,7 @@ class Worker:
         self._stopping.set()
         self._scheduler.shutdown(wait=True)
         self._lanes.shutdown(wait=True)
+        self._give_back()
         logger.info("worker stopped", extra={"owner": self._owner})
 
     def dispatch_all(self) -> int:
@@ -76,7 +80,7 @@ class Worker:
         """Looks at every referral whose next look has come; returns how many."""
         count = 0
         while self._goes_on("reconcile", self._looks_due):
-            done = reconcile_due(self._context, now=self._clock())
+            done = reconcile_due(self._context, now=self._clock() - SETTLED)
             count += done.referrals
             if done.referrals == 0:
                 break
@@ -118,12 +122,18 @@ class Worker:
 
     def _looks_due(self) -> bool:
         with self._context.store.reading() as connection:
-            return bool(dossiers.due(connection, now=self._clock(), limit=1))
+            return bool(dossiers.due(connection, now=self._clock() - SETTLED, limit=1))
 
     def _take(self, name: str) -> bool:
         return self._context.store.write(
             lambda connection: leases.take(connection, name, owner=self._owner, now=self._clock(), length=LEASE)
         )
+
+    def _give_back(self) -> None:
+        """The next worker need not wait for our leases to run out."""
+        now = self._clock()
+        for job in ("dispatch", "reconcile"):
+            self._context.store.write(partial(leases.give_back, name=job, owner=self._owner, now=now))
 
     def _guarded(self, job: str, work: Callable[[], object]) -> Callable[[], None]:
         """A job's failure is logged and the next tick tries again; nothing else in the process suffers."""

@@ -32,7 +32,9 @@ DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
 @click.command()
-@click.option("--as-of", type=DAY, help="截至某日 look as of the end of that China day; writes nothing")
+@click.option(
+    "--as-of", type=DAY, metavar="YYYY-MM-DD", help="截至某日 look as of the end of that China day; writes nothing"
+)
 @json_option
 @with_installation
 def reconcile(installation: Installation, as_of: datetime | None, as_json: bool) -> None:
@@ -110,9 +112,9 @@ def _print_findings(rows: list[dict[str, Any]], as_json: bool) -> None:
 
 @click.command()
 @click.option("--court", help="法院 party id; all when not given")
-@click.option("--from", "from_day", type=DAY, help="受理起 accepted from")
-@click.option("--to", "to_day", type=DAY, help="受理止 accepted to")
-@click.option("--as-of", type=DAY, help="截至 as of the end of that China day")
+@click.option("--from", "from_day", type=DAY, metavar="YYYY-MM-DD", help="受理起 accepted from")
+@click.option("--to", "to_day", type=DAY, metavar="YYYY-MM-DD", help="受理止 accepted to")
+@click.option("--as-of", type=DAY, metavar="YYYY-MM-DD", help="截至 as of the end of that China day")
 @json_option
 @with_installation
 def balance(

@@ -14,8 +14,8 @@ from gateway.workbook.xlsx import write_csv, write_sheet
 
 
 @click.command()
-@click.option("--from", "from_day", type=DAY, required=True, help="审结起 concluded from")
-@click.option("--to", "to_day", type=DAY, required=True, help="审结止 concluded to")
+@click.option("--from", "from_day", type=DAY, metavar="YYYY-MM-DD", required=True, help="审结起 concluded from")
+@click.option("--to", "to_day", type=DAY, metavar="YYYY-MM-DD", required=True, help="审结止 concluded to")
 @click.option("--region", default="520000", show_default=True, help="行政区划代码 printed on the report")
 @click.option("--court", help="只统计一个法院 one court only")
 @click.option("--public", is_flag=True, help="公开版 cells under five are left out")

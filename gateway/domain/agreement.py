@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from gateway.domain.deadlines import Limit
 
@@ -97,4 +98,9 @@ class AgreementProfile:
 
     def names(self, party_id: str) -> bool:
         """Whether the document names the party."""
-        return any(fnmatchcase(party_id, pattern) for pattern in self.parties)
+        return _names(self.parties, party_id)
+
+
+@lru_cache(maxsize=4096)
+def _names(patterns: tuple[str, ...], party_id: str) -> bool:
+    return any(fnmatchcase(party_id, pattern) for pattern in patterns)

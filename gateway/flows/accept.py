@@ -92,7 +92,7 @@ def accept_many(raws: Sequence[bytes], context: Context, *, now: datetime) -> li
 def _log(outcomes: Sequence[Accepted | Exception]) -> None:
     """One line for what was taken, one for each that was refused: who, which message, why."""
     taken = [outcome for outcome in outcomes if isinstance(outcome, Accepted)]
-    if taken:
+    if len(outcomes) > 1 and taken:  # a message alone stands in its request's record
         replayed = sum(outcome.replayed for outcome in taken)
         extra = {"party_id": taken[0].party_id, "accepted": len(taken) - replayed, "replayed": replayed}
         logger.info("messages accepted", extra=extra)

@@ -34,7 +34,7 @@ from gateway.transport.retry import next_attempt
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=90)
+LEASE = timedelta(seconds=60)
 BREAKER = BreakerRule()
 JOSE, NDJSON = "application/jose", "application/x-ndjson"
 

@@ -128,18 +128,13 @@ def _open_lane(now: datetime) -> sa.ColumnElement[bool]:
 
 def _ready(now: datetime) -> sa.ColumnElement[bool]:
     """Due, or left behind by a worker whose lease ran out; never while an earlier message of its handoff is open: a
-    withdrawal does not overtake what it withdraws."""
+    withdrawal does not overtake what it withdraws. What is being sent is due at its lease's end, what is finished has
+    no `due_at`: one range of the lane's index holds exactly these, however long the office's history."""
     o, before = t.outbox.c, t.outbox.alias("before")
     overtakes = sa.exists().where(
         before.c.handoff_id == o.handoff_id, before.c.row < o.row, before.c.state.in_((*READY, _SENDING))
     )
-    return sa.and_(
-        sa.or_(
-            sa.and_(o.state.in_(READY), o.due_at <= to_ms(now)),
-            sa.and_(o.state == _SENDING, o.lease_until <= to_ms(now)),
-        ),
-        ~overtakes,
-    )
+    return sa.and_(o.due_at <= to_ms(now), o.state.in_((*READY, _SENDING)), ~overtakes)
 
 
 _SENDING = MessageState.SENDING.value
@@ -174,6 +169,7 @@ def lease(
             lease_owner=owner,
             lease_fence=o.lease_fence + 1,
             lease_until=to_ms(now + length),
+            due_at=to_ms(now + length),
             attempts=o.attempts + 1,
         )
     )

@@ -192,6 +192,7 @@ needs = Table(
     # set while something waits to be routed: makes the dispatch queue one small index
     Column("dispatch_at", Moment),
     Index("ix_needs_dispatch", "dispatch_at"),
+    Index("ix_needs_state", "state"),
 )
 
 need_moves = Table(
@@ -251,7 +252,7 @@ outbox = Table(
     Column("lease_until", Moment),
     Column("reason", String(64)),
     UniqueConstraint("recipient", "seq"),
-    Index("ix_outbox_lane", "office_id", "state", "due_at"),
+    Index("ix_outbox_lane", "office_id", "due_at"),
 )
 
 attempts = Table(

@@ -45,7 +45,9 @@ def cells(sheet: Path, key: str) -> list[str]:
     """A column of the sheet by its key, below the headings."""
     page = openpyxl.load_workbook(sheet).worksheets[0]
     column = next(cell.column for cell in page[1] if cell.value == key)
-    return [str(page.cell(row, column).value) for row in range(FIRST_ROW, page.max_row + 1) if page.cell(row, column).value]
+    return [
+        str(page.cell(row, column).value) for row in range(FIRST_ROW, page.max_row + 1) if page.cell(row, column).value
+    ]
 
 
 def send_back(

@@ -188,6 +188,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_needs_dispatch", "needs", ["dispatch_at"], unique=False)
     op.create_index(op.f("ix_needs_referral_id"), "needs", ["referral_id"], unique=False)
+    op.create_index("ix_needs_state", "needs", ["state"], unique=False)
     op.create_table(
         "offices",
         sa.Column("office_id", sa.String(length=100), nullable=False),
@@ -234,7 +235,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("recipient", "seq", name=op.f("uq_outbox_recipient")),
     )
     op.create_index(op.f("ix_outbox_handoff_id"), "outbox", ["handoff_id"], unique=False)
-    op.create_index("ix_outbox_lane", "outbox", ["office_id", "state", "due_at"], unique=False)
+    op.create_index("ix_outbox_lane", "outbox", ["office_id", "due_at"], unique=False)
     op.create_index(op.f("ix_outbox_referral_id"), "outbox", ["referral_id"], unique=False)
     op.create_table(
         "parties",

@@ -207,14 +207,17 @@ def _hand_off(connection: Connection, referral_ids: set[str], relayed: set[str],
 
 
 def _log(office_id: str, ends: Sequence[_End]) -> None:
+    """One line for what arrived, one for each message that did not."""
+    relayed = sum(end.settlement.state is MessageState.RELAYED for end in ends)
+    if relayed:
+        logger.info("messages relayed", extra={"office_id": office_id, "relayed": relayed})
     for end in ends:
-        state = end.settlement.state
-        level = logging.INFO if state is MessageState.RELAYED else logging.WARNING
-        logger.log(
-            level,
-            "message attempted",
+        if end.settlement.state is MessageState.RELAYED:
+            continue
+        logger.warning(
+            "message not relayed",
             extra={
-                "state": state.value,
+                "state": end.settlement.state.value,
                 "message_id": end.judged.leased.message_id,
                 "handoff_id": end.judged.leased.handoff_id,
                 "office_id": office_id,

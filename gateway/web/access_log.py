@@ -94,7 +94,8 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "event": _event(record.msg),
         }
-        line |= {key: safe for key in sorted(KEYS) if (safe := _safe(getattr(record, key, None))) is not None}
+        given = record.__dict__
+        line |= {key: safe for key in sorted(KEYS & given.keys()) if (safe := _safe(given[key])) is not None}
         if record.exc_info and record.exc_info[1] is not None:
             line["exceptions"] = [_exception(error) for error in _chain(record.exc_info[1])]
         return json.dumps(line, ensure_ascii=True)

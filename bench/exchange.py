@@ -1,8 +1,8 @@
 """交换基准 The exchange measured with everything real switched on, side by side with what this machine can do at all.
 
 `make bench ARGS="--quick"`; `--database sqlite|postgres|both`, `--seconds N` a run, `--stored N` referrals on file
-before a second round (a million by default, none when quick). It prints one table and judges nothing: the aims stand
-beside the numbers. Everything lies in a temporary folder and is removed; every process is stopped.
+before a second round (a million are 18 GB and four minutes of filling). It prints one table and judges nothing: the
+aims stand beside the numbers. Everything lies in a temporary folder and is removed; every process is stopped.
 """
 
 import argparse
@@ -66,10 +66,10 @@ def main() -> int:
     plan = Plan(
         seconds=seconds,
         runs=1 if quick else 3,
-        backlog=int(seconds * 300),
+        backlog=int(seconds * 1000),
         crashes=1 if quick else 3,
     )
-    stored = options.stored if options.stored is not None else (0 if quick else 1_000_000)
+    stored = options.stored or 0
     load = os.getloadavg()[0]
     print(f"{platform.machine()}, {os.cpu_count()} cores (load {load:.1f} before), Python {platform.python_version()}")
     with (
@@ -115,7 +115,8 @@ def _measure(
     least = Floors(verify=own[1].value, http_1=own[3].value, http_16=own[4].value, rows=commits[1].value)
     bench = open_bench(folder / "empty", new_database(), batch=OFFICE_BATCH)
     from_backlog, flowing, memory = _looping(bench, plan)
-    show(f"{engine}: 全程 The full loop (needs assisted and reconciled)", _loop_rows(from_backlog, flowing))
+    loops = [*_loop_rows(from_backlog, flowing), _apart(bench, plan)]
+    show(f"{engine}: 全程 The full loop (needs assisted and reconciled)", loops)
     show(f"{engine}: 内存 Memory of the gateway's process", memory)
     show(f"{engine}: 崩溃 kill -9 under load", _crash_rows([crash(bench, 2.0) for _ in range(plan.crashes)]))
     accepting = _accepting(bench, plan)  # last: what it leaves behind would be in the worker's way
@@ -156,6 +157,22 @@ def _middle(runs: list[Load]) -> Load:
         gateway_share=middle([run.gateway_share for run in runs]),
         load_share=middle([run.load_share for run in runs]),
         refused=sum(run.refused for run in runs),
+    )
+
+
+def _apart(bench: Bench, plan: Plan) -> Measured:
+    """The same with `serve` and `work` as two processes, as on more than one core."""
+    messages = bench.referrals(int((plan.seconds * 2 + 5) * 900))
+    with bench.partner() as partner, bench.gateway(work=True, apart=True) as gateway:
+        time.sleep(1.0)
+        found = steady(bench, gateway["pid"], partner["pid"], messages, plan.seconds * 2)
+    return Measured(
+        what="steady, two processes",
+        value=found.rate,
+        unit="/s",
+        ratio=found.rate / AIM_LOOP,
+        against=f"of {AIM_LOOP:,}/s aimed at",
+        note=f"{found.needs:,} needs, {found.doubled} doubled; serve and work apart",
     )
 
 

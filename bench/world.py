@@ -75,11 +75,15 @@ class Bench:
         return signed
 
     @contextmanager
-    def gateway(self, *, work: bool, killed: bool = False) -> Iterator[dict[str, Any]]:
-        """`xianjie serve` while the block runs: its address and pid. killed: its leases are left to run out."""
-        arguments = ["serve", "--port", str(self.port), "--work" if work else "--no-work"]
+    def gateway(self, *, work: bool, apart: bool = False, killed: bool = False) -> Iterator[dict[str, Any]]:
+        """`xianjie serve` while the block runs: its address and pid. apart: `xianjie work` is a process of its own;
+        killed: its leases are left to run out."""
+        arguments = ["serve", "--port", str(self.port), "--work" if work and not apart else "--no-work"]
         with processes(self.world.folder) as running:
-            yield start(running, f"gateway-{next(self.starts)}", "gateway.cli", arguments, self.world)
+            serving = start(running, f"gateway-{next(self.starts)}", "gateway.cli", arguments, self.world)
+            if apart:
+                start(running, f"worker-{next(self.starts)}", "gateway.cli", ["work"], self.world)
+            yield serving
         if not killed:
             self._forget_leases()
 

@@ -165,8 +165,8 @@ def _wait_until_quiet(context: Context, running: Processes) -> None:
     began = last_change = time.monotonic()
     before: dict[str, int] = {}
     while time.monotonic() - began < LONGEST_SECONDS:
-        if running.dead():
-            raise ConfigError(f"{', '.join(running.dead())} ended by itself; see its log")
+        for name in running.dead():
+            raise ConfigError(f"{name} ended by itself: {running.last_words(name)}")
         with context.store.reading() as connection:
             now_there = counts.needs_by_state(connection) | _prefixed(counts.outbox_by_state(connection))
         moving = any(now_there.get(f"message.{state}") for state in ("queued", "sending", "unknown"))

@@ -15,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from gateway.app import build_context
 from gateway.cli.install import make_keys, write_private
@@ -23,10 +24,11 @@ from gateway.domain.agreement import Channel, Office, Party, PartyKind
 from gateway.domain.rules import read_table
 from gateway.envelope.algorithms import Algorithm
 from gateway.envelope.keyring import SigningKey
-from gateway.errors import MissingExtra
+from gateway.errors import MissingExtra, StoreUnavailable
 from gateway.flows.context import Context
 from gateway.sandbox.province import courts
 from gateway.store import directory
+from gateway.store.engine import open_engine
 from gateway.store.migrate import migrate
 
 GATEWAY = "cn/gateway/520000"
@@ -221,11 +223,13 @@ def demo_database(given: str | None, folder: Path, *, keep: bool) -> Iterator[st
         return
     name = f"xianjie_demo_{datetime.now(UTC):%Y%m%d%H%M%S%f}"
     try:
-        engine = sa.create_engine(given)
+        engine = open_engine(given)
+        with engine.begin() as connection:
+            connection.execute(sa.schema.CreateSchema(name))
     except ImportError as error:
         raise MissingExtra("postgres: pip install 'xianjie[postgres]'") from error
-    with engine.begin() as connection:
-        connection.execute(sa.schema.CreateSchema(name))
+    except DBAPIError as error:
+        raise StoreUnavailable(type(error.orig).__name__) from error
     url = sa.make_url(given).update_query_dict({"options": f"-csearch_path={name}"})
     try:
         yield url.render_as_string(hide_password=False)

@@ -16,13 +16,14 @@ from gateway.errors import ConfigError
 
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
+LAST_LINES = 5
 
 
 class Processes:
     """What was started; `stop` ends each gracefully, then by force."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, patience: float) -> None:
+        self._folder, self._patience = folder, patience
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, module: str, arguments: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
@@ -38,7 +39,7 @@ class Processes:
         self._running[name] = process
         line = _first_line(process)
         if line is None:
-            raise ConfigError(f"{name} did not start; see {name}.log in the demonstration's folder")
+            raise ConfigError(f"{name} did not start: {self.last_words(name)}")
         answer: dict[str, Any] = json.loads(line)
         return answer | {"pid": process.pid}
 
@@ -46,12 +47,17 @@ class Processes:
         """Names of processes that ended by themselves."""
         return [name for name, process in self._running.items() if process.poll() is not None]
 
+    def last_words(self, name: str) -> str:
+        """The end of a process's log."""
+        lines = (self._folder / f"{name}.log").read_text(encoding="utf-8", errors="replace").splitlines()
+        return " | ".join(lines[-LAST_LINES:]) or "it said nothing"
+
     def stop(self) -> None:
         """SIGTERM to all, last started first, then SIGKILL to whoever stays."""
         for process in reversed(self._running.values()):
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-        until = monotonic() + STOP_SECONDS
+        until = monotonic() + self._patience
         for process in self._running.values():
             try:
                 process.wait(timeout=max(0.1, until - monotonic()))
@@ -64,9 +70,9 @@ class Processes:
 
 
 @contextmanager
-def processes(folder: Path) -> Iterator[Processes]:
-    """Everything started within is stopped at the end, whatever happens."""
-    started = Processes(folder)
+def processes(folder: Path, patience: float = STOP_SECONDS) -> Iterator[Processes]:
+    """Everything started within is stopped at the end, whatever happens. patience: seconds before force."""
+    started = Processes(folder, patience)
     try:
         yield started
     finally:

@@ -92,6 +92,8 @@ def work(installation: Installation) -> None:
     stop = threading.Event()
     _on_signal(stop.set)
     worker.start()
+    click.echo(json.dumps({"party": config.party_id, "working": True}))
+    sys.stdout.flush()
     stop.wait()
     worker.stop()
     context.store.close()

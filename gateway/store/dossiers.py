@@ -25,8 +25,25 @@ from gateway.domain.reconciliation.values import (
 from gateway.domain.referral import Decision, ReferralAssessment
 from gateway.store import tables as t
 from gateway.store.clock import from_ms, to_day, to_ms
+from gateway.store.prepared import among, ids
 
 R = TypeVar("R")
+
+_REFERRALS = sa.select(t.referrals).where(among(t.referrals.c.referral_id))
+_KIN = sa.select(t.referrals).where(among(t.referrals.c.person_key)).order_by(t.referrals.c.row)
+_AGREEMENTS = sa.select(t.referrals.c.referral_id, t.referrals.c.agreement_row).where(among(t.referrals.c.referral_id))
+_OF_REFERRALS = {
+    table: sa.select(table).where(among(table.c.referral_id)).order_by(table.c.row)
+    for table in (t.needs, t.replies, t.handoffs, t.court_payments)
+}
+_LOOKED = (
+    t.referrals.update()
+    .where(
+        t.referrals.c.referral_id == sa.bindparam("b_referral_id"),
+        t.referrals.c.reconcile_at == sa.bindparam("b_mark"),
+    )
+    .values(reconcile_at=sa.bindparam("b_next"))
+)
 
 CHUNK = 500
 
@@ -48,12 +65,9 @@ def due(connection: Connection, *, now: datetime, limit: int) -> dict[str, int]:
 
 def looked(connection: Connection, marks: Mapping[str, int], next_look: Mapping[str, datetime | None]) -> None:
     """Sets when each referral is looked at next; one that was touched since its mark was read keeps its own moment."""
-    r = t.referrals.c
     if marks:
         connection.execute(
-            t.referrals.update()
-            .where(r.referral_id == sa.bindparam("b_referral_id"), r.reconcile_at == sa.bindparam("b_mark"))
-            .values(reconcile_at=sa.bindparam("b_next")),
+            _LOOKED,
             [
                 {"b_referral_id": key, "b_mark": mark, "b_next": to_ms(next_look.get(key))}
                 for key, mark in marks.items()
@@ -96,7 +110,7 @@ def read(connection: Connection, referral_ids: Sequence[str], *, with_others: bo
     """One dossier each, in the order asked; ids that do not exist are left out. with_others: what is on file about
     the same persons' other referrals comes along."""
     mine = set(referral_ids)
-    first = connection.execute(sa.select(t.referrals).where(t.referrals.c.referral_id.in_(mine))).mappings().all()
+    first = connection.execute(_REFERRALS, ids(mine)).mappings().all()
     keys = {row["person_key"] for row in first if with_others and row["person_key"] is not None}
     kin = _kin(connection, keys)
     everyone = mine | {row["referral_id"] for rows in kin.values() for row in rows}
@@ -129,8 +143,7 @@ def read(connection: Connection, referral_ids: Sequence[str], *, with_others: bo
 
 def agreement_rows(connection: Connection, referral_ids: Sequence[str]) -> dict[str, int]:
     """The agreement version each referral came under."""
-    r = t.referrals.c
-    rows = connection.execute(sa.select(r.referral_id, r.agreement_row).where(r.referral_id.in_(set(referral_ids))))
+    rows = connection.execute(_AGREEMENTS, ids(set(referral_ids)))
     return {row.referral_id: row.agreement_row for row in rows}
 
 
@@ -154,8 +167,7 @@ def _kin(connection: Connection, keys: set[str]) -> dict[str, list[sa.RowMapping
     if not keys:
         return {}
     found: dict[str, list[sa.RowMapping]] = {}
-    statement = sa.select(t.referrals).where(t.referrals.c.person_key.in_(keys)).order_by(t.referrals.c.row)
-    for row in connection.execute(statement).mappings():
+    for row in connection.execute(_KIN, ids(keys)).mappings():
         found.setdefault(row["person_key"], []).append(row)
     return found
 
@@ -164,8 +176,7 @@ def _grouped(
     connection: Connection, table: sa.Table, referral_ids: Iterable[str], make: Callable[[sa.RowMapping], R]
 ) -> dict[str, tuple[R, ...]]:
     found: dict[str, list[R]] = {}
-    statement = sa.select(table).where(table.c.referral_id.in_(set(referral_ids))).order_by(table.c.row)
-    for row in connection.execute(statement).mappings():
+    for row in connection.execute(_OF_REFERRALS[table], ids(set(referral_ids))).mappings():
         found.setdefault(row["referral_id"], []).append(make(row))
     return {key: tuple(rows) for key, rows in found.items()}
 

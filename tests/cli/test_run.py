@@ -87,7 +87,8 @@ def civil_affairs(installed: Installed) -> Iterator[str]:
     """The simulated office, a process of its own that the gateway pushes to; its address."""
     path = installed.folder / "agency.toml"
     path.write_text(
-        f'agency = "civil_affairs"\nnotebook = "agency.sqlite"\n[gateway]\nparty = "{GATEWAY}"\nurl = "{installed.url}"\n'
+        f'agency = "civil_affairs"\nnotebook = "agency.sqlite"\n'
+        f'[gateway]\nparty = "{GATEWAY}"\nurl = "{installed.url}"\n'
         f'jwks = "gateway-keys.json"\n[[desks]]\nparty = "{party_of("civil_affairs")}"\nkey = "civil_affairs/own.pem"\n'
         'channel = "push"\n[behaviour]\nsilent = 1.0\ndelivered_after = 600.0\n',
         encoding="utf-8",

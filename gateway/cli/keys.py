@@ -10,13 +10,10 @@ from sqlalchemy import Connection
 from gateway.app import refuse_example_key
 from gateway.cli.console import Installation, json_option, print_json, refuse_existing, say, table, with_installation
 from gateway.cli.install import write_private
-from gateway.envelope.algorithms import Algorithm, load_verifier, thumbprint
+from gateway.envelope.algorithms import Algorithm
 from gateway.envelope.keyring import Keyring, PublicKey, SigningKey
 from gateway.errors import ConfigError
 from gateway.store import directory
-
-_MEMBERS = ("kty", "crv", "x", "y")
-_CURVES = {"Ed25519": Algorithm.ED25519, "P-256": Algorithm.ES256, "SM2": Algorithm.SM2}
 
 
 @click.group()
@@ -79,7 +76,7 @@ def rotate(installation: Installation, party_id: str, jwk_file: Path, overlap_da
     say(f"已登记 registered {key.kid}; earlier keys end by {end:%Y-%m-%d %H:%M} UTC")
 
 
-@keys.command()
+@keys.command(context_settings={"ignore_unknown_options": True})  # a fingerprint may begin with a dash
 @click.argument("kid")
 @click.option("--reason", required=True, help="原因 kept on file")
 @with_installation
@@ -142,26 +139,20 @@ def read_jwk(
     """The party's public key from a JWK file. Raises ConfigError for any other, ExampleKeyRefused."""
     try:
         members = json.loads(path.read_text(encoding="utf-8"))
-        if "d" in members:
-            raise ConfigError(f"{path.name} holds a private key; hand over the public half only")
-        jwk = {name: str(members[name]) for name in _MEMBERS if name in members}
-        alg = _CURVES[jwk["crv"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{path.name} is no JWK of an Ed25519, P-256 or SM2 key") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path.name} is no JWK file") from error
+    if not isinstance(members, dict):
+        raise ConfigError(f"{path.name} is no JWK")
     named = members.get("party", party_id)
     if named != party_id:
         raise ConfigError(f"{path.name} is the key of {named}, not of {party_id}")
-    kid = thumbprint(jwk)
-    refuse_example_key(kid, demo=installation.config.demo)
-    load_verifier(alg, jwk)  # one key that is none would make the whole keyring unreadable
-    return PublicKey(
-        kid=kid,
-        party_id=party_id,
-        alg=alg,
-        jwk=jwk,
-        not_before=not_before,
-        not_after=None if days is None else not_before + timedelta(days=days),
-    )
+    end = None if days is None else not_before + timedelta(days=days)
+    try:
+        key = PublicKey.from_jwk(members, party_id, not_before=not_before, not_after=end)
+    except ConfigError as error:
+        raise ConfigError(f"{path.name}: {error.note}") from error
+    refuse_example_key(key.kid, demo=installation.config.demo)
+    return key
 
 
 COMMANDS = (keys,)

@@ -9,13 +9,10 @@ from typing import Any, TypeVar
 import click
 
 from gateway.client import Client, Journal
-from gateway.envelope.algorithms import Algorithm, thumbprint
 from gateway.envelope.keyring import PublicKey, SigningKey
 from gateway.errors import ConfigError
 
 F = TypeVar("F", bound=Callable[..., Any])
-_MEMBERS = ("kty", "crv", "x", "y")
-_CURVES = {"Ed25519": Algorithm.ED25519, "P-256": Algorithm.ES256, "SM2": Algorithm.SM2}
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 _OPTIONS = (
@@ -81,11 +78,6 @@ def read_jwks(path: Path, party_id: str) -> list[PublicKey]:
     """The keys of a JWKS file as `xianjie keys publish` writes it. Raises ConfigError."""
     try:
         members = json.loads(path.read_text(encoding="utf-8"))["keys"]
-        return [_public_key(member, party_id) for member in members]
+        return [PublicKey.from_jwk(member, party_id, not_before=_BEGINNING) for member in members]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path.name} is no JWKS file; ask the gateway's administrator for one") from error
-
-
-def _public_key(member: dict[str, Any], party_id: str) -> PublicKey:
-    jwk = {name: str(member[name]) for name in _MEMBERS if name in member}
-    return PublicKey(kid=thumbprint(jwk), party_id=party_id, alg=_CURVES[jwk["crv"]], jwk=jwk, not_before=_BEGINNING)

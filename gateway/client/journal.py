@@ -67,9 +67,12 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        path.chmod(0o600)
+        try:
+            with suppress(FileExistsError):
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            path.chmod(0o600)
+        except OSError as error:
+            raise ConfigError(f"the journal {path.name} cannot be opened ({type(error).__name__})") from error
         with _our_errors(path), closing(self._open()) as connection:
             connection.executescript(_TABLES)
 

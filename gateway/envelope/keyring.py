@@ -9,13 +9,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Self
+from typing import Any, Self
 
 from gateway.envelope import algorithms
 from gateway.envelope.algorithms import Algorithm, PrivateKey, Verifier
 from gateway.errors import ConfigError
 
 __all__ = ["Algorithm", "Keyring", "PublicKey", "SigningKey"]
+
+
+_ALGORITHMS = {"Ed25519": Algorithm.ED25519, "P-256": Algorithm.ES256, "SM2": Algorithm.SM2}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +39,22 @@ class PublicKey:
             raise ValueError("a key's moments need a time zone")
         if self.kid != algorithms.thumbprint(self.jwk):
             raise ConfigError("kid_is_not_the_thumbprint", ids={"kid": self.kid})
+
+    @classmethod
+    def from_jwk(
+        cls, members: Mapping[str, Any], party_id: str, *, not_before: datetime, not_after: datetime | None = None
+    ) -> Self:
+        """A party's key from a public JWK; its other members are passed over. Raises `ConfigError` for a private key,
+        another kind of key, or numbers that are none."""
+        if "d" in members:
+            raise ConfigError("it holds a private key; hand over the public half only")
+        jwk = {name: str(members[name]) for name in ("kty", "crv", "x", "y") if name in members}
+        alg = _ALGORITHMS.get(jwk.get("crv", ""))
+        if alg is None:
+            raise ConfigError("it is no JWK of an Ed25519, P-256 or SM2 key")
+        algorithms.load_verifier(alg, jwk)  # one key that is none would make the whole keyring unreadable
+        kid = algorithms.thumbprint(jwk)
+        return cls(kid=kid, party_id=party_id, alg=alg, jwk=jwk, not_before=not_before, not_after=not_after)
 
     def usable_at(self, now: datetime) -> bool:
         """Whether a signature made with this key counts at `now`."""

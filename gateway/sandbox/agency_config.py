@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.domain.agreement import Channel, PartyKind
-from gateway.envelope.algorithms import thumbprint
-from gateway.envelope.keyring import Algorithm, Keyring, PublicKey, SigningKey
+from gateway.envelope.keyring import Keyring, PublicKey, SigningKey
 from gateway.errors import ConfigError
 from gateway.sandbox.behaviour import Behaviour
 from gateway.sandbox.formats import FORMATS
@@ -23,8 +22,6 @@ from gateway.sandbox.formats import FORMATS
 LOOPBACK = "127.0.0.1"
 ALWAYS = datetime(2000, 1, 1, tzinfo=UTC)
 """The simulator believes the keys it was given, whenever they began."""
-_CURVES = {"Ed25519": Algorithm.ED25519, "P-256": Algorithm.ES256, "SM2": Algorithm.SM2}
-_NUMBERS = ("kty", "crv", "x", "y")
 _KNOWN = {"agency", "listen", "notebook", "poll_wait", "clock_offset_seconds", "gateway", "desks", "behaviour"}
 
 
@@ -93,13 +90,8 @@ def read_config(path: Path) -> AgencyConfig:
 
 def gateway_keyring(jwks: list[Mapping[str, str]], party_id: str) -> Keyring:
     """The gateway's public keys from JWKs; other members than the key's own numbers are passed over."""
-    return Keyring((_public_key(jwk, party_id) for jwk in jwks), {party_id: PartyKind.GATEWAY.value})
-
-
-def _public_key(jwk: Mapping[str, str], party_id: str) -> PublicKey:
-    numbers = {name: jwk[name] for name in _NUMBERS if name in jwk}
-    return PublicKey(
-        kid=thumbprint(numbers), party_id=party_id, alg=_CURVES[jwk["crv"]], jwk=numbers, not_before=ALWAYS
+    return Keyring(
+        (PublicKey.from_jwk(jwk, party_id, not_before=ALWAYS) for jwk in jwks), {party_id: PartyKind.GATEWAY.value}
     )
 
 

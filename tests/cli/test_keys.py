@@ -71,7 +71,7 @@ def test_a_private_key_handed_over_by_mistake_is_refused_and_not_shown(installed
     file = installed.folder / "private.jwk"
     file.write_text(json.dumps({"kty": "OKP", "crv": "Ed25519", "x": "A" * 43, "d": "secret-secret"}))
     result = installed.run("keys", "register", COURT, file)
-    assert (result.exit_code, "holds a private key" in result.stderr) == (2, True)
+    assert (result.exit_code, "it holds a private key" in result.stderr) == (2, True)
     pem = installed.run("keys", "register", COURT, installed.folder / "court" / "own.pem")
     assert (pem.exit_code, "is no JWK" in pem.stderr) == (2, True)
     assert "secret-secret" not in result.output

@@ -36,7 +36,7 @@ from gateway.cli.partner import read_jwks
 from gateway.cli.processes import Processes, processes
 from gateway.cli.showing import show_balance, show_findings
 from gateway.client import Client, Journal, Outgoing, Refused
-from gateway.domain.report import press_paragraph, render_text
+from gateway.domain.report.build import press_paragraph, render_text
 from gateway.errors import ConfigError
 from gateway.flows import account
 from gateway.flows.context import Context

@@ -7,7 +7,7 @@ import click
 
 from gateway.cli.console import Installation, json_option, print_json, say, with_installation
 from gateway.cli.desk import DAY
-from gateway.domain.report import Report, press_paragraph, render_text, report_columns, report_table
+from gateway.domain.report.build import Report, press_paragraph, render_text, report_columns, report_table
 from gateway.errors import ConfigError
 from gateway.flows.report import report as make_report
 from gateway.workbook.xlsx import write_csv, write_sheet

@@ -1,6 +1,6 @@
 """统计 The report of one period: rows from the ledger, counted by `domain.report`; no figure is kept anywhere."""
 
-from gateway.domain.report import Report, build_report, facts_of
+from gateway.domain.report.build import Report, build_report, facts_of
 from gateway.domain.rules import read_table
 from gateway.flows.context import Context
 from gateway.store import report_rows

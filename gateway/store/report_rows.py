@@ -11,7 +11,7 @@ from gateway.domain.lifecycle import FindingState
 from gateway.domain.person import SpecificGroup
 from gateway.domain.reconciliation.values import NeedRow, ReplyRow
 from gateway.domain.referral import Decision, ReferralAssessment, Urgency
-from gateway.domain.report_values import FindingCount, ReportRow
+from gateway.domain.report.values import FindingCount, ReportRow
 from gateway.store import dossiers
 from gateway.store import tables as t
 from gateway.store.clock import from_ms, to_day

@@ -17,7 +17,7 @@ from gateway.domain.intake_rules import IntakeVerdict, assess
 from gateway.domain.programmes import load_programmes
 from gateway.domain.referral import Decision, Referral, ReferralAssessment, Urgency
 from gateway.domain.regions import load_regions
-from gateway.domain.report import ReportRow, build_report, facts_of, press_paragraph
+from gateway.domain.report.build import ReportRow, build_report, facts_of, press_paragraph
 from gateway.domain.routing import programme_of, steps_of
 from gateway.flows.read_referral import read_referral
 from gateway.sandbox.province import (

@@ -10,8 +10,8 @@ from gateway.domain.lifecycle import FindingState, NeedState
 from gateway.domain.person import SpecificGroup
 from gateway.domain.reconciliation.values import NeedRow, ReplyRow
 from gateway.domain.referral import Decision, ReferralAssessment
-from gateway.domain.report import FindingCount, Report, ReportRow, Section, build_report, facts_of
-from gateway.domain.report_facts import average, median, median_days, percent, tenths
+from gateway.domain.report.build import FindingCount, Report, ReportRow, Section, build_report, facts_of
+from gateway.domain.report.facts import average, median, median_days, percent, tenths
 from tests.builders import a_need, a_reply, at
 
 PERIOD = (date(2026, 1, 1), date(2026, 3, 31))

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.domain.person import SpecificGroup
 from gateway.domain.referral import Decision
-from gateway.domain.report import (
+from gateway.domain.report.build import (
     Report,
     build_report,
     facts_of,
@@ -17,8 +17,8 @@ from gateway.domain.report import (
     report_columns,
     report_table,
 )
-from gateway.domain.report_text import ten_thousand_yuan
-from gateway.domain.report_values import COUNTS, ReportLine
+from gateway.domain.report.text import ten_thousand_yuan
+from gateway.domain.report.values import COUNTS, ReportLine
 from tests.unit.test_report import a_row, refused, report_of
 
 

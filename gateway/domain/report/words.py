@@ -3,7 +3,7 @@
 from gateway.domain.lifecycle import FindingState
 from gateway.domain.person import SpecificGroup
 from gateway.domain.referral import Decision, ReferralAssessment
-from gateway.domain.report_facts import Label
+from gateway.domain.report.facts import Label
 from gateway.domain.rules import read_table
 
 DECISIONS: dict[Decision, Label] = {

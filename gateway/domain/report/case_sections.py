@@ -6,10 +6,10 @@ up to each group's total, so that groups can overlap and still be checked.
 
 from collections.abc import Iterator, Sequence
 
-from gateway.domain import report_words as words
 from gateway.domain.person import SpecificGroup
 from gateway.domain.referral import Decision, ReferralAssessment
-from gateway.domain.report_facts import (
+from gateway.domain.report import words as words
+from gateway.domain.report.facts import (
     Label,
     ReportFacts,
     average,
@@ -21,7 +21,7 @@ from gateway.domain.report_facts import (
     percent,
     total_fen,
 )
-from gateway.domain.report_values import RESIDENT_ID_TYPE, ReportLine, ReportRow, Section, Unit
+from gateway.domain.report.values import RESIDENT_ID_TYPE, ReportLine, ReportRow, Section, Unit
 
 CONCLUDED = "审结案件 concluded"
 ASSISTED = "予以救助 assisted"

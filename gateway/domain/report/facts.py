@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from gateway.domain.reconciliation.values import NeedRow, ReplyRow
-from gateway.domain.report_values import FindingCount, ReportLine, ReportRow, Section, Unit
+from gateway.domain.report.values import FindingCount, ReportLine, ReportRow, Section, Unit
 
 SECONDS_OF_DAY = 86_400
 Label = tuple[str, str]

@@ -9,7 +9,7 @@ keeps its place in the report, so that a reader sees that something is missing.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gateway.domain.report_values import COUNTS, Report, ReportLine, Unit
+from gateway.domain.report.values import COUNTS, Report, ReportLine, Unit
 
 SMALLEST_SHOWN = 5
 

@@ -86,7 +86,7 @@ class ReportRow:
     """One referral as the report counts it. groups: `Person.groups_on(concluded_on)`; custody: whether one is set up.
 
     synthetic: the person is an invented one (the press paragraph says so). paid_on: the court's own payment.
-    withdrawn: the court took the request for help back; its decision stands (`report_facts.counted`).
+    withdrawn: the court took the request for help back; its decision stands (`report.facts.counted`).
     """
 
     referral_id: str

@@ -1,18 +1,18 @@
 """统计报表 The statistical report (DOMAIN §8) of one period and region: every section in order, made from rows alone.
 
-`report_facts.facts_of` cuts the rows to the period, `build_report` counts them, `report_text` prints them. Left out,
+`report.facts.facts_of` cuts the rows to the period, `build_report` counts them, `report.text` prints them. Left out,
 because no message of this version carries them: inquiries and clues, statements, follow-up visits.
 """
 
 from collections.abc import Callable, Iterable
 
-from gateway.domain import report_case_sections as cases
-from gateway.domain import report_exchange_sections as exchange
 from gateway.domain.regions import load_regions
-from gateway.domain.report_disclosure import for_the_public
-from gateway.domain.report_facts import ReportFacts, facts_of
-from gateway.domain.report_text import press_paragraph, render_text, report_columns, report_table
-from gateway.domain.report_values import FindingCount, Report, ReportLine, ReportRow, Section
+from gateway.domain.report import case_sections as cases
+from gateway.domain.report import exchange_sections as exchange
+from gateway.domain.report.disclosure import for_the_public
+from gateway.domain.report.facts import ReportFacts, facts_of
+from gateway.domain.report.text import press_paragraph, render_text, report_columns, report_table
+from gateway.domain.report.values import FindingCount, Report, ReportLine, ReportRow, Section
 
 __all__ = [
     "FindingCount",
@@ -48,7 +48,7 @@ SECTIONS: tuple[Callable[[ReportFacts], Iterable[ReportLine]], ...] = (
 
 
 def build_report(facts: ReportFacts, *, public: bool = False) -> Report:
-    """Every line of every section. public: small cells are left out (`report_disclosure`)."""
+    """Every line of every section. public: small cells are left out (`report.disclosure`)."""
     region = load_regions().get(facts.region)
     report = Report(
         period_from=facts.period[0],

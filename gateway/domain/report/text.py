@@ -10,7 +10,7 @@ from enum import StrEnum
 from itertools import groupby
 from unicodedata import east_asian_width
 
-from gateway.domain.report_values import SECTION_NAMES, UNIT_NAMES, Report, ReportLine, Unit
+from gateway.domain.report.values import SECTION_NAMES, UNIT_NAMES, Report, ReportLine, Unit
 from gateway.domain.values import yuan
 
 SYNTHETIC = ("合成数据，非真实案件", "Synthetic data, no real case")

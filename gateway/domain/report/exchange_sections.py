@@ -11,8 +11,8 @@ from gateway.domain.lifecycle import FindingState, NeedState
 from gateway.domain.programmes import load_programmes
 from gateway.domain.reconciliation.values import NeedRow
 from gateway.domain.replies import ReplyCode, load_replies
-from gateway.domain.report_facts import Label, ReportFacts, grouped, line, median_days, percent, seconds_between
-from gateway.domain.report_values import FindingCount, ReportLine, Section, Unit
+from gateway.domain.report.facts import Label, ReportFacts, grouped, line, median_days, percent, seconds_between
+from gateway.domain.report.values import FindingCount, ReportLine, Section, Unit
 from gateway.domain.rules import read_table
 
 NEEDS = "救助需求 needs"

@@ -1,4 +1,4 @@
-"""日志簿: one effect, one message, whoever asks and whenever; numbers without a gap; nothing else in the file counts."""
+"""日志簿: one effect, one message, whoever asks and whenever; numbers without a gap; nothing else counts."""
 
 import sqlite3
 import threading

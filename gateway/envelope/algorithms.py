@@ -1,4 +1,4 @@
-"""签名算法 The three signature algorithms a registered key may have, each as a private half and a verifier.
+"""密钥算法 The three signature algorithms a registered key may have, each as a private half and a verifier; and X25519.
 
 Ed25519 (RFC 8032) is the default, ES256 (RFC 7518 §3.4) is accepted, SM2 is the national profile (`sm2`). There is no
 `none` and no shared secret to choose. JWKs are read by joserfc, signatures are made and checked by `cryptography`
@@ -14,7 +14,7 @@ from typing import Protocol, cast
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, x25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.errors import JoseError
@@ -33,8 +33,21 @@ class Algorithm(StrEnum):
     SM2 = "SM2"
 
 
-_CURVES = {Algorithm.ED25519: ("OKP", "Ed25519"), Algorithm.ES256: ("EC", "P-256"), Algorithm.SM2: ("EC", "SM2")}
+class KeyAgreement(StrEnum):
+    """The `alg` name (RFC 7518 §4.6, RFC 8037 §3.2) of a key that others encrypt to: X25519. It signs nothing."""
+
+    ECDH_ES = "ECDH-ES"
+
+
+_CURVES = {
+    Algorithm.ED25519: ("OKP", "Ed25519"),
+    Algorithm.ES256: ("EC", "P-256"),
+    Algorithm.SM2: ("EC", "SM2"),
+    KeyAgreement.ECDH_ES: ("OKP", "X25519"),
+}
 _SIGN_WITH_SHA256 = ec.ECDSA(SHA256())
+_ANYBODY = x25519.X25519PrivateKey.from_private_bytes(bytes(32))
+"""A private key that guards nothing: whether a point is of low order shows with any."""
 _PEM = re.compile(rb"-----BEGIN PRIVATE KEY-----\s+([A-Za-z0-9+/=\s]+)-----END PRIVATE KEY-----\s*")
 
 
@@ -153,9 +166,9 @@ def pem_of(key: PrivateKey) -> bytes:
     return b"\n".join([b"-----BEGIN PRIVATE KEY-----", *lines, b"-----END PRIVATE KEY-----", b""])
 
 
-def check_jwk(alg: Algorithm, jwk: dict[str, str]) -> None:
+def check_jwk(alg: Algorithm | KeyAgreement, jwk: dict[str, str]) -> None:
     """Raises `ConfigError` unless this is a public JWK of the algorithm's curve and of nothing else."""
-    numbers = ("x",) if alg is Algorithm.ED25519 else ("x", "y")
+    numbers = ("x",) if _CURVES[alg][0] == "OKP" else ("x", "y")
     if "d" in jwk:
         raise ConfigError("jwk_is_private")
     if jwk.keys() != {"kty", "crv", *numbers} or (jwk["kty"], jwk["crv"]) != _CURVES[alg]:
@@ -181,6 +194,17 @@ def load_verifier(alg: Algorithm, jwk: dict[str, str]) -> Verifier:
                 return sm2.Sm2Verifier.from_coordinates(jwk["x"], jwk["y"])
     except (JoseError, ValueError) as error:
         raise ConfigError("jwk_point") from error
+
+
+def load_agreement_key(jwk: dict[str, str]) -> x25519.X25519PublicKey:
+    """The key others encrypt to. Raises `ConfigError` for a point of low order: with it everybody agrees on zero."""
+    check_jwk(KeyAgreement.ECDH_ES, jwk)
+    key = x25519.X25519PublicKey.from_public_bytes(decode_segment(jwk["x"].encode()))
+    try:
+        _ANYBODY.exchange(key)
+    except ValueError as error:
+        raise ConfigError("jwk_point") from error
+    return key
 
 
 def thumbprint(jwk: dict[str, str]) -> str:

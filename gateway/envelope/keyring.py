@@ -1,8 +1,9 @@
 """密钥环 The keys that are registered, whose they are and when each may be used.
 
 The algorithm belongs to the registered key, never to the message. A `kid` is the key's RFC 7638 thumbprint, so a key
-cannot pass for another. A `Keyring` is an immutable snapshot with every key object loaded once; when keys or parties
-change the store makes a new one. Keys in it are public; a private key lives in `SigningKey` and is never printed.
+cannot pass for another, and a key registered for encryption (`use`) never verifies a signature. A `Keyring` is an
+immutable snapshot with every key object loaded once; when keys or parties change the store makes a new one. Keys in it
+are public; a private key lives in `SigningKey` or `encryption.EncryptionKey` and is never printed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,13 +13,18 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from gateway.envelope import algorithms
-from gateway.envelope.algorithms import Algorithm, PrivateKey, Verifier
+from gateway.envelope.algorithms import Algorithm, KeyAgreement, PrivateKey, Verifier
 from gateway.errors import ConfigError
 
-__all__ = ["Algorithm", "Keyring", "PublicKey", "SigningKey"]
+__all__ = ["Algorithm", "KeyAgreement", "Keyring", "PublicKey", "SigningKey"]
 
-
-_ALGORITHMS = {"Ed25519": Algorithm.ED25519, "P-256": Algorithm.ES256, "SM2": Algorithm.SM2}
+SIGNING, ENCRYPTION = "sig", "enc"
+_ALGORITHMS: dict[str, Algorithm | KeyAgreement] = {
+    "Ed25519": Algorithm.ED25519,
+    "P-256": Algorithm.ES256,
+    "SM2": Algorithm.SM2,
+    "X25519": KeyAgreement.ECDH_ES,
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,9 +33,9 @@ class PublicKey:
 
     kid: str
     party_id: str
-    alg: Algorithm
+    alg: Algorithm | KeyAgreement
     jwk: dict[str, str]
-    use: str = "sig"
+    use: str = SIGNING
     not_before: datetime
     not_after: datetime | None = None
     revoked_at: datetime | None = None
@@ -37,6 +43,8 @@ class PublicKey:
     def __post_init__(self) -> None:
         if any(moment is not None and moment.tzinfo is None for moment in self._moments()):
             raise ValueError("a key's moments need a time zone")
+        if isinstance(self.alg, KeyAgreement) and self.use != ENCRYPTION:
+            raise ConfigError("key_use_not_of_algorithm", ids={"kid": self.kid})
         if self.kid != algorithms.thumbprint(self.jwk):
             raise ConfigError("kid_is_not_the_thumbprint", ids={"kid": self.kid})
 
@@ -51,10 +59,11 @@ class PublicKey:
         jwk = {name: str(members[name]) for name in ("kty", "crv", "x", "y") if name in members}
         alg = _ALGORITHMS.get(jwk.get("crv", ""))
         if alg is None:
-            raise ConfigError("it is no JWK of an Ed25519, P-256 or SM2 key")
-        algorithms.load_verifier(alg, jwk)  # one key that is none would make the whole keyring unreadable
+            raise ConfigError("it is no JWK of an Ed25519, P-256, SM2 or X25519 key")
+        _check(alg, jwk)  # one key that is none would make the whole keyring unreadable
+        use = ENCRYPTION if isinstance(alg, KeyAgreement) else SIGNING
         kid = algorithms.thumbprint(jwk)
-        return cls(kid=kid, party_id=party_id, alg=alg, jwk=jwk, not_before=not_before, not_after=not_after)
+        return cls(kid=kid, party_id=party_id, alg=alg, jwk=jwk, use=use, not_before=not_before, not_after=not_after)
 
     def usable_at(self, now: datetime) -> bool:
         """Whether a signature made with this key counts at `now`."""
@@ -62,8 +71,10 @@ class PublicKey:
 
     def refusal_at(self, now: datetime) -> str | None:
         """Why a signature of this key does not count at `now`, as a code for the log; None when it does."""
-        if self.use != "sig":
-            return "key_not_for_signing"
+        return "key_not_for_signing" if self.use != SIGNING else self.lapse_at(now)
+
+    def lapse_at(self, now: datetime) -> str | None:
+        """Why the key counts for nothing at `now`, whatever it is for; None while it does."""
         if self.revoked_at is not None and now >= self.revoked_at:
             return "key_revoked"
         if self.not_after is not None and now >= self.not_after:
@@ -86,7 +97,7 @@ class Keyring:
         self._keys = MappingProxyType({key.kid: key for key in keys})
         self._active = MappingProxyType(dict(active_parties))
         self._verifiers: Mapping[str, Verifier] = MappingProxyType(
-            {key.kid: _load(key) for key in self._keys.values() if key.use == "sig"}
+            {key.kid: verifier for key in self._keys.values() if (verifier := _load(key)) and key.use == SIGNING}
         )
         of_party: dict[str, tuple[PublicKey, ...]] = {}
         for key in self._keys.values():
@@ -99,6 +110,10 @@ class Keyring:
     def keys_of(self, party_id: str) -> tuple[PublicKey, ...]:
         return self._of_party.get(party_id, ())
 
+    def encryption_key_of(self, party_id: str, now: datetime) -> PublicKey | None:
+        """The key to encrypt to for a party: of those that count at `now` the one that began last; None for none."""
+        return newest_encryption_key(self.keys_of(party_id), now)
+
     def kind_of(self, party_id: str) -> str | None:
         """The kind of an active party; None for a suspended or unknown one."""
         return self._active.get(party_id)
@@ -109,11 +124,30 @@ class Keyring:
         return verifier is not None and verifier.verify(signature, message)
 
 
-def _load(key: PublicKey) -> Verifier:
+def newest_encryption_key(keys: Iterable[PublicKey], now: datetime) -> PublicKey | None:
+    """Of a party's keys the one to encrypt to."""
+    usable = (key for key in keys if isinstance(key.alg, KeyAgreement) and key.lapse_at(now) is None)
+    return max(usable, key=lambda key: (key.not_before, key.kid), default=None)
+
+
+def algorithm_named(name: str) -> Algorithm | KeyAgreement:
+    """What a registered key's `alg` says. ValueError for a name nobody uses here."""
+    return KeyAgreement(name) if name in set(KeyAgreement) else Algorithm(name)
+
+
+def _load(key: PublicKey) -> Verifier | None:
     try:
-        return algorithms.load_verifier(key.alg, key.jwk)
+        return _check(key.alg, key.jwk)
     except ConfigError as error:
         raise ConfigError(error.note, ids={"kid": key.kid, "party_id": key.party_id}) from error
+
+
+def _check(alg: Algorithm | KeyAgreement, jwk: dict[str, str]) -> Verifier | None:
+    """The verifier of a signing key, None of a good encryption key. Raises `ConfigError`."""
+    if isinstance(alg, Algorithm):
+        return algorithms.load_verifier(alg, jwk)
+    algorithms.load_agreement_key(jwk)
+    return None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

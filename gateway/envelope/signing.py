@@ -17,6 +17,7 @@ from gateway.errors import FieldProblem, SchemaInvalid, StaleMessage, TrustError
 
 MESSAGE_TYP = "xianjie-message+jws"
 RECEIPT_TYP = "xianjie-receipt+jws"
+PARTICIPANTS_TYP = "xianjie-participants+jws"
 FUTURE_TOLERANCE = timedelta(minutes=5)
 
 # RFC 9864 deprecates the spelling EdDSA; many libraries still write it, and here it can only mean Ed25519.
@@ -75,7 +76,7 @@ def verify(
         digest=digest(raw),
         kid=key.kid,
         party_id=key.party_id,
-        alg=key.alg,
+        alg=Algorithm(key.alg),  # `prove` let no key for encryption pass
         proof=_PROOF,
     )
 

@@ -274,6 +274,17 @@ class FileUnreadable(MessageError):
     )
 
 
+class CheckpointInvalid(MessageError):
+    """A signed note is no checkpoint of the expected log, or a signature on it is wrong; the note is the reason."""
+
+    code = "checkpoint_invalid"
+    title = ("检查点不可信", "The checkpoint cannot be believed")
+    next_step = (
+        "核对日志名称、公钥和签名行;检查点须逐字节原样传递。",
+        "Check the log's name, its public key and the signature lines; pass checkpoints on byte for byte.",
+    )
+
+
 # --- trust: all answer alike, the log alone knows which ---
 
 
@@ -311,6 +322,19 @@ class ReceiptMismatch(XianjieError):
     fault = Fault.RECEIVER
     retryable = True
     title = ("回执与报文不对应", "The receipt does not belong to the message")
+
+
+class BundleBroken(XianjieError):
+    """The evidence bundle is not in the one form it can have; the note is the rule, `subject` the member."""
+
+    code = "bundle_broken"
+    status = 422
+    fault = Fault.SENDER
+    title = ("证据包不合格式", "The evidence bundle is not in its form")
+    next_step = (
+        "核对是否为网关给出的原文件,未经重新压缩;否则重新调取。",
+        "Check that it is the very file the gateway gave, not packed again; else ask for it anew.",
+    )
 
 
 class PartnerUnreachable(XianjieError):
@@ -357,12 +381,58 @@ class StoreUnavailable(XianjieError):
     next_step = ("按 Retry-After 稍后用同一字节重发。", "Send the same bytes again after Retry-After.")
 
 
+class InRecovery(XianjieError):
+    """The database is older than what the gateway has signed (a restored copy): nothing is signed until it is mended."""
+
+    code = "in_recovery"
+    status = 503
+    fault = Fault.OPERATOR
+    retryable = True
+    title = ("网关恢复中", "The gateway is in recovery")
+    next_step = (
+        "报送方:按 Retry-After 稍后用同一字节重发。运维:运行 xianjie recovery status。",
+        "Sender: send the same bytes again after Retry-After. Operator: run `xianjie recovery status`.",
+    )
+
+
 class LeaseLost(XianjieError):
     """Another worker holds the lease now; this one's late write is refused by its fencing token."""
 
     code = "lease_lost"
     title = ("租约已失效", "The lease was lost to another worker")
     retryable = True
+
+
+class EvidenceNotReady(XianjieError):
+    """No signed checkpoint covers the case yet; the sequencer signs one within seconds."""
+
+    code = "evidence_not_ready"
+    status = 503
+    retryable = True
+    title = ("存证检查点尚未生成", "The log has no checkpoint for this yet")
+    next_step = (
+        "稍后重试;如持续出现,请检查 xianjie work 是否运行。",
+        "Try again in a moment; if it persists, see that `xianjie work` runs.",
+    )
+
+
+class EvidenceDamaged(XianjieError):
+    """Rows of the log or of the case are missing or unreadable, so no bundle can be made; an operator must look."""
+
+    code = "evidence_damaged"
+    title = ("存证数据缺损", "The stored evidence is damaged")
+    next_step = (
+        "运行 xianjie verify --log 查明缺损之处。",
+        "Run `xianjie verify --log`; it names what is missing or altered.",
+    )
+
+
+class EvidenceTooLarge(XianjieError):
+    """The evidence of one referral is more than a bundle may hold."""
+
+    code = "evidence_too_large"
+    title = ("证据包超出上限", "The evidence is larger than a bundle may be")
+    next_step = ("请联系网关运维人员。", "Ask the gateway's operator.")
 
 
 class ConfigError(XianjieError):

@@ -45,6 +45,7 @@ _OPTIONAL = {
     EntryKind.RECOVERY: frozenset({"epoch", "origin", "digest", "witnessed_size", "witnessed_root"}),
 }
 _NUMBERS = frozenset({"size", "epoch", "witnessed_size"})
+_REF = re.compile(r"[!-~]{1,100}")
 _TEXT = re.compile(r"[!-~]{1,200}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _HASHES = frozenset({"digest", "root", "witnessed_root"})
@@ -64,7 +65,7 @@ class Entry:
         required = _REQUIRED[self.kind]
         if not (required <= names and names - required <= _OPTIONAL.get(self.kind, frozenset())):
             raise ValueError(f"a {self.kind} entry has other fields")
-        if not _TEXT.fullmatch(self.ref):
+        if not _REF.fullmatch(self.ref):
             raise ValueError("an entry's ref is an id")
         for name, value in self.fields.items():
             if not _fits(name, value):

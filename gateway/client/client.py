@@ -91,17 +91,21 @@ class Client:
         )
 
     def inbox(self, *, after: int = 0, limit: int = 100, wait: int = 0) -> Iterator[VerifiedMessage]:
-        """Messages that wait for this party, each proven. One that proves nothing is raised after the good ones."""
+        """Messages that wait for this party, each proven and journalled. One that proves nothing is raised after the
+        good ones."""
         asked = {"after": after, "limit": limit, "wait": wait}
         answer = self._get("/v1/inbox", asked, extra=wait, most=MAX_PAGE)
         trouble: XianjieError | None = None
+        proven: list[VerifiedMessage] = []
         for line in answer.split(b"\n"):
             if not line.strip():
                 continue
             try:
-                yield verify(line.strip(), self._keyring, recipient=self._key.party_id, now=self._clock())
+                proven.append(verify(line.strip(), self._keyring, recipient=self._key.party_id, now=self._clock()))
             except XianjieError as error:
                 trouble = trouble or error
+        self._journal.keep_received(proven, at=self._clock())
+        yield from proven
         if trouble is not None:
             raise trouble
 

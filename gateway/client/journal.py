@@ -1,4 +1,5 @@
-"""日志簿 A partner's own record of what it sent: the bytes before they leave, the receipt afterwards.
+"""日志簿 A partner's own record of what it sent and got: the bytes before they leave, the receipt afterwards, and
+every message that was proven, before anybody works with it.
 
 Rules: an effect has at most one message that was not refused, for ever; its bytes never change. An
 attempt counts from before it begins. Sequence numbers are contiguous for each recipient: the number of a refused
@@ -12,11 +13,17 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from gateway.client.values import Outgoing
+from gateway.envelope.message import digest
+from gateway.envelope.signing import VerifiedMessage
 from gateway.errors import ConfigError, FieldProblem, StoreUnavailable
+from gateway.evidence.completeness import SETTLED, Numbered
+from schemas.fields import format_moment
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -27,6 +34,14 @@ CREATE UNIQUE INDEX IF NOT EXISTS one_effect ON entries (source, recipient, effe
 CREATE TABLE IF NOT EXISTS counters (
     source TEXT NOT NULL, recipient TEXT NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (source, recipient));
 CREATE TABLE IF NOT EXISTS free_numbers (source TEXT NOT NULL, recipient TEXT NOT NULL, seq INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS received (
+    entry INTEGER PRIMARY KEY, source TEXT NOT NULL, recipient TEXT NOT NULL, seq INTEGER, message_id TEXT NOT NULL,
+    digest TEXT NOT NULL, jws TEXT NOT NULL, at TEXT NOT NULL, UNIQUE (source, recipient, message_id, digest));
+CREATE TABLE IF NOT EXISTS commitments (
+    entry INTEGER PRIMARY KEY, source TEXT NOT NULL, recipient TEXT NOT NULL, high_water INTEGER NOT NULL,
+    root TEXT NOT NULL, jws TEXT NOT NULL, at TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS sent_stream ON entries (source, recipient, seq);
+CREATE INDEX IF NOT EXISTS received_stream ON received (source, recipient, seq);
 """
 PENDING, ACCEPTED, REFUSED = "pending", "accepted", "refused"
 
@@ -99,6 +114,48 @@ class Journal:
                         ),
                     )
 
+    def keep_received(self, messages: Sequence[VerifiedMessage], *, at: datetime) -> None:
+        """Keeps proven messages with their bytes, each once."""
+        if not messages:
+            return
+        with self._writing() as connection:
+            connection.executemany(
+                "INSERT OR IGNORE INTO received (source, recipient, seq, message_id, digest, jws, at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (one.party_id, e.recipient, e.seq, e.id, one.digest, one.jws, format_moment(at))
+                    for one in messages
+                    for e in (one.envelope,)
+                ],
+            )
+
+    def keep_commitment(
+        self, source: str, recipient: str, *, high_water: int, root: str, jws: str, at: datetime
+    ) -> None:
+        """Keeps what the other side signed about a stream: it cannot say otherwise later."""
+        with self._writing() as connection:
+            connection.execute(
+                "INSERT INTO commitments (source, recipient, high_water, root, jws, at) VALUES (?, ?, ?, ?, ?, ?)",
+                (source, recipient, high_water, root, jws, format_moment(at)),
+            )
+
+    def sent(self, source: str, recipient: str, seq: int | None = None) -> list[Numbered]:
+        """What was numbered for a recipient and not refused; all of it, or what has one number. A digest is of the
+        bytes on file."""
+        columns = "seq, message_id, jws, state FROM entries WHERE state != 'refused' AND source = ? AND recipient = ?"
+        return [_sent(*row) for row in self._stream(columns, source, recipient, seq)]
+
+    def received(self, source: str, recipient: str, seq: int | None = None) -> list[Numbered]:
+        """What was proven to have come from a source; all of it, or what has one number."""
+        columns = "seq, message_id, jws, digest FROM received WHERE source = ? AND recipient = ?"
+        return [_received(*row) for row in self._stream(columns, source, recipient, seq)]
+
+    def _stream(self, columns: str, source: str, recipient: str, seq: int | None) -> Iterator[tuple[Any, ...]]:
+        statement = f"SELECT {columns} AND seq {'IS NOT NULL' if seq is None else '= ?'}"
+        asked = (source, recipient) if seq is None else (source, recipient, seq)
+        with _our_errors(self._path), closing(self._open()) as connection:
+            yield from connection.execute(statement, asked)
+
     def _prepare(
         self, connection: sqlite3.Connection, source: str, recipient: str, item: Outgoing, write: Write
     ) -> Entry:
@@ -167,6 +224,21 @@ def _our_errors(path: Path) -> Iterator[None]:
         raise StoreUnavailable("journal", retry_after=5) from error
     except sqlite3.DatabaseError as error:
         raise ConfigError(f"{path.name} is no journal; name another file") from error
+
+
+def _sent(seq: int, message_id: str, jws: str, state: str) -> Numbered:
+    under_way = PENDING if state == PENDING else SETTLED
+    return Numbered(seq=seq, message_id=message_id, digest=_fingerprint(jws), state=under_way)
+
+
+def _received(seq: int, message_id: str, jws: str, noted: str) -> Numbered:
+    """A digest that is not the one of the bytes beside it is shown as neither: one of the two was changed."""
+    found = _fingerprint(jws)
+    return Numbered(seq=seq, message_id=message_id, digest=found if found == noted else _fingerprint(noted + found))
+
+
+def _fingerprint(text: str) -> str:
+    return digest(text.encode("utf-8", "surrogatepass"))
 
 
 def _content(item: Outgoing) -> str:

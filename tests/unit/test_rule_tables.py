@@ -22,6 +22,7 @@ EXPECTED = [
     "programmes",
     "regions",
     "replies",
+    "retention",
     "workdays",
 ]
 FINDING_FAMILIES = {"duplicate", "missed", "mismatch", "payment"}

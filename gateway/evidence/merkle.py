@@ -52,17 +52,29 @@ class Frontier:
 
     def add(self, leaf: bytes) -> list[tuple[int, int, bytes]]:
         """Appends one leaf hash; returns the nodes it completed: (tile level ≥ 1, index in that level, hash)."""
-        if len(leaf) != HASH_BYTES:
-            raise ValueError("not a leaf hash")
+        return self.add_subtree(leaf, 0)
+
+    def add_subtree(self, root: bytes, level: int) -> list[tuple[int, int, bytes]]:
+        """Appends a full subtree of 256**level leaves by its root alone; returns what it completed above itself.
+
+        ValueError unless the tree ends where such a subtree may begin.
+        """
+        height, above = TILE_HEIGHT * level, self.size >> (TILE_HEIGHT * level)
+        if len(root) != HASH_BYTES or above << height != self.size:
+            raise ValueError("not a hash, or no place for it")
         peaks, completed = self.peaks, []
-        carry, height, above = leaf, 0, self.size
+        self.size += 1 << height
+        carry = root
         while above & 1:
             carry, height, above = node_hash(peaks.pop(), carry), height + 1, above >> 1
             if height % TILE_HEIGHT == 0:
                 completed.append((height // TILE_HEIGHT, above, carry))
         peaks.append(carry)
-        self.size += 1
         return completed
+
+    def copy(self) -> "Frontier":
+        """Another one that grows by itself."""
+        return Frontier(self.size, self.peaks)
 
     def root(self) -> bytes:
         """The tree's root at its present size."""

@@ -281,6 +281,19 @@ def test_the_nodes_a_frontier_reports_are_the_roots_of_their_ranges() -> None:
         assert [value] == list(hashes(level, index, index + 1))
 
 
+def test_a_frontier_takes_a_whole_tile_by_its_root() -> None:
+    hashes = in_memory(MANY)
+    by_leaf, by_tile, reported = frontier_of(MANY[:65_536]), Frontier(), []
+    for number in range(256):
+        assert by_tile.copy().size == number * 256
+        reported += by_tile.add_subtree(hashes(1, number, number + 1)[0], 1)
+    assert (by_leaf.size, by_leaf.peaks) == (by_tile.size, by_tile.peaks)
+    assert [(2, 0, by_leaf.root())] == reported
+    by_leaf.add(MANY[65_536])
+    with pytest.raises(ValueError, match="no place"):
+        by_leaf.add_subtree(MANY[0], 1)
+
+
 def test_a_frontier_kept_as_bytes_goes_on_where_it_stopped() -> None:
     for size in (0, 1, 2, 255, 256, 257, 600):
         kept = frontier_of(MANY[:size])

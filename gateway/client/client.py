@@ -12,7 +12,8 @@ from gateway.client.journal import ACCEPTED, Ending, Entry, Journal
 from gateway.client.values import Outgoing, Refused, Sent
 from gateway.client.wire import MAX_OBJECT, MAX_PAGE, Wire, error_of, read_problem
 from gateway.domain.agreement import PartyKind
-from gateway.envelope import token
+from gateway.envelope import encryption, token
+from gateway.envelope.encryption import EncryptionKey
 from gateway.envelope.keyring import Keyring, PublicKey, SigningKey
 from gateway.envelope.message import Envelope, digest, new_id
 from gateway.envelope.signing import MESSAGE_TYP, VerifiedMessage, sign, verify
@@ -36,7 +37,11 @@ _ID = re.compile(MessageId.PATTERN)
 
 
 class Client:
-    """One party's voice. Safe to share between threads; each gets HTTP connections of its own."""
+    """One party's voice. Safe to share between threads; each gets HTTP connections of its own.
+
+    decryption: the party's own keys for what was encrypted to it. Where `gateway_keys` holds a key for encryption, what
+    is sent is encrypted to it; receipts name the signed message inside.
+    """
 
     def __init__(
         self,
@@ -49,7 +54,9 @@ class Client:
         clock: Callable[[], datetime],
         verify_tls: bool | str = True,
         timeout: float = TIMEOUT,
+        decryption: Iterable[EncryptionKey] = (),
     ) -> None:
+        self._decryption = tuple(decryption)
         self._key, self._gateway, self._journal = key, gateway, journal
         self._keyring = Keyring(gateway_keys, {gateway: PartyKind.GATEWAY.value})
         self._clock, self._wire = clock, Wire(url, verify_tls=verify_tls, timeout=timeout)
@@ -101,13 +108,18 @@ class Client:
             if not line.strip():
                 continue
             try:
-                proven.append(verify(line.strip(), self._keyring, recipient=self._key.party_id, now=self._clock()))
+                proven.append(self._open(line.strip()))
             except XianjieError as error:
                 trouble = trouble or error
         self._journal.keep_received(proven, at=self._clock())
         yield from proven
         if trouble is not None:
             raise trouble
+
+    def _open(self, raw: bytes) -> VerifiedMessage:
+        """One message of the gateway, decrypted where it came so."""
+        jws = encryption.decrypt(raw, self._decryption) if encryption.is_encrypted(raw) else raw
+        return verify(jws, self._keyring, recipient=self._key.party_id, now=self._clock())
 
     def referral(self, referral_id: str) -> dict[str, Any]:
         """The fate of one referral of this court. Raises ReferralUnknown, also for what can be no id."""
@@ -174,17 +186,23 @@ class Client:
         missing was not answered. Raises where nobody answered at all."""
         answers: dict[str, Ending | dict[str, Any] | XianjieError] = {}
         try:
-            for part in _parts({entry.message_id: entry for entry in entries}.values()):
-                body = "\n".join(entry.jws for entry in part).encode()
+            for part in _parts((entry, self._wrap(entry.jws)) for entry in _each_once(entries)):
+                body = "\n".join(line for _, line in part).encode()
                 lines = list(islice(self._wire.post_lines("/v1/messages/batch", body, NDJSON), len(part) + 1))
                 if len(lines) <= len(part):  # else nobody can tell which line belongs to which message
                     answers |= {
-                        entry.message_id: self._judge(entry, line) for entry, line in zip(part, lines, strict=False)
+                        entry.message_id: self._judge(entry, line)
+                        for (entry, _), line in zip(part, lines, strict=False)
                     }
         finally:
             endings = (_ending(message_id, answer) for message_id, answer in answers.items())
             self._journal.settle([ending for ending in endings if ending is not None])
         return answers
+
+    def _wrap(self, jws: str) -> str:
+        """As it travels."""
+        key = self._keyring.encryption_key_of(self._gateway, self._clock())
+        return jws if key is None else encryption.encrypt(jws, key)
 
     def _judge(self, entry: Entry, line: bytes) -> Ending | dict[str, Any] | XianjieError:
         ids = {"message_id": entry.message_id}
@@ -209,16 +227,20 @@ class Client:
         return Ending(message_id=entry.message_id, receipt=receipt.jws, warnings=receipt.warnings, holds=receipt.holds)
 
 
-def _parts(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+def _each_once(entries: Sequence[Entry]) -> Iterable[Entry]:
+    return {entry.message_id: entry for entry in entries}.values()
+
+
+def _parts(lines: Iterable[tuple[Entry, str]]) -> Iterator[list[tuple[Entry, str]]]:
     """As many as fit into one request."""
-    part: list[Entry] = []
+    part: list[tuple[Entry, str]] = []
     size = 0
-    for entry in entries:
-        if part and size + len(entry.jws) > REQUEST_BYTES:
+    for entry, line in lines:
+        if part and size + len(line) > REQUEST_BYTES:
             yield part
             part, size = [], 0
-        part.append(entry)
-        size += len(entry.jws) + 1
+        part.append((entry, line))
+        size += len(line) + 1
     if part:
         yield part
 

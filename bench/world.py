@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -125,7 +125,7 @@ def open_bench(folder: Path, database: str, *, batch: int) -> Bench:
                     batch=batch,
                     name_zh="基准单位",
                 )
-                context.store.write(partial(directory.put_office, office=office))
+                context.store.write(partial(directory.put_office, office=office, now=datetime.now(UTC)))
     finally:
         context.store.close()
     return bench

@@ -20,12 +20,14 @@ from gateway.domain.programmes import load_programmes
 from gateway.domain.regions import load_regions
 from gateway.envelope.keyring import SigningKey
 from gateway.errors import ConfigError, ExampleKeyRefused
+from gateway.evidence.checkpoint import LogKey
 from gateway.flows.context import Context
 from gateway.ports import Adapter
 from gateway.store.directory import Directory
 from gateway.store.engine import Store
 
 GATEWAY_KEY = "gateway.pem"
+LOG_KEY = "log.pem"
 MATCHING_SECRET = "matching.secret"  # noqa: S105 - a file's name
 SECRET_BYTES = 32
 
@@ -47,6 +49,8 @@ def build_context(config: Config) -> Context:
     return Context(
         party_id=config.party_id,
         key=load_key(config.keys / GATEWAY_KEY, config.party_id, demo=config.demo),
+        log_key=LogKey.from_pem(_private_bytes(config.keys / LOG_KEY), config.party_id),
+        witnesses=config.witnesses,
         matching_secret=_secret(config.keys / MATCHING_SECRET),
         store=store,
         directory=Directory(store, programmes),

@@ -34,6 +34,8 @@ _GATEWAY = {
     "threads": int,
     "allow_addresses": list,
     "ca_bundle": str,
+    "state": str,
+    "witnesses": list,
     "demo": bool,
 }
 
@@ -45,12 +47,16 @@ class Config:
     party_id: str
     database: str
     keys: Path
+    state: Path
+    """What this node remembers outside the database: the last checkpoint."""
     host: str = LOOPBACK
     port: int = 8420
     public_url: str | None = None
     threads: int = 16
     allow_addresses: tuple[IPv4Network | IPv6Network, ...] = ()
     ca_bundle: str | None = None
+    witnesses: tuple[str, ...] = ()
+    """Verifier keys (C2SP signed notes) of those who cosign checkpoints."""
     demo: bool = False
     clock_offset: timedelta = timedelta(0)
     adapters: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_ADAPTERS))
@@ -85,12 +91,14 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Config:
         party_id=gateway["party_id"],
         database=environment.get("XIANJIE_DB") or _database(gateway["database"], path),
         keys=path.parent / gateway.get("keys", "keys"),
+        state=path.parent / gateway.get("state", "state"),
         host=gateway.get("host", LOOPBACK),
         port=gateway.get("port", 8420),
         public_url=gateway.get("public_url"),
         threads=gateway.get("threads", 16),
         allow_addresses=_networks(gateway.get("allow_addresses", []), path),
         ca_bundle=gateway.get("ca_bundle"),
+        witnesses=_witnesses(gateway.get("witnesses", []), path),
         demo=demo,
         clock_offset=_offset(environment) if demo else timedelta(0),
         adapters=dict(adapters),
@@ -134,6 +142,12 @@ def _networks(texts: list[Any], path: Path) -> tuple[IPv4Network | IPv6Network, 
         return tuple(ip_network(str(text)) for text in texts)
     except ValueError as error:
         raise ConfigError(f"{path.name}: `allow_addresses` lists networks such as 10.1.0.0/16") from error
+
+
+def _witnesses(texts: list[Any], path: Path) -> tuple[str, ...]:
+    if not all(isinstance(text, str) and text.count("+") >= 2 for text in texts):
+        raise ConfigError(f"{path.name}: `witnesses` lists verifier keys such as name+1a2b3c4d+BASE64")
+    return tuple(texts)
 
 
 def _offset(environment: Mapping[str, str]) -> timedelta:

@@ -285,6 +285,17 @@ class CheckpointInvalid(MessageError):
     )
 
 
+class StickRefused(MessageError):
+    """A stick is damaged, forged, for another or older than one that was read; `problems` says which and what to do."""
+
+    code = "stick_refused"
+    title = ("离线介质不可用", "The stick cannot be used")
+    next_step = (
+        "介质中的内容均未采用;按所列原因处理,或请制作方重新制作。",
+        "Nothing of it was used; do as the reason says, or have its maker make it anew.",
+    )
+
+
 # --- trust: all answer alike, the log alone knows which ---
 
 
@@ -334,6 +345,20 @@ class BundleBroken(XianjieError):
     next_step = (
         "核对是否为网关给出的原文件,未经重新压缩;否则重新调取。",
         "Check that it is the very file the gateway gave, not packed again; else ask for it anew.",
+    )
+
+
+class CommitmentContradicted(XianjieError):
+    """The gateway's answers about a pair's messages do not fit what it signed; they prove nothing."""
+
+    code = "commitment_contradicted"
+    status = 502
+    fault = Fault.RECEIVER
+    retryable = True
+    title = ("对账应答与所签承诺不符", "The answers do not fit the signed commitment")
+    next_step = (
+        "稍后重新核对;仍不符的,请保存日志簿并联系管理员。",
+        "Compare again later; if it persists, keep the journal and contact the administrator.",
     )
 
 
@@ -401,6 +426,31 @@ class LeaseLost(XianjieError):
     code = "lease_lost"
     title = ("租约已失效", "The lease was lost to another worker")
     retryable = True
+
+
+class CaseErased(XianjieError):
+    """The case's data was erased: its key is deleted, so nothing of it can be read, and nothing is added to it."""
+
+    code = "case_erased"
+    status = 410
+    fault = Fault.OPERATOR
+    title = ("该移送的数据已清除", "The data of this referral was erased")
+    next_step = (
+        "内容已不可恢复,摘要和日志仍可核验;新情况请用新的移送报送。",
+        "The content cannot be restored, digests and log still verify; report what is new under a new referral.",
+    )
+
+
+class SealBroken(XianjieError):
+    """A stored text does not open: somebody changed it or moved it in the database. The note names the column."""
+
+    code = "seal_broken"
+    fault = Fault.OPERATOR
+    title = ("密封数据被改动", "Stored data was changed outside the gateway")
+    next_step = (
+        "核查谁改动了数据库;从备份恢复该行。",
+        "Find out who changed the database, and restore the row from a copy.",
+    )
 
 
 class EvidenceNotReady(XianjieError):

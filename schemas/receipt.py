@@ -1,6 +1,6 @@
 """回执 The wire shape of a receipt's `data` (WIRE §3); the envelope names what it answers."""
 
-from schemas.fields import Code, ListOf, Moment, Nest, StrictSchema, Text
+from schemas.fields import Code, ListOf, Moment, Nest, Sha256, StrictSchema, Text, Whole
 
 RUNGS = ("submission", "relay", "delivery", "retrieval", "disposition", "outcome")
 VERDICTS = ("accepted", "refused", "duplicate", "timeout")
@@ -13,6 +13,15 @@ class WarningSchema(StrictSchema):
     code = Text(max=64, required=True)
 
 
+class LogPlaceSchema(StrictSchema):
+    """The message's leaf in the gateway's log, and the committed tree before it (WIRE §5)."""
+
+    origin = Text(max=200, required=True)
+    index = Whole(required=True)
+    tree_size = Whole(required=True)
+    root = Sha256(required=True)
+
+
 class ReceiptSchema(StrictSchema):
     """`data` of a receipt."""
 
@@ -22,6 +31,7 @@ class ReceiptSchema(StrictSchema):
     at = Moment(required=True)
     warnings = ListOf(Nest(WarningSchema), max=200)
     holds = ListOf(Text(max=64), max=50)
+    log = Nest(LogPlaceSchema)
 
 
 RECEIPT = ReceiptSchema()

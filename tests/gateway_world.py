@@ -242,7 +242,7 @@ class World:
 
     def put_office(self, office: Office) -> None:
         """Adds or changes an office."""
-        self._write(lambda c: directory.put_office(c, office))
+        self._write(lambda c: directory.put_office(c, office, now=self.now))
 
     def change_office(self, office_id: str, **changes: Any) -> None:
         """Changes some particulars of an office."""

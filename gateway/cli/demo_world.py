@@ -160,7 +160,7 @@ def open_offices(world: DemoWorld, addresses: dict[str, str]) -> int:
                     batch=20 if channel is Channel.PUSH else 1,
                     name_zh="模拟单位",
                 )
-                context.store.write(partial(directory.put_office, office=office))
+                context.store.write(partial(directory.put_office, office=office, now=world.clock()))
     finally:
         context.store.close()
     return len(CHANNELS) * (len(regions) + 1)

@@ -9,13 +9,14 @@ from pathlib import Path
 import click
 from sqlalchemy.exc import DBAPIError
 
-from gateway.app import GATEWAY_KEY, MATCHING_SECRET, SECRET_BYTES, Clock, build_context
+from gateway.app import GATEWAY_KEY, LOG_KEY, MATCHING_SECRET, SECRET_BYTES, Clock, build_context
 from gateway.cli.console import Installation, refuse_existing, say, with_installation
 from gateway.config import DEFAULT_ADAPTERS, FILE, Config, load
 from gateway.domain.agreement import Party, PartyKind
 from gateway.envelope.algorithms import Algorithm
 from gateway.envelope.keyring import SigningKey
 from gateway.errors import ConfigError, StoreUnavailable, XianjieError
+from gateway.evidence.checkpoint import LogKey
 from gateway.store import directory, migrate
 from gateway.store.engine import Store
 
@@ -46,7 +47,7 @@ def init(folder: Path, party: str, region: str, database: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     adapters = "\n".join(f"{agency} = {_quoted(path)}" for agency, path in DEFAULT_ADAPTERS.items())
     text = _TOML.format(party=_quoted(party), database=_quoted(database), adapters=adapters)
-    made = [folder / "keys" / name for name in (GATEWAY_KEY, MATCHING_SECRET)]
+    made = [folder / "keys" / name for name in (GATEWAY_KEY, LOG_KEY, MATCHING_SECRET)]
     for path in made:
         refuse_existing(path)
     try:
@@ -57,7 +58,7 @@ def init(folder: Path, party: str, region: str, database: str) -> None:
         for path in (*made, config_path):  # so that it can be tried again
             path.unlink(missing_ok=True)
         raise
-    say(f"已建立 made: {config_path.name}, keys/{GATEWAY_KEY}, keys/{MATCHING_SECRET}")
+    say(f"已建立 made: {config_path.name}, {', '.join(f'keys/{path.name}' for path in made)}")
     say("下一步 next: xianjie agreement load FILE · xianjie party add … · xianjie keys register … · xianjie serve")
 
 
@@ -67,9 +68,10 @@ def _quoted(text: str) -> str:
 
 
 def make_keys(folder: Path, party: str) -> SigningKey:
-    """The gateway's key and the matching secret, readable by their owner alone."""
+    """The gateway's key, the log's and the matching secret, readable by their owner alone."""
     key = SigningKey.generate(Algorithm.ED25519, party)
     write_private(folder / GATEWAY_KEY, key.to_pem())
+    write_private(folder / LOG_KEY, LogKey.generate(party).to_pem())
     write_private(folder / MATCHING_SECRET, secrets.token_hex(SECRET_BYTES).encode())
     return key
 

@@ -70,7 +70,7 @@ def rotate(installation: Installation, party_id: str, jwk_file: Path, overlap_da
         def write(connection: Connection) -> None:
             directory.add_key(connection, key, now=now)
             for kid in earlier:  # those that end sooner anyway are not made to last
-                directory.end_key(connection, kid, at=end)
+                directory.end_key(connection, kid, at=end, now=now)
 
         context.store.write(write)
     say(f"已登记 registered {key.kid}; earlier keys end by {end:%Y-%m-%d %H:%M} UTC")
@@ -83,7 +83,10 @@ def rotate(installation: Installation, party_id: str, jwk_file: Path, overlap_da
 def revoke(installation: Installation, kid: str, reason: str) -> None:
     """吊销 Nothing signed with the key is believed from now on."""
     with installation.open() as (context, clock):
-        context.store.write(lambda connection: directory.end_key(connection, kid, at=clock(), revoked_because=reason))
+        now = clock()
+        context.store.write(
+            lambda connection: directory.end_key(connection, kid, at=now, now=now, revoked_because=reason)
+        )
     say(f"已吊销 revoked {kid}")
 
 

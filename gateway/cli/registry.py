@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from sqlalchemy import Connection
 
 from gateway.cli.console import Installation, json_option, print_json, say, table, with_installation
 from gateway.domain.agreement import Channel, Office, Party, PartyKind
@@ -71,8 +70,9 @@ def party_resume(installation: Installation, party_id: str) -> None:
 
 
 def _set_active(installation: Installation, party_id: str, *, active: bool) -> None:
-    with installation.open() as (context, _):
-        context.store.write(lambda connection: directory.set_party_active(connection, party_id, active=active))
+    with installation.open() as (context, clock):
+        now = clock()
+        context.store.write(lambda connection: directory.set_party_active(connection, party_id, active=active, now=now))
     say(f"{party_id}: {'已恢复 resumed' if active else '已暂停 suspended'}")
 
 
@@ -108,7 +108,8 @@ def office_put(installation: Installation, **particulars: Any) -> None:
         before = snapshot.offices.get(added.office_id)
         if before is not None:
             added = replace(added, paused=before.paused)
-        context.store.write(lambda connection: directory.put_office(connection, added))
+        now = clock()
+        context.store.write(lambda connection: directory.put_office(connection, added, now=now))
     say(f"已登记 registered {added.office_id}")
 
 
@@ -150,11 +151,9 @@ def office_resume(installation: Installation, office_id: str) -> None:
 
 
 def _set_paused(installation: Installation, office_id: str, *, paused: bool) -> None:
-    def write(connection: Connection) -> None:
-        directory.set_paused(connection, office_id, paused=paused)
-
-    with installation.open() as (context, _):
-        context.store.write(write)
+    with installation.open() as (context, clock):
+        now = clock()
+        context.store.write(lambda connection: directory.set_paused(connection, office_id, paused=paused, now=now))
     say(f"{office_id}: {'已暂停 paused' if paused else '已恢复 resumed'}")
 
 

@@ -1,7 +1,7 @@
 """回执 Receipts: signed, each naming the id and the digest of what it answers (Law 4), one per rung of WIRE §3.
 
 `issue` makes ours; `read` believes a partner's only when it names our message id and our digest. An HTTP status alone
-is no receipt.
+is no receipt. Ours name the message's place in the log and the tree before it: whoever keeps one is a witness.
 """
 
 from collections.abc import Sequence
@@ -39,6 +39,25 @@ class ReceiptVerdict(StrEnum):
     DUPLICATE = "duplicate"
     TIMEOUT = "timeout"
 
+    @property
+    def is_positive(self) -> bool:
+        """Whether it shows that the rung was reached; a rung has at most one that does and one that does not."""
+        return self in (ReceiptVerdict.ACCEPTED, ReceiptVerdict.DUPLICATE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogPlace:
+    """Where the acknowledged message stands in the log, and the committed tree before it (tree_size ≤ index)."""
+
+    origin: str
+    index: int
+    tree_size: int
+    root: str
+
+    def as_json(self) -> dict[str, Any]:
+        """As receipts carry it."""
+        return {"origin": self.origin, "index": self.index, "tree_size": self.tree_size, "root": self.root}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
@@ -54,6 +73,7 @@ class Receipt:
     jws: str
     warnings: tuple[FieldProblem, ...] = ()
     holds: tuple[str, ...] = ()
+    place: LogPlace | None = None
 
 
 def issue(
@@ -65,13 +85,16 @@ def issue(
     verdict: ReceiptVerdict = ReceiptVerdict.ACCEPTED,
     warnings: Sequence[FieldProblem] = (),
     holds: Sequence[str] = (),
+    place: LogPlace | None = None,
 ) -> str:
-    """A signed receipt for one proven message, as compact JWS."""
+    """A signed receipt for one proven message, as compact JWS. place: given by the gateway, who keeps the log."""
     body: dict[str, Any] = {"rung": rung.value, "verdict": verdict.value, "at": format_moment(now)}
     if warnings:
         body["warnings"] = [{"pointer": warning.pointer, "code": warning.code} for warning in warnings]
     if holds:
         body["holds"] = list(holds)
+    if place is not None:
+        body["log"] = place.as_json()
     envelope = Envelope(
         id=new_id(now),
         source=key.party_id,
@@ -87,34 +110,46 @@ def issue(
 
 
 def issue_timeout(
-    *, message_id: str, message_digest: str, subject: str | None, reason_code: str, key: SigningKey, now: datetime
+    *,
+    message_id: str,
+    message_digest: str,
+    subject: str | None,
+    reason_code: str,
+    key: SigningKey,
+    now: datetime,
+    rung: Rung = Rung.RELAY,
+    place: LogPlace | None = None,
 ) -> Receipt:
     """Our own negative receipt for a message nobody acknowledged in time; later evidence stands beside it."""
+    body: dict[str, Any] = {
+        "rung": rung.value,
+        "verdict": ReceiptVerdict.TIMEOUT.value,
+        "reason_code": reason_code,
+        "at": format_moment(now),
+    }
+    if place is not None:
+        body["log"] = place.as_json()
     envelope = Envelope(
         id=new_id(now),
         source=key.party_id,
-        type=f"receipt.{Rung.RELAY.value}",
+        type=f"receipt.{rung.value}",
         time=now,
         recipient=key.party_id,
         subject=subject,
         in_reply_to=message_id,
         in_reply_to_digest=message_digest,
-        data={
-            "rung": Rung.RELAY.value,
-            "verdict": ReceiptVerdict.TIMEOUT.value,
-            "reason_code": reason_code,
-            "at": format_moment(now),
-        },
+        data=body,
     )
     return Receipt(
         message_id=message_id,
         message_digest=message_digest,
         issuer=key.party_id,
-        rung=Rung.RELAY,
+        rung=rung,
         verdict=ReceiptVerdict.TIMEOUT,
         reason_code=reason_code,
         at=now,
         jws=sign(envelope.to_payload(), key, RECEIPT_TYP),
+        place=place,
     )
 
 
@@ -138,6 +173,7 @@ def read(raw: bytes, keyring: Keyring, *, recipient: str, issuer: str, now: date
         jws=proven.jws,
         warnings=tuple(FieldProblem(**warning) for warning in body.get("warnings", ())),
         holds=tuple(body.get("holds", ())),
+        place=LogPlace(**body["log"]) if "log" in body else None,
     )
 
 

@@ -3,7 +3,7 @@
 1. verify: signature, key, source, recipient, times (`envelope.signing`);
 2. prepare: the flow of the message's type reads it, outside the database;
 3. commit: what was sent before under the same id gets the first receipt's very bytes, or is refused when its bytes
-   differ (Law 2); the rest is recorded, and its receipt signed and stored in the same commit (Law 4);
+   differ (Law 2); the rest is recorded, logged, and its receipt signed and stored in the same commit (Law 4);
 4. only then the answer.
 
 A group goes through the same steps together: one lookup, one commit, an outcome for each, in order. A message that is
@@ -19,19 +19,20 @@ from typing import Any
 from sqlalchemy import Connection
 
 from gateway.domain.agreement import PartyKind
+from gateway.envelope.message import digest
 from gateway.envelope.signing import VerifiedMessage, verify
 from gateway.errors import MessageError, SameIdDifferentBytes, UnknownMessageType, XianjieError
-from gateway.evidence.receipt import Rung, issue
+from gateway.evidence.entry import message_entry, receipt_entry
+from gateway.evidence.receipt import ReceiptVerdict, Rung, issue
 from gateway.flows import court, intake, receive
 from gateway.flows.context import Context
 from gateway.flows.court import Payment, Withdrawal
 from gateway.flows.intake import Noted, Submission
 from gateway.flows.receive import REPLY_TYPES, Reply
 from gateway.flows.recent import ProvenReferral
-from gateway.store import inbox
+from gateway.store import inbox, log
 from gateway.store.inbox import Earlier, Inbound
-
-logger = logging.getLogger(__name__)
+from gateway.store.log import Tail
 
 logger = logging.getLogger(__name__)
 
@@ -186,11 +187,13 @@ def _commit(connection: Connection, items: list[Prepared]) -> list[Accepted | Ex
     refused = [_key(items[at].message) for at in fresh if isinstance(noted[at], Exception)]
     found = inbox.earlier(connection, refused)
     kept: dict[Key, Inbound] = {}
+    tail = log.open_tail(connection)
     for at in fresh:
         message = items[at].message
         before = found.get(_key(message))
-        outcomes[at] = _keep(items[at], noted[at], kept) if before is None else _again(message, before)
+        outcomes[at] = _keep(items[at], noted[at], kept, tail) if before is None else _again(message, before)
     inbox.put(connection, list(kept.values()))
+    tail.save(connection)
     second = [at for at, outcome in enumerate(outcomes) if outcome is None]
     if second:
         # the same id twice in one group: the second stands to the first as a later message would
@@ -222,28 +225,62 @@ def _parts(items: Sequence[Prepared], fresh: Sequence[int]) -> Iterator[list[int
     yield part
 
 
-def _keep(item: Prepared, noted: Noted | Exception, kept: dict[Key, Inbound]) -> Accepted | Exception:
+def _keep(item: Prepared, noted: Noted | Exception, kept: dict[Key, Inbound], tail: Tail) -> Accepted | Exception:
     if isinstance(noted, Exception):
         return noted
     message, context = item.message, item.context
     if isinstance(item, Submission):
         proven = ProvenReferral(court=message.party_id, message_id=message.envelope.id, referral=item.referral)
         context.recent.keep(message.digest, proven)
-    receipt = issue(
-        message, key=context.key, now=item.now, rung=Rung.SUBMISSION, warnings=noted.warnings, holds=noted.holds
+    kept[_key(message)] = inbound = _inbound(item, noted, tail)
+    return _accepted(message, inbound.receipt, replayed=False)
+
+
+def _inbound(item: Prepared, noted: Noted, tail: Tail) -> Inbound:
+    """The message's row with its receipt, each with its leaf; the receipt names the message's."""
+    message, context, subject = item.message, item.context, _subject(item)
+    index = tail.add(
+        message_entry(
+            message_id=message.envelope.id,
+            source=message.party_id,
+            recipient=context.party_id,
+            message_type=message.envelope.type,
+            digest=message.digest,
+            about=subject,
+            at=item.now,
+        )
     )
-    kept[_key(message)] = Inbound(
+    receipt = issue(
+        message,
+        key=context.key,
+        now=item.now,
+        rung=Rung.SUBMISSION,
+        warnings=noted.warnings,
+        holds=noted.holds,
+        place=context.place(tail, index),
+    )
+    tail.add(
+        receipt_entry(
+            message_id=message.envelope.id,
+            rung=Rung.SUBMISSION.value,
+            verdict=ReceiptVerdict.ACCEPTED.value,
+            issuer=context.party_id,
+            digest=digest(receipt),
+            at=item.now,
+        )
+    )
+    return Inbound(
         source=message.party_id,
         message_id=message.envelope.id,
         type=message.envelope.type,
         digest=message.digest,
-        subject=_subject(item),
+        subject=subject,
         seq=message.envelope.seq,
         received_at=item.now,
+        kid=message.kid,
         jws=message.jws,
         receipt=receipt,
     )
-    return _accepted(message, receipt, replayed=False)
 
 
 def _subject(item: Prepared) -> str | None:

@@ -16,10 +16,13 @@ from gateway.domain.programmes import Programme
 from gateway.domain.reconciliation.values import Rulebook
 from gateway.domain.regions import Regions
 from gateway.envelope.keyring import SigningKey
+from gateway.evidence.checkpoint import LogKey
+from gateway.evidence.receipt import LogPlace
 from gateway.flows.recent import RecentReferrals
 from gateway.ports import Adapter
 from gateway.store.directory import Directory, Snapshot
 from gateway.store.engine import Store
+from gateway.store.log import FIRST_EPOCH, Tail
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +40,24 @@ class Context:
     coexistence: tuple[CoexistenceRule, ...]
     calendar: WorkCalendar
     mask_floor: MaskFloor
+    log_key: LogKey | None = None
+    """Signs checkpoints; only the sequencer needs it."""
+    witnesses: tuple[str, ...] = ()
+    """Verifier keys of those whose cosignatures are taken."""
     recent: RecentReferrals = field(default_factory=RecentReferrals)
+
+    def origin(self, epoch: int) -> str:
+        """The log's name: a log that began anew after a loss has another."""
+        return self.party_id if epoch == FIRST_EPOCH else f"{self.party_id}/{epoch}"
+
+    def place(self, tail: Tail, index: int) -> LogPlace:
+        """Where a message stands, and the committed tree before this transaction, as our receipts tell it."""
+        return LogPlace(
+            origin=self.origin(tail.epoch),
+            index=index,
+            tree_size=tail.size_before,
+            root=tail.root_before.hex(),
+        )
 
     def snapshot(self, now: datetime) -> Snapshot:
         """The directory as it stands."""

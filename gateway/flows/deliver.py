@@ -13,7 +13,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -21,9 +20,10 @@ from gateway.domain.agreement import Office
 from gateway.domain.lifecycle import HANDOFF, HandoffState, MessageState, NeedState
 from gateway.envelope import webhook
 from gateway.errors import XianjieError
-from gateway.evidence.receipt import Receipt, issue_timeout
+from gateway.evidence.receipt import Receipt, Rung
 from gateway.flows.answers import Judged, judge
 from gateway.flows.context import Context
+from gateway.flows.ladder import row_of_receipt, timeout
 from gateway.flows.needs import NeedInHand
 from gateway.store import handoffs, outbox, receipts, referrals
 from gateway.store.clock import to_ms
@@ -127,7 +127,8 @@ def _end(judged: Judged, courier: Courier, now: datetime) -> _End:
 
 def _settle(connection: Connection, context: Context, office: Office, ends: Sequence[_End], now: datetime) -> None:
     outbox.settle(connection, [end.settlement for end in ends], now=now)
-    receipts.put(connection, [_receipt_row(receipt, now) for end in ends if (receipt := _evidence(end, context, now))])
+    evidence = [_evidence(connection, end, context, now) for end in ends]
+    receipts.put(connection, [row_of_receipt(receipt, now) for receipt in evidence if receipt is not None])
     _move(connection, ends, now)
     failed = all(end.judged.no_contact for end in ends)
     failures = outbox.failures_of(connection, office.office_id)
@@ -137,31 +138,20 @@ def _settle(connection: Connection, context: Context, office: Office, ends: Sequ
         outbox.block_lane(connection, office.office_id, failures=failures, until=now + pause if pause else None)
 
 
-def _evidence(end: _End, context: Context, now: datetime) -> Receipt | None:
+def _evidence(connection: Connection, end: _End, context: Context, now: datetime) -> Receipt | None:
     if end.settlement.state is not MessageState.PARKED:
         return end.judged.receipt
     leased = end.judged.leased
-    return issue_timeout(
+    return timeout(
+        connection,
+        context,
         message_id=leased.message_id,
-        message_digest=leased.digest,
+        digest=leased.digest,
         subject=leased.referral_id,
         reason_code=end.settlement.error or "no_receipt",
-        key=context.key,
+        rung=Rung.RELAY,
         now=now,
     )
-
-
-def _receipt_row(receipt: Receipt, now: datetime) -> dict[str, Any]:
-    return {
-        "message_id": receipt.message_id,
-        "rung": receipt.rung.value,
-        "verdict": receipt.verdict.value,
-        "reason_code": receipt.reason_code,
-        "issuer": receipt.issuer,
-        "at": to_ms(receipt.at),
-        "recorded_at": to_ms(now),
-        "jws": receipt.jws,
-    }
 
 
 _HANDOFF_AFTER = {

@@ -128,7 +128,6 @@ def record(connection: Connection, items: Sequence[Submission]) -> list[Noted | 
 def _note(connection: Connection, items: Sequence[Submission]) -> list[Noted]:
     """Rules that look at other referrals of the same person: stored ones and earlier ones of this very group."""
     keys = {item.person_key for item in items if item.person_key}
-    referrals.lock_persons(connection, keys)
     relatives = referrals.relatives(connection, keys)
     notes = []
     for item in items:

@@ -5,12 +5,13 @@
 2. record: each outcome is kept as a reply row for ever, applied to its need when it is newer and legal, and explained
    by a problem code when it is not.
 
-A reply to nothing we sent is kept and becomes UNEXPECTED_REPLY; it changes no need. A denial without reasons (R09) is
-refused, and the refusal itself is remembered until a proper decision comes.
+A reply to nothing we sent is kept and becomes UNEXPECTED_REPLY; it changes no need. What another message said before
+changes nothing either, and its sender is told (`repeats`). A denial without reasons (R09) is refused, and the refusal
+itself is remembered until a proper decision comes.
 """
 
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,9 +28,11 @@ from gateway.envelope.signing import VerifiedMessage
 from gateway.errors import DeniedWithoutReason, FieldProblem, SchemaInvalid
 from gateway.flows.context import Context
 from gateway.flows.intake import Noted
+from gateway.flows.ladder import row_of_message, rungs_of
 from gateway.flows.needs import NeedInHand, apply
+from gateway.flows.repeats import REPEATS, Fact, fact_of, told_before
 from gateway.matching.identity import echo_key
-from gateway.store import handoffs, mailbox, outbox, referrals, replies
+from gateway.store import handoffs, mailbox, outbox, receipts, referrals, replies
 from gateway.store.clock import to_ms
 from gateway.store.handoffs import SentRow
 
@@ -114,18 +117,27 @@ def record(connection: Connection, items: Sequence[Reply]) -> list[Noted | Excep
     states = {row.handoff_id: HandoffState(row.state) for row in handoffs.sent_now(connection, sent)}
     denied = [(i.sent.office_id, i.message.envelope.id) for i in items if i.sent and i.denied_without_reason]
     remembered = replies.refused_on_file(connection, denied)
+    told = told_before(connection, {row.handoff_id for row in sent})
     rows: list[dict[str, Any]] = []
     outcomes: list[Noted | Exception] = []
     for item in items:
+        mine: list[dict[str, Any]] = []
         if item.sent is None:
-            rows.append(_unexpected(item))
+            mine = [_unexpected(item)]
         elif (item.sent.office_id, item.message.envelope.id) not in remembered:
-            rows += _apply_all(item, item.sent, in_hand)
+            mine = _apply_all(item, item.sent, in_hand, told)
             states[item.sent.handoff_id] = _handoff_state(item, item.sent, states[item.sent.handoff_id], in_hand)
+        rows += mine
         ids = {"message_id": item.message.envelope.id}
-        outcomes.append(DeniedWithoutReason(ids=ids) if item.denied_without_reason else Noted())
+        outcomes.append(DeniedWithoutReason(ids=ids) if item.denied_without_reason else _noted(mine))
     _save(connection, items, rows, in_hand, states)
     return outcomes
+
+
+def _noted(rows: Iterable[Mapping[str, Any]]) -> Noted:
+    """Where in the agency's own format the repeated answer stands only its adapter knows: the body is named."""
+    repeats = any(row["problem"] == REPEATS for row in rows)
+    return Noted(warnings=(FieldProblem(pointer="/data", code=REPEATS),) if repeats else ())
 
 
 def _load_needs(connection: Connection, sent: Iterable[SentRow]) -> dict[str, NeedInHand]:
@@ -133,19 +145,26 @@ def _load_needs(connection: Connection, sent: Iterable[SentRow]) -> dict[str, Ne
     return {row["need_id"]: NeedInHand(row=dict(row)) for rows in found.values() for row in rows}
 
 
-def _apply_all(item: Reply, sent: SentRow, in_hand: Mapping[str, NeedInHand]) -> list[dict[str, Any]]:
+def _apply_all(item: Reply, sent: SentRow, in_hand: Mapping[str, NeedInHand], told: set[Fact]) -> list[dict[str, Any]]:
+    """The rows of one reply; what it newly says is added to `told`."""
     rows = []
     known = {need_id for need_id, _ in sent.needs}
     for outcome in sorted(item.outcomes, key=lambda outcome: outcome.at):
         for need_id in [outcome.need_id] if outcome.need_id is not None else sorted(known):
+            row = _row(item, outcome, need_id=need_id)
+            fact = fact_of(row)
             problem: str | None
             if item.denied_without_reason:
                 problem = "denied_without_reason"
             elif need_id not in known or need_id not in in_hand:
                 problem = "unknown_need"
+            elif fact in told:
+                problem = REPEATS
             else:
                 problem = _apply_one(item, sent, outcome, in_hand[need_id])
-            rows.append(_row(item, outcome, need_id=need_id, problem=problem))
+            if problem is None:
+                told.add(fact)
+            rows.append(row | {"applied": problem is None, "problem": problem})
     return rows
 
 
@@ -186,7 +205,8 @@ def _is_settled(need: NeedInHand, sent: SentRow) -> bool:
     return handed_on or need.state in done
 
 
-def _row(item: Reply, outcome: Outcome, *, need_id: str | None, problem: str | None) -> dict[str, Any]:
+def _row(item: Reply, outcome: Outcome, *, need_id: str | None) -> dict[str, Any]:
+    """What the outcome says; whether it was applied is added by who knows."""
     sent = item.sent
     return {
         "reply_id": new_id(item.now),
@@ -199,8 +219,6 @@ def _row(item: Reply, outcome: Outcome, *, need_id: str | None, problem: str | N
         "raw_code": outcome.raw_code[:64],
         "at": to_ms(outcome.at),
         "recorded_at": to_ms(item.now),
-        "applied": problem is None,
-        "problem": problem,
         "reason": outcome.reason.value if outcome.reason else None,
         "has_text": bool(outcome.text),
         "programme": outcome.programme,
@@ -224,9 +242,25 @@ def _person_matches(item: Reply, outcome: Outcome) -> bool | None:
     return hmac.compare_digest(echoed, sent.echo_key)
 
 
+def _evidence(item: Reply) -> Iterator[dict[str, Any]]:
+    """The rungs this message is the evidence of, for the handoff it answers; a refused one is none."""
+    if item.sent is None or item.denied_without_reason:
+        return
+    for rung, code in rungs_of(item.message.envelope.type, item.outcomes).items():
+        yield row_of_message(
+            message_id=item.sent.message_id,
+            rung=rung,
+            code=code,
+            issuer=item.message.party_id,
+            at=min(item.message.envelope.time, item.now),
+            evidence_id=item.message.envelope.id,
+            now=item.now,
+        )
+
+
 def _unexpected(item: Reply) -> dict[str, Any]:
     outcome = Outcome(code=None, raw_code=item.message.envelope.type, at=item.message.envelope.time)
-    return _row(item, outcome, need_id=None, problem="unexpected")
+    return _row(item, outcome, need_id=None) | {"applied": False, "problem": "unexpected"}
 
 
 def _save(
@@ -237,12 +271,15 @@ def _save(
     states: Mapping[str, HandoffState],
 ) -> None:
     replies.put(connection, rows)
+    receipts.put(connection, [row for item in items for row in _evidence(item)])
     changed = [need for need in in_hand.values() if need.changed]
     referrals.save_needs(connection, [need.row for need in changed], [move for need in changed for move in need.moves])
     before = {item.sent.handoff_id: item.sent for item in items if item.sent is not None}
     handoffs.save_states(connection, {key: state for key, state in states.items() if before[key].state != state})
     answered = [item.sent.message_id for item in items if item.sent is not None]
-    mailbox.mark_retrieved(connection, answered)
+    # what is refused answers nothing: the message stays in the mailbox, though we know by now that it arrived
+    taken = [item.sent.message_id for item in items if item.sent is not None and not item.denied_without_reason]
+    mailbox.mark_retrieved(connection, taken)
     outbox.mark_proven(connection, answered)
     closed = [item.sent.handoff_id for item in items if item.sent is not None and _closes(item)]
     mailbox.mark_all_retrieved(connection, closed)

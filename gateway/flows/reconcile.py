@@ -2,8 +2,9 @@
 
 1. take the referrals whose next look has come (something happened, or a limit runs out), or all of them;
 2. read each one's dossier and ask every check, with the rules of the agreement version it came under;
-3. in one commit the file says what was found: new findings opened, cured ones closed, the rest left alone; and each
-   referral gets its next look, unless something happened to it meanwhile.
+3. in one commit the file says what was found: new findings opened, cured ones closed, the rest left alone; a limit
+   that passed without evidence gets its negative receipt; and each referral gets its next look, unless something
+   happened to it meanwhile.
 
 A second run over the same facts changes nothing. `look` asks the same questions as of any moment and writes nothing.
 """
@@ -20,6 +21,7 @@ from gateway.domain.reconciliation.clocks import clocks_to_watch
 from gateway.domain.reconciliation.findings import OPERATOR, doubt
 from gateway.domain.reconciliation.values import Dossier, Finding, Rulebook
 from gateway.flows.context import Context
+from gateway.flows.ladder import overdue, put_timeouts
 from gateway.store import dossiers, findings, inbox
 from gateway.store.findings import Changes
 
@@ -84,10 +86,12 @@ def _reconcile(context: Context, referral_ids: Sequence[str], marks: Mapping[str
     with context.store.reading() as connection:
         pairs = with_rules(connection, context, referral_ids, now)
     found = [(finding, book.version) for dossier, book in pairs for finding in run(dossier, book, now)]
+    late = [one for dossier, book in pairs for one in overdue(dossier, book, now)]
     next_look = {dossier.referral.referral_id: _next_look(dossier, book, now) for dossier, book in pairs}
 
     def write(connection: Connection) -> Changes:
         changes = findings.settle(connection, referral_ids, found, now=now)
+        put_timeouts(connection, context, late, now=now)
         dossiers.looked(connection, marks, next_look)
         return changes
 

@@ -2,7 +2,7 @@
 
 A `Snapshot` is immutable and at most `FRESH` old, so that a revoked key or a paused office takes effect everywhere
 within seconds without a query per message. Keys are never deleted, only ended or revoked; agreements are never changed,
-only followed by a higher version.
+only followed by a higher version. Every change is a leaf of the log: a key that was slipped in has none.
 """
 
 import json
@@ -22,7 +22,8 @@ from gateway.domain.programmes import Programme
 from gateway.envelope.algorithms import Algorithm
 from gateway.envelope.keyring import Keyring, PublicKey
 from gateway.errors import ConfigError
-from gateway.store import mailbox
+from gateway.evidence.entry import canonical, directory_entry
+from gateway.store import log, mailbox
 from gateway.store import tables as t
 from gateway.store.clock import from_ms, to_ms
 from gateway.store.engine import Store
@@ -131,13 +132,16 @@ def add_party(connection: Connection, party: Party, *, now: datetime) -> None:
             created_at=to_ms(now),
         )
     )
+    particulars = [party.kind.value, party.name_zh, party.region]
+    _log(connection, party.party_id, "party_added", particulars, now=now)
 
 
-def set_party_active(connection: Connection, party_id: str, *, active: bool) -> None:
+def set_party_active(connection: Connection, party_id: str, *, active: bool, now: datetime) -> None:
     """Suspends or resumes a party: none of its keys is believed while suspended."""
     changed = connection.execute(t.parties.update().where(t.parties.c.party_id == party_id).values(active=active))
     if changed.rowcount == 0:
         raise ConfigError(f"no party {party_id}")
+    _log(connection, party_id, "party_resumed" if active else "party_suspended", [], now=now)
 
 
 def add_key(connection: Connection, key: PublicKey, *, now: datetime) -> None:
@@ -155,6 +159,7 @@ def add_key(connection: Connection, key: PublicKey, *, now: datetime) -> None:
             kid=key.kid,
             party_id=key.party_id,
             alg=key.alg.value,
+            use=key.use,
             jwk=json.dumps(key.jwk, sort_keys=True),
             not_before=to_ms(key.not_before),
             not_after=to_ms(key.not_after),
@@ -162,9 +167,13 @@ def add_key(connection: Connection, key: PublicKey, *, now: datetime) -> None:
             created_at=to_ms(now),
         )
     )
+    particulars = [key.party_id, key.use, key.jwk, to_ms(key.not_before), to_ms(key.not_after)]
+    _log(connection, key.kid, "key_registered", particulars, now=now)
 
 
-def end_key(connection: Connection, kid: str, *, at: datetime, revoked_because: str | None = None) -> None:
+def end_key(
+    connection: Connection, kid: str, *, at: datetime, now: datetime, revoked_because: str | None = None
+) -> None:
     """Ends a key's validity at `at` (rotation), or revokes it from `at` on with a reason."""
     c = t.party_keys.c
     found = connection.execute(sa.select(c.revoked_at).where(c.kid == kid).with_for_update()).first()
@@ -176,9 +185,10 @@ def end_key(connection: Connection, kid: str, *, at: datetime, revoked_because: 
             return  # a second revocation never makes the first one later
         values = {"revoked_at": to_ms(at), "revoked_reason": revoked_because[:200]}
     connection.execute(t.party_keys.update().where(c.kid == kid).values(**values))
+    _log(connection, kid, "key_ended" if revoked_because is None else "key_revoked", [to_ms(at)], now=now)
 
 
-def put_office(connection: Connection, office: Office) -> None:
+def put_office(connection: Connection, office: Office, *, now: datetime) -> None:
     """Adds an office or changes its particulars (channel, url, batch, paused). One office an agency and region."""
     clash = connection.execute(
         sa.select(t.offices.c.office_id).where(
@@ -205,9 +215,16 @@ def put_office(connection: Connection, office: Office) -> None:
     mailbox.follow_channel(connection, office)
     if changed.rowcount == 0:
         connection.execute(t.offices.insert().values(office_id=office.office_id, failures=0, **values))
+    _log(connection, office.office_id, "office_changed", values, now=now)
 
 
-def set_paused(connection: Connection, office_id: str, *, paused: bool) -> None:
+def _log(connection: Connection, ref: str, what: str, particulars: Any, *, now: datetime) -> None:
+    """The leaf of a change; its digest is over the particulars, which stay in the row."""
+    changed = sha256(canonical([ref, what, particulars])).hexdigest()
+    log.append(connection, [directory_entry(ref=ref, what=what, digest=changed, at=now)])
+
+
+def set_paused(connection: Connection, office_id: str, *, paused: bool, now: datetime) -> None:
     """Pauses or resumes an office's lane; resuming also closes its breaker."""
     values: dict[str, Any] = {"paused": paused}
     if not paused:
@@ -215,6 +232,7 @@ def set_paused(connection: Connection, office_id: str, *, paused: bool) -> None:
     changed = connection.execute(t.offices.update().where(t.offices.c.office_id == office_id).values(**values))
     if changed.rowcount == 0:
         raise ConfigError(f"no office {office_id}")
+    _log(connection, office_id, "office_paused" if paused else "office_resumed", [], now=now)
 
 
 def load_agreement(
@@ -250,6 +268,8 @@ def load_agreement(
             loaded_at=to_ms(now),
         )
     )
+    entry = directory_entry(ref=f"agreement:{body_digest}", what="agreement_loaded", digest=body_digest, at=now)
+    log.append(connection, [entry])
     return profile
 
 
@@ -269,6 +289,7 @@ def _key(row: Mapping[str, Any]) -> PublicKey:
         kid=str(row["kid"]),
         party_id=str(row["party_id"]),
         alg=Algorithm(str(row["alg"])),
+        use=str(row["use"]),
         jwk=json.loads(str(row["jwk"])),
         not_before=not_before,
         not_after=from_ms(row["not_after"]),

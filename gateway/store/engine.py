@@ -3,16 +3,19 @@
 Rules: nothing is answered before its commit (durable first); items that arrive together share one commit, which is what
 saves a slow disk; an item that breaks the group is run again alone, so one bad item never costs another its place. An
 item that lost a race against another process (unique key, deadlock) is run once more and then sees who won.
-SQLite runs WAL with `synchronous=FULL`; PostgreSQL is reached as `postgresql+psycopg://`. No ORM.
+SQLite runs WAL with `synchronous=FULL`; PostgreSQL is reached as `postgresql+psycopg://`. No ORM. On both engines one
+writer at a time: the log's right edge is locked first (ADR 13), so that what is logged has one order.
 """
 
 import os
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -21,6 +24,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from gateway.errors import Busy, ConfigError, StoreUnavailable, XianjieError
+from gateway.store import tables as t
 
 I = TypeVar("I")  # noqa: E741 - an item
 O = TypeVar("O")  # noqa: E741 - its outcome
@@ -30,6 +34,8 @@ GROUP = 128
 QUEUE = 4096
 PATIENCE_S = 5.0
 BUSY_MS = 30_000
+PAUSED_MS = 10_000
+"""A process that stops in the middle of a transaction loses it after so long: others wait for its locks."""
 
 
 def open_engine(url: str) -> Engine:
@@ -42,7 +48,10 @@ def open_engine(url: str) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if url.startswith("postgresql+psycopg"):
-        return sa.create_engine(url, hide_parameters=True, pool_size=8, max_overflow=8, pool_pre_ping=True)
+        options = {"options": f"-c idle_in_transaction_session_timeout={PAUSED_MS} -c lock_timeout={BUSY_MS}"}
+        return sa.create_engine(
+            url, hide_parameters=True, pool_size=8, max_overflow=8, pool_pre_ping=True, connect_args=options
+        )
     raise ConfigError("database url must begin with sqlite:/// or postgresql+psycopg://")
 
 
@@ -57,8 +66,23 @@ def _make_private(url: str) -> None:
 def _prepare_sqlite(connection: Any, _: Any) -> None:
     # transactions are begun by us (`_begin_sqlite`), not guessed by the driver
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536", "temp_store=MEMORY"):
+    _turn_to_wal(connection)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "cache_size=-65536", "temp_store=MEMORY", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _turn_to_wal(connection: Any) -> None:
+    """SQLite does not wait here for another process that is turning the same new file: so we do, as long as for any
+    other lock."""
+    until = monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if monotonic() > until:
+                raise
+            sleep(0.01)
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -189,6 +213,8 @@ class Store:
             by_flow.setdefault(job.flow, []).append(at)
         outcomes: list[Any] = [None] * len(group)
         with self.engine.connect().execution_options(xianjie_write=True) as connection, connection.begin():
+            if not self.is_sqlite:
+                connection.execute(_LOCK_HEAD)
             for flow, places in by_flow.items():
                 found = flow(connection, [group[at].item for at in places])
                 for at, outcome in zip(places, found, strict=True):
@@ -202,6 +228,10 @@ class _Job:
     def __init__(self, flow: Callable[[Connection, list[Any]], Sequence[Any]], item: Any) -> None:
         self.flow, self.item = flow, item
         self.future: Future[Any] = Future()
+
+
+_LOCK_HEAD = sa.select(t.log_head.c.id).with_for_update()
+"""What BEGIN IMMEDIATE is on SQLite: who writes takes the log's right edge first, so no two wait for each other."""
 
 
 def _each(connection: Connection, works: list[Callable[[Connection], Any]]) -> list[Any]:

@@ -27,6 +27,7 @@ class Inbound:
     subject: str | None
     seq: int | None
     received_at: datetime
+    kid: str
     jws: str
     receipt: str
 
@@ -59,7 +60,8 @@ _INSERT = t.inbox.insert()
 
 
 def put(connection: Connection, messages: Sequence[Inbound]) -> None:
-    """Keeps messages that are new; a duplicate key is a mistake of the caller and fails the transaction."""
+    """Keeps messages that are new; a duplicate key is a mistake of the caller and fails the transaction. The caller
+    adds their leaves, since their receipts name them."""
     if messages:
         connection.execute(
             _INSERT,
@@ -72,6 +74,7 @@ def put(connection: Connection, messages: Sequence[Inbound]) -> None:
                     "subject": message.subject,
                     "seq": message.seq,
                     "received_at": to_ms(message.received_at),
+                    "kid": message.kid,
                     "jws": message.jws,
                     "receipt": message.receipt,
                 }

@@ -17,6 +17,8 @@ from gateway.domain.agreement import Channel, Office
 from gateway.domain.lifecycle import MESSAGE, MessageState
 from gateway.envelope.message import digest
 from gateway.errors import LeaseLost
+from gateway.evidence.entry import Entry, message_entry
+from gateway.store import log
 from gateway.store import tables as t
 from gateway.store.clock import to_ms
 
@@ -58,7 +60,7 @@ class Leased:
 
 
 def put(connection: Connection, source: str, messages: Sequence[Outbound], *, now: datetime) -> None:
-    """Numbers, signs and queues messages, in order. A repeated effect key fails the transaction."""
+    """Numbers, signs, logs and queues messages, in order. A repeated effect key fails the transaction."""
     # in one order everywhere: two processes that lock the same counters crosswise would wait for each other
     recipients = sorted({message.office.party_id for message in messages})
     last = {recipient: _last_seq(connection, source, recipient) for recipient in recipients}
@@ -91,12 +93,25 @@ def put(connection: Connection, source: str, messages: Sequence[Outbound], *, no
         )
     if rows:
         connection.execute(t.outbox.insert(), rows)
+        log.append(connection, [_entry(row, source, now) for row in rows])
     for recipient, seq in last.items():
         connection.execute(
             t.counters.update()
             .where(t.counters.c.source == source, t.counters.c.recipient == recipient)
             .values(last_seq=seq)
         )
+
+
+def _entry(row: Mapping[str, Any], source: str, now: datetime) -> Entry:
+    return message_entry(
+        message_id=row["message_id"],
+        source=source,
+        recipient=row["recipient"],
+        message_type=row["type"],
+        digest=row["digest"],
+        about=row["referral_id"],
+        at=now,
+    )
 
 
 def _last_seq(connection: Connection, source: str, recipient: str) -> int:

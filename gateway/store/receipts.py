@@ -1,4 +1,8 @@
-"""回执的存取 Receipts about messages we sent: evidence that is only ever added, one a message, rung and verdict."""
+"""回执的存取 Evidence about messages we sent, only ever added: a rung has at most one positive, one negative.
+
+The evidence of a rung is a receipt, or the agency's own message that says so. Each new receipt is a leaf of the log; a
+message is one already. A negative one that is followed by a positive one stays and is superseded visibly.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,26 +10,45 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from gateway.envelope.message import digest
+from gateway.evidence.entry import receipt_entry
+from gateway.store import log
 from gateway.store import tables as t
+from gateway.store.clock import from_ms
 
 
 def put(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Adds receipts; one that says what an earlier one said already is passed over."""
+    """Adds evidence; what says what an earlier one said already is passed over."""
     if not rows:
         return
     c = t.receipts.c
-    statement = sa.select(c.message_id, c.rung, c.verdict).where(c.message_id.in_({row["message_id"] for row in rows}))
-    known = {(row.message_id, row.rung, row.verdict) for row in connection.execute(statement)}
-    fresh: dict[tuple[str, str, str], Mapping[str, Any]] = {}
+    statement = sa.select(c.message_id, c.rung, c.positive).where(c.message_id.in_({row["message_id"] for row in rows}))
+    known = {(row.message_id, row.rung, row.positive) for row in connection.execute(statement)}
+    fresh: dict[tuple[str, str, bool], Mapping[str, Any]] = {}
     for row in rows:
-        key = (row["message_id"], row["rung"], row["verdict"])
+        key = (row["message_id"], row["rung"], row["positive"])
         if key not in known:
-            fresh.setdefault(key, row)
+            fresh.setdefault(key, {"evidence_id": None, **row})
     if fresh:
         connection.execute(t.receipts.insert(), list(fresh.values()))
+        log.append(
+            connection,
+            [
+                receipt_entry(
+                    message_id=row["message_id"],
+                    rung=row["rung"],
+                    verdict=row["verdict"],
+                    issuer=row["issuer"],
+                    digest=digest(row["jws"]),
+                    at=from_ms(row["recorded_at"]),
+                )
+                for row in fresh.values()
+                if row["evidence_id"] is None
+            ],
+        )
 
 
 def of_messages(connection: Connection, message_ids: Sequence[str]) -> list[Mapping[str, Any]]:
-    """Every receipt about these messages, oldest first."""
+    """Everything on file about these messages' rungs, oldest first."""
     statement = sa.select(t.receipts).where(t.receipts.c.message_id.in_(list(message_ids))).order_by(t.receipts.c.row)
     return [dict(row) for row in connection.execute(statement).mappings()]

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from gateway.domain.lifecycle import OPEN_NEEDS, NeedState
+from gateway.store import decisions
 from gateway.store import tables as t
 from gateway.store.clock import from_ms, to_ms
 from gateway.store.prepared import IDS, among, ids
@@ -31,14 +32,6 @@ def existing(connection: Connection, referral_ids: Iterable[str]) -> set[str]:
 
 
 _EXISTING = sa.select(t.referrals.c.referral_id).where(among(t.referrals.c.referral_id))
-
-
-def lock_persons(connection: Connection, person_keys: Collection[str]) -> None:
-    """Until the commit nobody else files a referral of these persons: two courts at once would each see no other
-    (rule D01). SQLite has one writer anyway."""
-    if connection.dialect.name == "postgresql":
-        for key in sorted(person_keys):
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(int(key[:15], 16))))
 
 
 def relatives(connection: Connection, person_keys: Collection[str]) -> dict[str, list[Relative]]:
@@ -86,16 +79,17 @@ def put(
     decision_rows: Sequence[Mapping[str, Any]],
 ) -> None:
     """Writes new referrals with what belongs to them, and marks the person's other referrals for reconciliation."""
-    for insert, rows in zip(_INSERTS, (referral_rows, need_rows, key_rows, decision_rows), strict=True):
+    for insert, rows in zip(_INSERTS, (referral_rows, need_rows, key_rows), strict=True):
         if rows:
             connection.execute(insert, list(rows))
+    decisions.put_all(connection, decision_rows)
     marked = {row["person_key"]: row["reconcile_at"] for row in referral_rows if row["person_key"] is not None}
     if marked:
         fresh = [row["referral_id"] for row in referral_rows]
         connection.execute(_MARK_OTHERS, ids(marked) | {"fresh": fresh, "at": max(marked.values())})
 
 
-_INSERTS = tuple(table.insert() for table in (t.referrals, t.needs, t.identity_keys, t.decisions))
+_INSERTS = tuple(table.insert() for table in (t.referrals, t.needs, t.identity_keys))
 _MARK_OTHERS = (
     t.referrals.update()
     .where(

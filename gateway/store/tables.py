@@ -6,7 +6,19 @@ days are `YYYY-MM-DD`, money is integer fen. What was signed is kept as its byte
 and identity numbers stand nowhere else.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -44,6 +56,7 @@ party_keys = Table(
     Column("kid", String(64), primary_key=True),
     Column("party_id", PartyRef, nullable=False, index=True),
     Column("alg", String(20), nullable=False),
+    Column("use", String(3), nullable=False),
     Column("jwk", Text, nullable=False),
     Column("not_before", Moment, nullable=False),
     Column("not_after", Moment),
@@ -100,9 +113,11 @@ inbox = Table(
     Column("subject", Id, index=True),
     Column("seq", BigInteger),
     Column("received_at", Moment, nullable=False),
+    Column("kid", String(64), nullable=False, index=True),
     Column("jws", Text, nullable=False),
     Column("receipt", Text, nullable=False),
     UniqueConstraint("message_id", "source"),
+    Index("ix_inbox_stream", "source", "seq"),
 )
 
 referrals = Table(
@@ -240,6 +255,8 @@ outbox = Table(
     Column("seq", BigInteger, nullable=False),
     Column("priority", Integer, nullable=False),
     Column("jws", Text, nullable=False),
+    # the encrypted form, where the recipient has registered an encryption key: what is really sent
+    Column("wire", Text),
     Column("digest", Digest, nullable=False),
     Column("state", String(20), nullable=False),
     Column("attempts", Integer, nullable=False),
@@ -277,12 +294,15 @@ receipts = Table(
     Column("message_id", Id, nullable=False),
     Column("rung", String(20), nullable=False),
     Column("verdict", String(20), nullable=False),
+    Column("positive", Boolean, nullable=False),
     Column("reason_code", String(64)),
     Column("issuer", PartyRef, nullable=False),
     Column("at", Moment, nullable=False),
     Column("recorded_at", Moment, nullable=False),
     Column("jws", Text, nullable=False),
-    UniqueConstraint("message_id", "rung", "verdict"),
+    # the agency's message that is this rung's evidence, where `jws` is not a receipt of its own
+    Column("evidence_id", Id),
+    UniqueConstraint("message_id", "rung", "positive"),
 )
 
 replies = Table(
@@ -353,6 +373,7 @@ decisions = Table(
     "decisions",
     metadata,
     _row(),
+    Column("decision_id", Id, nullable=False, unique=True),
     Column("at", Moment, nullable=False),
     Column("who", String(100), nullable=False),
     Column("what", String(40), nullable=False),
@@ -377,3 +398,98 @@ leases = Table(
     Column("fence", BigInteger, nullable=False),
     Column("until", Moment, nullable=False),
 )
+
+log_head = Table(
+    "log_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("frontier", LargeBinary, nullable=False),
+    # set while the gateway refuses to sign because its log is older than one it had signed
+    Column("recovering_since", Moment),
+)
+"""存证日志 the log's right edge: one row; whoever writes locks it first."""
+
+log_leaves = Table(
+    "log_leaves",
+    metadata,
+    Column("leaf_index", Row, primary_key=True, autoincrement=False),
+    Column("leaf_hash", LargeBinary(32), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("ref", String(100), nullable=False, index=True),
+    Column("digest", Digest),
+    Column("entry", Text, nullable=False),
+)
+
+log_nodes = Table(
+    "log_nodes",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("node_index", Row, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary(32), nullable=False),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("size", Row, primary_key=True, autoincrement=False),
+    Column("root", Digest, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+)
+
+cosignatures = Table(
+    "cosignatures",
+    metadata,
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("size", Row, primary_key=True, autoincrement=False),
+    Column("witness", String(200), primary_key=True),
+    Column("line", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+case_keys = Table(
+    "case_keys",
+    metadata,
+    Column("referral_id", String(120), primary_key=True),
+    # null once the case was erased: its messages can be read by nobody, its log entries still verify
+    Column("wrapped", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("erased_at", Moment),
+)
+
+commitments = Table(
+    "commitments",
+    metadata,
+    _row(),
+    Column("message_id", Id, nullable=False),
+    Column("source", PartyRef, nullable=False),
+    Column("recipient", PartyRef, nullable=False),
+    Column("cutoff_at", Moment, nullable=False),
+    Column("recorded_at", Moment, nullable=False),
+    Column("high_water", BigInteger, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("root", Digest, nullable=False),
+    Column("our_count", BigInteger, nullable=False),
+    Column("our_root", Digest, nullable=False),
+    Column("equal", Boolean, nullable=False),
+    Column("differences", Text, nullable=False),
+    UniqueConstraint("message_id", "source", "recipient"),
+)
+
+cutoffs = Table(
+    "cutoffs",
+    metadata,
+    _row(),
+    Column("cutoff_id", Id, nullable=False, unique=True),
+    Column("at", Moment, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("tree_size", BigInteger, nullable=False),
+    Column("root", Digest, nullable=False),
+    Column("checked", BigInteger, nullable=False),
+    Column("wrong", BigInteger, nullable=False),
+)
+"""截止核对 each comparison of the log with the rows, whatever it found."""

@@ -276,12 +276,12 @@ def test_a_key_revoked_while_nobody_knew_makes_no_second_message(here: Here) -> 
     here.road.faults = [lost]
     with pytest.raises(PartnerUnreachable):
         [*here.client().send_many([a_referral()])]
-    world.store.write(lambda c: directory.set_party_active(c, COURT, active=False))
+    world.store.write(lambda c: directory.set_party_active(c, COURT, active=False, now=world.now))
     world.context.directory.forget()
     (refused,) = here.client().send_many([a_referral()])
     assert isinstance(refused, Refused)
     assert refused.code == "not_trusted"
-    world.store.write(lambda c: directory.set_party_active(c, COURT, active=True))
+    world.store.write(lambda c: directory.set_party_active(c, COURT, active=True, now=world.now))
     world.context.directory.forget()
     assert accepted(here.client(court).send_many([a_referral(), a_referral(2)])) == [True, True]
     assert (here.numbers(), here.referrals()) == ([1, 2], ["r-1", "r-2"])

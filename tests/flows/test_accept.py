@@ -43,7 +43,7 @@ def send(world: World, *raws: bytes) -> list[Accepted | Exception]:
 
 
 def suspend(world: World, party_id: str) -> None:
-    world.store.write(lambda c: directory.set_party_active(c, party_id, active=False))
+    world.store.write(lambda c: directory.set_party_active(c, party_id, active=False, now=world.now))
     world.context.directory.forget()
 
 

@@ -323,7 +323,9 @@ def test_a_need_the_court_did_not_sign_is_sent_nowhere(world: World, forged: dic
 def test_a_key_that_ended_after_the_message_came_still_proves_it(world: World) -> None:
     world.refer()
     ended = world.now + timedelta(minutes=1)
-    world.store.write(lambda c: directory.end_key(c, world.court.key.kid, at=ended, revoked_because="lost"))
+    world.store.write(
+        lambda c: directory.end_key(c, world.court.key.kid, at=ended, now=world.now, revoked_because="lost")
+    )
     world.context.directory.forget()
     world.wait(timedelta(hours=1))
     assert world.dispatch().handoffs == 1

@@ -128,7 +128,7 @@ def test_a_warning_travels_with_the_receipt_and_holds_nothing(world: World) -> N
 
 
 def test_an_honest_referral_has_neither(world: World) -> None:
-    assert set(body_of(world.refer())) == {"rung", "verdict", "at"}
+    assert set(body_of(world.refer())) == {"rung", "verdict", "at", "log"}
 
 
 # --- D01 ---

@@ -45,7 +45,7 @@ def add_key(store: Store, key: PublicKey) -> PublicKey:
 
 
 def end(store: Store, key: PublicKey, at: datetime, because: str | None = None) -> None:
-    store.write(lambda c: directory.end_key(c, key.kid, at=at, revoked_because=because))
+    store.write(lambda c: directory.end_key(c, key.kid, at=at, now=NOW, revoked_because=because))
 
 
 def refusal(store: Store, key: PublicKey, at: datetime) -> str | None:
@@ -61,14 +61,14 @@ def load(store: Store, text: str, *, production: bool = False) -> None:
 
 def test_a_snapshot_is_kept_for_two_seconds_and_no_longer(store: Store, known: Directory) -> None:
     assert known.at(NOW).parties[COURT.party_id].active
-    store.write(lambda c: directory.set_party_active(c, COURT.party_id, active=False))
+    store.write(lambda c: directory.set_party_active(c, COURT.party_id, active=False, now=NOW))
     assert known.at(NOW + FRESH / 2).parties[COURT.party_id].active
     assert not known.at(NOW + FRESH).parties[COURT.party_id].active
 
 
 def test_a_directory_that_is_told_to_forget_reads_at_once(store: Store, known: Directory) -> None:
     known.at(NOW)
-    store.write(lambda c: directory.set_party_active(c, COURT.party_id, active=False))
+    store.write(lambda c: directory.set_party_active(c, COURT.party_id, active=False, now=NOW))
     known.forget()
     assert known.at(NOW).keyring.kind_of(COURT.party_id) is None
 
@@ -85,7 +85,7 @@ def test_the_same_party_again_changes_nothing_and_another_under_its_id_is_refuse
 
 
 def test_a_suspended_party_is_not_brought_back_by_adding_it_again(store: Store, known: Directory) -> None:
-    store.write(lambda c: directory.set_party_active(c, COURT.party_id, active=False))
+    store.write(lambda c: directory.set_party_active(c, COURT.party_id, active=False, now=NOW))
     with pytest.raises(ConfigError):
         store.write(lambda c: directory.add_party(c, COURT, now=NOW))
     assert known.at(NOW).keyring.kind_of(COURT.party_id) is None
@@ -127,28 +127,28 @@ def test_a_key_that_ended_is_still_known_and_was_usable_before(store: Store, kno
     end(store, key, LATER)
     assert [refusal(store, key, moment) for moment in (NOW, LATER)] == [None, "key_expired"]
     with pytest.raises(ConfigError):
-        store.write(lambda c: directory.end_key(c, "no-such-key", at=NOW))
+        store.write(lambda c: directory.end_key(c, "no-such-key", at=NOW, now=NOW))
 
 
 def test_one_office_serves_an_agency_in_a_region(store: Store, known: Directory) -> None:
-    store.write(lambda c: directory.put_office(c, OFFICE))
+    store.write(lambda c: directory.put_office(c, OFFICE, now=NOW))
     with pytest.raises(ConfigError):
-        store.write(lambda c: directory.put_office(c, replace(OFFICE, office_id="second")))
-    store.write(lambda c: directory.put_office(c, replace(OFFICE, batch=20)))
+        store.write(lambda c: directory.put_office(c, replace(OFFICE, office_id="second"), now=NOW))
+    store.write(lambda c: directory.put_office(c, replace(OFFICE, batch=20), now=NOW))
     assert known.at(NOW).offices[OFFICE.office_id].batch == 20
     assert [one.office_id for one in known.at(NOW).office_of(OFFICE.party_id)] == [OFFICE.office_id]
 
 
 def test_an_office_that_is_pushed_to_needs_an_address(store: Store) -> None:
     with pytest.raises(ConfigError):
-        store.write(lambda c: directory.put_office(c, replace(OFFICE, url=None)))
+        store.write(lambda c: directory.put_office(c, replace(OFFICE, url=None), now=NOW))
 
 
 def test_what_does_not_exist_cannot_be_paused_or_suspended(store: Store) -> None:
     with pytest.raises(ConfigError):
-        store.write(lambda c: directory.set_paused(c, "none", paused=True))
+        store.write(lambda c: directory.set_paused(c, "none", paused=True, now=NOW))
     with pytest.raises(ConfigError):
-        store.write(lambda c: directory.set_party_active(c, "cn/court/520900", active=False))
+        store.write(lambda c: directory.set_party_active(c, "cn/court/520900", active=False, now=NOW))
 
 
 def test_an_agreement_is_followed_by_higher_versions_only_and_all_stay_known(store: Store, known: Directory) -> None:

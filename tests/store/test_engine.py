@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from itertools import count
 
 import pytest
 import sqlalchemy as sa
@@ -13,9 +14,18 @@ from gateway.errors import Busy, ConfigError, LeaseLost, StoreUnavailable
 from gateway.store import tables as t
 from gateway.store.engine import Store, open_engine
 
+_IDS = (f"d-{number}" for number in count())
+
 
 def a_decision(subject: str) -> dict[str, object]:
-    return {"at": 1, "who": "somebody", "what": "tested", "subject": subject, "why": "because"}
+    return {
+        "decision_id": next(_IDS),
+        "at": 1,
+        "who": "somebody",
+        "what": "tested",
+        "subject": subject,
+        "why": "because",
+    }
 
 
 def keep(connection: Connection, subject: str) -> str:

@@ -21,6 +21,7 @@ def a_message(**changes: object) -> Inbound:
         "subject": "r-1",
         "seq": 1,
         "received_at": NOW,
+        "kid": "k",
         "jws": "the.very.bytes",
         "receipt": "the.first.receipt",
     }

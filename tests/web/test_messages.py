@@ -165,7 +165,7 @@ def test_every_failure_of_trust_is_one_and_the_same_answer(world: World, client:
     impostor = Partner(party_id=NEIGHBOUR, key=world.court.key)
     honest = a_referral(world)
     suspended = world.neighbour.sign("referral.submitted", a_referral_body(), now=world.now)
-    world.store.write(lambda connection: directory.set_party_active(connection, NEIGHBOUR, active=False))
+    world.store.write(lambda connection: directory.set_party_active(connection, NEIGHBOUR, active=False, now=world.now))
     world.context.directory.forget()
     failures = [
         stranger.sign("referral.submitted", a_referral_body(), now=world.now),

@@ -55,7 +55,9 @@ def test_a_new_key_is_shown_from_its_day_and_a_revoked_one_no_more(world: World,
     world.wait(timedelta(days=1))
     assert {key["kid"] for key in keys_of(client)} == {old.kid, new.kid}
     world.store.write(
-        lambda connection: directory.end_key(connection, old.kid, at=world.now, revoked_because="compromised")
+        lambda connection: directory.end_key(
+            connection, old.kid, at=world.now, now=world.now, revoked_because="compromised"
+        )
     )
     world.context.directory.forget()
     assert [key["kid"] for key in keys_of(client)] == [new.kid]

@@ -101,7 +101,9 @@ def test_a_token_is_good_for_two_minutes(world: World, client: FlaskClient, offi
 
 def test_a_token_of_a_suspended_party_is_refused(world: World, client: FlaskClient, office: Partner) -> None:
     token = a_token(world, office, "/v1/inbox")
-    world.store.write(lambda connection: directory.set_party_active(connection, FEDERATION, active=False))
+    world.store.write(
+        lambda connection: directory.set_party_active(connection, FEDERATION, active=False, now=world.now)
+    )
     world.context.directory.forget()
     assert told(ask(client, token, "/v1/inbox")) == (401, "not_trusted")
 

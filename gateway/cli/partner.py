@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from gateway.client import Client, Journal
+from gateway.envelope.encryption import EncryptionKey
 from gateway.envelope.keyring import PublicKey, SigningKey
 from gateway.errors import ConfigError
 
@@ -34,6 +35,12 @@ _OPTIONS = (
         show_default=True,
         help="日志簿 remembers what was sent, so that nothing is sent twice [XIANJIE_JOURNAL]",
     ),
+    click.option(
+        "--decryption-key",
+        envvar="XIANJIE_DECRYPTION_KEY",
+        type=click.Path(path_type=Path),
+        help="本方解密私钥 opens what is encrypted to this party, if it registered such a key [XIANJIE_DECRYPTION_KEY]",
+    ),
 )
 
 
@@ -52,6 +59,7 @@ def make_client(
     gateway: str | None,
     gateway_keys: Path | None,
     journal: Path,
+    decryption_key: Path | None = None,
 ) -> Client:
     """A client from a command's options. Raises ConfigError naming what is missing."""
     given = {"--url": url, "--party": party, "--key": key, "--gateway": gateway, "--gateway-keys": gateway_keys}
@@ -71,7 +79,15 @@ def make_client(
         gateway_keys=read_jwks(gateway_keys, str(gateway)),
         journal=Journal(journal),
         clock=lambda: datetime.now(UTC),
+        decryption=_decryption(decryption_key, str(party)),
     )
+
+
+def _decryption(path: Path | None, party: str) -> list[EncryptionKey]:
+    try:
+        return [] if path is None else [EncryptionKey.load_pem(path.read_bytes(), party)]
+    except OSError as error:
+        raise ConfigError(f"{path.name if path else ''} cannot be read") from error
 
 
 def read_jwks(path: Path, party_id: str) -> list[PublicKey]:

@@ -1,8 +1,9 @@
 """模拟部门配置 The configuration of one simulated agency, read from TOML; paths are relative to the file.
 
 `agency` names the format; `[gateway]` says who the gateway is, where it is and with which keys it signs; each
-`[[desks]]` is one party of the agency with its own key, reached by push or fetching from its mailbox; `[behaviour]` is
-`gateway.sandbox.behaviour.Behaviour`. Unknown names are refused.
+`[[desks]]` is one party of the agency with its own key, reached by push or fetching from its mailbox, with a second key
+(`decryption_key`) where it wants to be written to encrypted; `[behaviour]` is `gateway.sandbox.behaviour.Behaviour`.
+Unknown names are refused.
 """
 
 import json
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.domain.agreement import Channel, PartyKind
+from gateway.envelope.encryption import EncryptionKey
 from gateway.envelope.keyring import Keyring, PublicKey, SigningKey
 from gateway.errors import ConfigError
 from gateway.sandbox.behaviour import Behaviour
@@ -31,6 +33,7 @@ class Desk:
 
     key: SigningKey
     channel: Channel = Channel.PUSH
+    decryption: EncryptionKey | None = None
 
     @property
     def party_id(self) -> str:
@@ -104,9 +107,12 @@ def _jwks(gateway: Mapping[str, Any], folder: Path) -> list[Mapping[str, str]]:
 
 
 def _desk(entry: Any, folder: Path) -> Desk:
-    known = _section(entry, "desks", {"party", "key", "channel"})
+    known = _section(entry, "desks", {"party", "key", "channel", "decryption_key"})
     key = SigningKey.load_pem((folder / known["key"]).read_bytes(), known["party"])
-    return Desk(key=key, channel=Channel(known.get("channel", Channel.PUSH)))
+    decryption = None
+    if "decryption_key" in known:
+        decryption = EncryptionKey.load_pem((folder / known["decryption_key"]).read_bytes(), known["party"])
+    return Desk(key=key, channel=Channel(known.get("channel", Channel.PUSH)), decryption=decryption)
 
 
 def _section(value: Any, name: str, known: set[str]) -> dict[str, Any]:

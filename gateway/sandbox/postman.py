@@ -14,6 +14,7 @@ from uuid import uuid4
 import requests
 
 from gateway.domain.agreement import Channel
+from gateway.envelope.encryption import encrypt
 from gateway.envelope.message import Envelope, digest, new_id
 from gateway.envelope.signing import MESSAGE_TYP, sign
 from gateway.envelope.token import issue
@@ -105,12 +106,17 @@ class Postman:
     def _outcome(self, jws: str, desk: Desk, now: datetime) -> str | None:
         """`sent`, `refused`, or None: nobody knows yet."""
         try:
-            status, body = self.http.post(f"{self.config.gateway_url}/v1/messages", jws.encode(), JOSE)
+            status, body = self.http.post(f"{self.config.gateway_url}/v1/messages", self._wrap(jws, desk, now), JOSE)
         except ConnectionError:
             return None
         if status in (200, 202):
             return "sent" if self._is_receipt_of(jws, body, desk, now) else None
         return "refused" if 400 <= status < 500 and status not in TRY_AGAIN else None
+
+    def _wrap(self, jws: str, desk: Desk, now: datetime) -> bytes:
+        """A desk that is written to encrypted writes so itself, where the gateway has a key for it."""
+        key = self.config.keyring.encryption_key_of(self.config.gateway, now)
+        return (jws if key is None or desk.decryption is None else encrypt(jws, key)).encode()
 
     def _is_receipt_of(self, jws: str, body: bytes, desk: Desk, now: datetime) -> bool:
         config = self.config

@@ -1,7 +1,7 @@
 """收件 The receiving half of a simulated agency: pushed bytes in, one signed receipt or one problem for each message.
 
 1. the push: Standard Webhooks headers, signed by the gateway over the whole body;
-2. each message: its signature, key, source and recipient (`envelope.signing.verify`);
+2. each message: opened where it is encrypted; its signature, key, source and recipient (`envelope.signing.verify`);
 3. the same id with the same bytes gets the first receipt's very bytes, with other bytes a problem;
 4. a new message is written down with its receipt, a handoff with the replies that will follow, before the answer.
 
@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.domain.agreement import Channel
-from gateway.envelope import strict_json
+from gateway.envelope import encryption, strict_json
 from gateway.envelope.compact import decode_segment, split
 from gateway.envelope.message import Envelope, new_id
 from gateway.envelope.signing import RECEIPT_TYP, VerifiedMessage, sign, verify
@@ -81,7 +81,8 @@ class Reception:
     def take(self, raw: bytes, *, rung: str = RELAY) -> Taken:
         """One message, proven and written down. Raises what refuses it; nothing is kept then."""
         config, now = self._config, self._clock()
-        message = verify(raw, config.keyring, recipient=self._addressee(raw), now=now)
+        jws = self._opened(raw)
+        message = verify(jws, config.keyring, recipient=self._addressee(jws), now=now)
         kept = self._notebook.kept(message.envelope.id)
         if kept is not None:
             return _again(message, kept)
@@ -95,6 +96,12 @@ class Reception:
         if message.envelope.type == WITHDRAWN and isinstance(message.envelope.data, dict):
             self._notebook.withdraw(str(message.envelope.data.get("handoff_id")), due=now.timestamp())
         return Taken(message=message, receipt=self._first_answer(message, receipt, rung, now), is_new=True)
+
+    def _opened(self, raw: bytes) -> bytes:
+        """The JWS inside; a receipt names that, not what it was wrapped in."""
+        if not encryption.is_encrypted(raw):
+            return raw
+        return encryption.decrypt(raw, [desk.decryption for desk in self._config.desks.values() if desk.decryption])
 
     def _addressee(self, raw: bytes) -> str:
         """Which of our desks the message says it is for; believed only once `verify` has held."""

@@ -11,12 +11,14 @@ import pytest
 from gateway.domain.agreement import Channel
 from gateway.domain.replies import DenialReason, ReplyCode
 from gateway.envelope import webhook
+from gateway.envelope.encryption import EncryptionKey, encrypt, is_encrypted
 from gateway.envelope.keyring import Algorithm, SigningKey
 from gateway.envelope.message import Envelope, digest
 from gateway.envelope.signing import MESSAGE_TYP, sign
 from gateway.errors import ConfigError, ReceiptMismatch, SchemaInvalid
 from gateway.evidence.receipt import ReceiptVerdict, Rung, require_answer
 from gateway.sandbox.agency import Agency, make_app
+from gateway.sandbox.agency_config import Desk, gateway_keyring
 from gateway.sandbox.behaviour import SHARES, Behaviour, Fate, Step, fate_of
 from gateway.sandbox.formats import FORMATS
 from gateway.sandbox.reception import NDJSON, PROBLEM
@@ -398,6 +400,36 @@ def test_the_token_is_good_for_the_party_and_the_request_only() -> None:
     world = a_world("womens_federation", channel=Channel.MAILBOX)
     world.gateway.mailbox = [a_message("civil_affairs")]
     assert world.postman.empty_mailboxes(wait=0) == 0
+
+
+def test_an_encrypted_handoff_is_opened_and_its_receipt_names_what_was_inside() -> None:
+    own = EncryptionKey.generate(party())
+    desk = Desk(key=key_of(party()), decryption=own)
+    world = a_world()
+    world.agency = Agency.of(a_config(desks={desk.party_id: desk}), world.clock)
+    raw, key = a_message(), own.public_key(not_before=NOW)
+    receipts = {world.push(encrypt(raw, key).encode()).body for _ in range(2)} | {world.push(raw).body}
+    assert len(receipts) == 1
+    require_answer(world.receipt(receipts.pop()), message_id="m-h-1", message_digest=digest(raw))
+
+
+def test_what_is_encrypted_to_nobody_here_is_refused() -> None:
+    world, stranger = a_world(), EncryptionKey.generate(party())
+    answer = world.push(encrypt(a_message(), stranger.public_key(not_before=NOW)).encode())
+    assert (answer.status, json.loads(answer.body)["code"]) == (401, "not_trusted")
+
+
+def test_a_desk_that_is_written_to_encrypted_answers_encrypted_where_the_gateway_can_read_it() -> None:
+    own, theirs = EncryptionKey.generate(party()), EncryptionKey.generate(GATEWAY)
+    keyring = gateway_keyring([key_of(GATEWAY).public_jwk(), theirs.public_jwk()], GATEWAY)
+    desk = Desk(key=key_of(party()), decryption=own)
+    world = a_world()
+    world.agency = Agency.of(a_config(desks={desk.party_id: desk}, keyring=keyring), world.clock)
+    world.gateway.decryption = theirs
+    world.push(encrypt(a_message(), own.public_key(not_before=NOW)).encode())
+    world.later()
+    assert len(types(world)) == 4
+    assert all(is_encrypted(raw) for raw in world.gateway.raw)
 
 
 def test_each_step_has_a_delay_that_grows_with_the_steps() -> None:

@@ -18,6 +18,7 @@ from gateway.domain.agreement import Channel
 from gateway.domain.handoff import Handoff, HandoffNeed, Outcome, SentHandoff, SentNeed
 from gateway.envelope import webhook
 from gateway.envelope.compact import decode_segment, split
+from gateway.envelope.encryption import EncryptionKey, decrypt
 from gateway.envelope.keyring import Algorithm, Keyring, PublicKey, SigningKey
 from gateway.envelope.message import Envelope
 from gateway.envelope.signing import MESSAGE_TYP, VerifiedMessage, sign, verify
@@ -74,6 +75,7 @@ class Gateway:
     received: list[VerifiedMessage] = field(default_factory=list)
     raw: list[bytes] = field(default_factory=list)
     answer_with: bytes | None = None
+    decryption: EncryptionKey | None = None
 
     @property
     def keyring(self) -> Keyring:
@@ -87,7 +89,8 @@ class Gateway:
             raise ConnectionError("down")
         if self.refuses is not None:
             return self.refuses, b"{}"
-        message = verify(body, self.keyring, recipient=GATEWAY, now=self.clock())
+        jws = decrypt(body, [self.decryption]) if self.decryption else body
+        message = verify(jws, self.keyring, recipient=GATEWAY, now=self.clock())
         known = message.envelope.id in {one.envelope.id for one in self.received}
         if not known:
             self.received.append(message)

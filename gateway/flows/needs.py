@@ -136,7 +136,8 @@ def apply(
 
 def _set_clocks(need: NeedInHand, outcome: Outcome, at: int) -> None:
     row, code = need.row, outcome.code
-    values: dict[str, Any] = {"answered_at": at}
+    # that a message arrived answers nothing: an answer dated by its day alone may come from the same morning
+    values: dict[str, Any] = {} if isinstance(code, ReceiptCode) else {"answered_at": at}
     if code is ReceiptCode.RECEIVED or code in _DISPOSITIONS:
         values["received_at"] = row["received_at"] or at
     if code in _DISPOSITIONS:

@@ -7,12 +7,21 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from gateway.store import tables as t
+from gateway.store.prepared import among, ids
+
+_APPLIED = sa.select(t.replies).where(among(t.replies.c.handoff_id), t.replies.c.applied)
 
 
 def put(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Adds reply rows."""
     if rows:
         connection.execute(t.replies.insert(), list(rows))
+
+
+def applied(connection: Connection, handoff_ids: Iterable[str]) -> list[sa.RowMapping]:
+    """Every answer that was applied, of these handoffs."""
+    wanted = set(handoff_ids)
+    return list(connection.execute(_APPLIED, ids(wanted)).mappings()) if wanted else []
 
 
 def refused_on_file(connection: Connection, keys: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:

@@ -7,51 +7,98 @@ from sqlalchemy import Connection
 
 from gateway.domain.agreement import Channel, Office
 from gateway.domain.lifecycle import MessageState
+from gateway.store import sealing
 from gateway.store import tables as t
 from gateway.store.outbox import READY
+from gateway.store.prepared import among, ids
+
+_O = t.outbox.c
+_WIRE = sa.func.coalesce(_O.wire, _O.jws).label("wire")
+"""What travels, as it is stored: the encrypted form where there is one."""
+_WAITS = sa.and_(_O.state == MessageState.AVAILABLE.value, _O.seq > sa.bindparam("after"))
+_SIZES = (
+    sa.select(_O.row, _O.seq, _O.message_id, sa.func.length(_WIRE).label("size"))
+    .where(_WAITS)
+    .order_by(_O.seq)
+    .limit(sa.bindparam("most"))
+)
+_OF_PARTY = _SIZES.where(_O.recipient == sa.bindparam("whose"))
+_OF_OFFICE = _SIZES.where(_O.office_id == sa.bindparam("whose"))
+_TEXTS = (
+    sa.select(_O.seq, _O.message_id, _O.referral_id, _O.recipient, _O.jws, _O.wire)
+    .where(among(_O.row))
+    .order_by(_O.seq)
+)
+
+Waiting = tuple[int, str, str]
+"""(sequence number, message id, what travels)."""
 
 
-def pull(connection: Connection, recipient: str, *, after: int, limit: int) -> list[tuple[int, str]]:
-    """The mailbox: (seq, JWS) of messages available to a party after a sequence number, in order."""
-    o = t.outbox.c
-    rows = connection.execute(
-        sa.select(o.seq, o.jws)
-        .where(o.recipient == recipient, o.state == MessageState.AVAILABLE.value, o.seq > after)
-        .order_by(o.seq)
-        .limit(limit)
-    )
-    return [(row.seq, row.jws) for row in rows]
+def pull(connection: Connection, recipient: str, *, after: int, limit: int, most_bytes: int) -> list[Waiting]:
+    """The mailbox: messages available to a party after a sequence number, in order, as many as fit; the first always
+    fits."""
+    return _read(connection, _OF_PARTY, recipient, after=after, limit=limit, most_bytes=most_bytes)
+
+
+def waiting(connection: Connection, office_id: str, *, limit: int, most_bytes: int) -> list[Waiting]:
+    """The same for one office of a party."""
+    return _read(connection, _OF_OFFICE, office_id, after=0, limit=limit, most_bytes=most_bytes)
+
+
+def count_waiting(connection: Connection, office_id: str) -> int:
+    """How many messages wait for an office."""
+    statement = sa.select(sa.func.count()).where(_O.office_id == office_id, _O.state == MessageState.AVAILABLE.value)
+    return int(connection.execute(statement).scalar_one())
+
+
+def _read(
+    connection: Connection,
+    sizes: sa.Select[tuple[int, int, str, int]],
+    whose: str,
+    *,
+    after: int,
+    limit: int,
+    most_bytes: int,
+) -> list[Waiting]:
+    """Sizes first: a page of the largest messages would be more than a reader takes, or memory has."""
+    rows: list[int] = []
+    total = 0
+    for row in connection.execute(sizes, {"whose": whose, "after": after, "most": limit}):
+        total += row.size
+        if rows and total > most_bytes:
+            break
+        rows.append(row.row)
+    found = [dict(row) for row in connection.execute(_TEXTS, ids(rows)).mappings()] if rows else []
+    opened = sealing.outbound(connection, found)
+    return [(row["seq"], row["message_id"], opened[row["message_id"]].wire) for row in found if row["message_id"] in opened]
 
 
 def mark_retrieved(connection: Connection, message_ids: Sequence[str]) -> None:
     """The party fetched and acknowledged these: they leave the mailbox. Others are left as they are."""
-    o = t.outbox.c
     connection.execute(
         t.outbox.update()
-        .where(o.message_id.in_(list(message_ids)), o.state == MessageState.AVAILABLE.value)
+        .where(_O.message_id.in_(list(message_ids)), _O.state == MessageState.AVAILABLE.value)
         .values(state=MessageState.RETRIEVED.value)
     )
 
 
 def mark_all_retrieved(connection: Connection, handoff_ids: Sequence[str]) -> None:
     """Whatever waits in a mailbox about these handoffs leaves it."""
-    o = t.outbox.c
     if handoff_ids:
         connection.execute(
             t.outbox.update()
-            .where(o.handoff_id.in_(list(handoff_ids)), o.state == MessageState.AVAILABLE.value)
+            .where(_O.handoff_id.in_(list(handoff_ids)), _O.state == MessageState.AVAILABLE.value)
             .values(state=MessageState.RETRIEVED.value)
         )
 
 
 def follow_channel(connection: Connection, office: Office) -> None:
     """What still waits for an office takes the way it is reached by now: pushed to its address, or in its mailbox."""
-    o = t.outbox.c
     pushed = office.channel is Channel.PUSH
     here = (MessageState.AVAILABLE.value,) if pushed else READY
     there = MessageState.QUEUED if pushed else MessageState.AVAILABLE
     connection.execute(
         t.outbox.update()
-        .where(o.office_id == office.office_id, o.state.in_(here))
-        .values(state=there.value, due_at=o.created_at if pushed else None)
+        .where(_O.office_id == office.office_id, _O.state.in_(here))
+        .values(state=there.value, due_at=_O.created_at if pushed else None)
     )

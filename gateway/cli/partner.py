@@ -1,7 +1,7 @@
 """对接方 Options every partner's command has (who I am, where the gateway is) and the client they make."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -62,25 +62,47 @@ def make_client(
     decryption_key: Path | None = None,
 ) -> Client:
     """A client from a command's options. Raises ConfigError naming what is missing."""
-    given = {"--url": url, "--party": party, "--key": key, "--gateway": gateway, "--gateway-keys": gateway_keys}
+    own = client_arguments(
+        {"--url": url},
+        party=party,
+        key=key,
+        gateway=gateway,
+        gateway_keys=gateway_keys,
+        journal=journal,
+        decryption_key=decryption_key,
+    )
+    if not str(url).startswith(("https://", "http://")):
+        raise ConfigError("--url begins with https:// (or http:// on this machine)")
+    return Client(url=str(url), **own)
+
+
+def client_arguments(
+    needed: Mapping[str, str | None],
+    *,
+    party: str | None,
+    key: Path | None,
+    gateway: str | None,
+    gateway_keys: Path | None,
+    journal: Path,
+    decryption_key: Path | None = None,
+) -> dict[str, Any]:
+    """What any client is made of but its address. needed: further options that must be given, by their names."""
+    given = {**needed, "--party": party, "--key": key, "--gateway": gateway, "--gateway-keys": gateway_keys}
     missing = [name for name, value in given.items() if not value]
     if missing or key is None or gateway_keys is None:
         raise ConfigError(f"still needed: {', '.join(missing)} (or the environment variables of the same names)")
-    if not str(url).startswith(("https://", "http://")):
-        raise ConfigError("--url begins with https:// (or http:// on this machine)")
     try:
         own = SigningKey.load_pem(key.read_bytes(), str(party))
     except OSError as error:
         raise ConfigError(f"{key.name} cannot be read; make one with `xianjie keys generate`") from error
-    return Client(
-        url=str(url),
-        key=own,
-        gateway=str(gateway),
-        gateway_keys=read_jwks(gateway_keys, str(gateway)),
-        journal=Journal(journal),
-        clock=lambda: datetime.now(UTC),
-        decryption=_decryption(decryption_key, str(party)),
-    )
+    return {
+        "key": own,
+        "gateway": str(gateway),
+        "gateway_keys": read_jwks(gateway_keys, str(gateway)),
+        "journal": Journal(journal),
+        "clock": lambda: datetime.now(UTC),
+        "decryption": _decryption(decryption_key, str(party)),
+    }
 
 
 def _decryption(path: Path | None, party: str) -> list[EncryptionKey]:

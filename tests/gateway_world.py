@@ -29,11 +29,13 @@ from gateway.flows.accept import accept
 from gateway.flows.context import Context
 from gateway.flows.deliver import Courier, Delivered, deliver
 from gateway.flows.dispatch import Dispatched, dispatch
-from gateway.store import directory, findings, referrals
+from gateway.store import directory, findings, referrals, sealing
+from gateway.store import tables as t
 from gateway.store.directory import Directory
 from gateway.store.engine import Store
 from gateway.store.migrate import is_current, migrate
 from gateway.store.tables import metadata
+from gateway.store.vault import Vault
 from gateway.transport.answer import Answer, NoAnswer, NoAnswerReason
 from schemas.fields import format_moment
 from tests.builders import an_id_number
@@ -44,6 +46,8 @@ NEIGHBOUR = "cn/court/520300"
 CIVIL_AFFAIRS = "civil_affairs-520102"
 DISABLED_PERSONS = "disabled_persons-520102"
 WOMENS_FEDERATION = "womens_federation-520102"
+VAULT = Vault(b"a data key for tests, 32 bytes!!")
+"""Any other installation's would not open a row."""
 START = datetime(2026, 3, 3, 1, 0, tzinfo=UTC)
 """09:00 in China on a Tuesday without holidays near."""
 
@@ -121,7 +125,7 @@ class World:
     def __init__(self, url: str, *, agreement: str = AGREEMENT) -> None:
         self.now = START
         self.url = url
-        self.store = Store(url)
+        self.store = Store(url, vault=VAULT)
         if not is_current(self.store):
             migrate(self.store)
         self._beginning: list[Callable[[sa.Connection], object]] | None = []
@@ -150,7 +154,7 @@ class World:
 
     def twin(self) -> Context:
         """Another gateway process over the same database; close its store."""
-        store = Store(self.url)
+        store = Store(self.url, vault=VAULT)
         return replace(self.context, store=store, directory=Directory(store, self.context.programmes))
 
     def refer(self, court: Partner | None = None, **changes: Any) -> Receipt:
@@ -200,9 +204,16 @@ class World:
         return [row["state"] for row in found]
 
     def rows(self, table: sa.Table) -> list[dict[str, Any]]:
-        """Every row of a table, oldest first."""
+        """Every row of a table, oldest first; sealed texts are opened."""
         with self.store.reading() as connection:
-            return [dict(row) for row in connection.execute(sa.select(table).order_by(table.c[0])).mappings()]
+            found = [dict(row) for row in connection.execute(sa.select(table).order_by(table.c[0])).mappings()]
+            if table is t.inbox:
+                opened = sealing.inbound(connection, found)
+                found = [row | {"jws": opened.get((row["source"], row["message_id"]), row["jws"])} for row in found]
+            if table is t.outbox:
+                sent = sealing.outbound(connection, found)
+                found = [row | ({"jws": q.jws} if (q := sent.get(row["message_id"])) else {}) for row in found]
+        return found
 
     def change(self, statement: sa.Executable) -> None:
         """What somebody with the database's password could do."""

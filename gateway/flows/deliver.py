@@ -1,7 +1,7 @@
 """投递 One office's queue is pushed to its address (hops 8-9). A lane is one office: nobody waits for another's fault.
 
 1. lease due messages, an attempt row each, before the attempt; no transaction is open while HTTP runs;
-2. push the same signed bytes as ever: one JWS, or several as NDJSON where the office takes them;
+2. push the same bytes as ever: one JWS (or JWE), or several as NDJSON where the office takes them;
 3. judge each message by what came back: a receipt that names its id and digest is `relayed`; a refusal is `refused`;
    everything else is `unknown` (or `queued` when the bytes certainly never left) and goes again by the retry table;
 4. settle in one commit under the fence; the table's end parks the message with a negative receipt.
@@ -86,7 +86,7 @@ def deliver(context: Context, office_id: str, courier: Courier) -> Delivered:
 
 
 def _push(context: Context, office: Office, leased: Sequence[Leased], courier: Courier, now: datetime) -> list[Judged]:
-    body = "\n".join(message.jws for message in leased).encode()
+    body = "\n".join(message.wire for message in leased).encode()
     content_type = JOSE if len(leased) == 1 else NDJSON
     headers = webhook.headers(context.key, message_id=leased[0].message_id, timestamp=now, body=body)
     try:

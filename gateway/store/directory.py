@@ -19,14 +19,14 @@ from sqlalchemy import Connection
 from gateway.domain.agreement import AgreementProfile, Channel, Office, Party, PartyKind
 from gateway.domain.agreement_file import read_agreement
 from gateway.domain.programmes import Programme
-from gateway.envelope.algorithms import Algorithm
 from gateway.envelope.keyring import Keyring, PublicKey
 from gateway.errors import ConfigError
 from gateway.evidence.entry import canonical, directory_entry
 from gateway.store import log, mailbox
 from gateway.store import tables as t
-from gateway.store.clock import from_ms, to_ms
+from gateway.store.clock import to_ms
 from gateway.store.engine import Store
+from gateway.store.party_keys import read_key
 
 FRESH = timedelta(seconds=2)
 
@@ -98,7 +98,7 @@ class Directory:
             for name, found in rows.items()
         }
         parties = {row["party_id"]: _party(row) for row in named["parties"]}
-        keys = tuple(_key(row) for row in named["party_keys"])
+        keys = tuple(read_key(row) for row in named["party_keys"])
         agreements = {row["row"]: read_agreement(row["body"], self._programmes) for row in named["agreements"]}
         latest: dict[str, int] = {}
         for row, profile in agreements.items():
@@ -280,20 +280,6 @@ def _party(row: Mapping[str, Any]) -> Party:
         name_zh=str(row["name_zh"]),
         region=str(row["region"]),
         active=bool(row["active"]),
-    )
-
-
-def _key(row: Mapping[str, Any]) -> PublicKey:
-    not_before = from_ms(row["not_before"])
-    return PublicKey(
-        kid=str(row["kid"]),
-        party_id=str(row["party_id"]),
-        alg=Algorithm(str(row["alg"])),
-        use=str(row["use"]),
-        jwk=json.loads(str(row["jwk"])),
-        not_before=not_before,
-        not_after=from_ms(row["not_after"]),
-        revoked_at=from_ms(row["revoked_at"]),
     )
 
 

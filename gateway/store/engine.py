@@ -25,6 +25,7 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from gateway.errors import Busy, ConfigError, StoreUnavailable, XianjieError
 from gateway.store import tables as t
+from gateway.store.vault import OPTION, Vault
 
 I = TypeVar("I")  # noqa: E741 - an item
 O = TypeVar("O")  # noqa: E741 - its outcome
@@ -94,9 +95,14 @@ def _begin_sqlite(connection: Connection) -> None:
 class Store:
     """Readers from the pool; writers through `write` (one transaction) or `submit` (grouped with others)."""
 
-    def __init__(self, url: str, *, room: int = QUEUE, patience: float = PATIENCE_S) -> None:
-        """room: how many items may wait for the writer; patience: seconds a caller waits for room before `Busy`."""
+    def __init__(
+        self, url: str, *, vault: Vault | None = None, room: int = QUEUE, patience: float = PATIENCE_S
+    ) -> None:
+        """vault: seals people's data; only tests and measurements go without. room: how many items may wait for the
+        writer; patience: seconds a caller waits for room before `Busy`."""
         self.engine = open_engine(url)
+        if vault is not None:
+            self.engine.update_execution_options(**{OPTION: vault})
         self._patience = patience
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._queue: queue.Queue[_Job | None] = queue.Queue(maxsize=room)

@@ -11,6 +11,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from gateway.store import sealing
 from gateway.store import tables as t
 from gateway.store.clock import to_ms
 from gateway.store.prepared import among, ids
@@ -61,37 +62,37 @@ _INSERT = t.inbox.insert()
 
 def put(connection: Connection, messages: Sequence[Inbound]) -> None:
     """Keeps messages that are new; a duplicate key is a mistake of the caller and fails the transaction. The caller
-    adds their leaves, since their receipts name them."""
-    if messages:
-        connection.execute(
-            _INSERT,
-            [
-                {
-                    "source": message.source,
-                    "message_id": message.message_id,
-                    "type": message.type,
-                    "digest": message.digest,
-                    "subject": message.subject,
-                    "seq": message.seq,
-                    "received_at": to_ms(message.received_at),
-                    "kid": message.kid,
-                    "jws": message.jws,
-                    "receipt": message.receipt,
-                }
-                for message in messages
-            ],
-        )
+    adds their leaves, since their receipts name them. Raises CaseErased: nothing is added to an erased case."""
+    rows = [
+        {
+            "source": message.source,
+            "message_id": message.message_id,
+            "type": message.type,
+            "digest": message.digest,
+            "subject": message.subject,
+            "seq": message.seq,
+            "received_at": to_ms(message.received_at),
+            "kid": message.kid,
+            "jws": message.jws,
+            "receipt": message.receipt,
+        }
+        for message in messages
+    ]
+    if rows:
+        sealing.seal_inbound(connection, rows, now=max(message.received_at for message in messages))
+        connection.execute(_INSERT, rows)
 
 
 def bytes_of(connection: Connection, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """The compact JWS of accepted messages by (source, message id)."""
+    """The compact JWS of accepted messages by (source, message id); what was erased, or changed in the database, is
+    left out."""
     wanted = set(keys)
-    rows = connection.execute(
-        sa.select(t.inbox.c.source, t.inbox.c.message_id, t.inbox.c.jws).where(
-            t.inbox.c.message_id.in_({message_id for _, message_id in wanted})
-        )
-    )
-    return {(row.source, row.message_id): row.jws for row in rows if (row.source, row.message_id) in wanted}
+    rows = connection.execute(_BYTES, ids({message_id for _, message_id in wanted})).mappings()
+    return sealing.inbound(connection, [dict(row) for row in rows if (row["source"], row["message_id"]) in wanted])
+
+
+_C = t.inbox.c
+_BYTES = sa.select(_C.source, _C.message_id, _C.subject, _C.jws).where(among(_C.message_id))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

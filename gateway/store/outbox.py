@@ -18,13 +18,16 @@ from gateway.domain.lifecycle import MESSAGE, MessageState
 from gateway.envelope.message import digest
 from gateway.errors import LeaseLost
 from gateway.evidence.entry import Entry, message_entry
-from gateway.store import log
+from gateway.store import log, sealing
 from gateway.store import tables as t
 from gateway.store.clock import to_ms
+from gateway.store.sealing import Queued
 
 READY = (MessageState.QUEUED.value, MessageState.UNKNOWN.value)
 BATCH_REFUSED = "batch_refused"
 """Why a message is still open whose office refused a whole request: one bad message must not cost the others."""
+UNREADABLE = "seal_broken"
+"""Why a message is parked whose stored text does not open: somebody changed it, or its case was erased."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +55,10 @@ class Leased:
     referral_id: str | None
     handoff_id: str | None
     jws: str
+    wire: str
+    """What travels: the JWS, or the JWE around it where the recipient registered an encryption key."""
     digest: str
+    """Of the JWS; receipts name it."""
     attempts: int
     rung: int
     """Attempts since it was last put on the retry ladder."""
@@ -60,7 +66,7 @@ class Leased:
 
 
 def put(connection: Connection, source: str, messages: Sequence[Outbound], *, now: datetime) -> None:
-    """Numbers, signs, logs and queues messages, in order. A repeated effect key fails the transaction."""
+    """Numbers, signs, logs, seals and queues messages, in order. A repeated effect key fails the transaction."""
     # in one order everywhere: two processes that lock the same counters crosswise would wait for each other
     recipients = sorted({message.office.party_id for message in messages})
     last = {recipient: _last_seq(connection, source, recipient) for recipient in recipients}
@@ -92,6 +98,7 @@ def put(connection: Connection, source: str, messages: Sequence[Outbound], *, no
             }
         )
     if rows:
+        sealing.seal_outbound(connection, rows, now=now)
         connection.execute(t.outbox.insert(), rows)
         log.append(connection, [_entry(row, source, now) for row in rows])
     for recipient, seq in last.items():
@@ -173,7 +180,7 @@ def lease(
         .limit(limit)
         .with_for_update(skip_locked=True, of=t.outbox)
     ).mappings()
-    rows = _together(found.all())
+    rows, opened = _readable(connection, _together(found.all()))
     if not rows:
         return []
     connection.execute(
@@ -200,7 +207,22 @@ def lease(
             for row in rows
         ],
     )
-    return [_leased(dict(row)) for row in rows]
+    return [_leased(dict(row), opened[row["message_id"]]) for row in rows]
+
+
+def _readable(
+    connection: Connection, rows: Sequence[sa.RowMapping]
+) -> tuple[Sequence[sa.RowMapping], dict[str, Queued]]:
+    """The rows whose texts open, with the texts. The others are parked: they would hold up the lane for ever."""
+    opened = sealing.outbound(connection, [dict(row) for row in rows])
+    lost = [row["message_id"] for row in rows if row["message_id"] not in opened]
+    if lost:
+        connection.execute(
+            t.outbox.update()
+            .where(t.outbox.c.message_id.in_(lost))
+            .values(state=_after_sending(MessageState.PARKED).value, due_at=None, reason=UNREADABLE)
+        )
+    return [row for row in rows if row["message_id"] in opened], opened
 
 
 def _together(rows: Sequence[sa.RowMapping]) -> Sequence[sa.RowMapping]:
@@ -367,7 +389,7 @@ def failures_of(connection: Connection, office_id: str) -> int:
     return int(found or 0)
 
 
-def _leased(row: Mapping[str, Any]) -> Leased:
+def _leased(row: Mapping[str, Any], queued: Queued) -> Leased:
     return Leased(
         message_id=row["message_id"],
         office_id=row["office_id"],
@@ -375,7 +397,8 @@ def _leased(row: Mapping[str, Any]) -> Leased:
         type=row["type"],
         referral_id=row["referral_id"],
         handoff_id=row["handoff_id"],
-        jws=row["jws"],
+        jws=queued.jws,
+        wire=queued.wire,
         digest=row["digest"],
         attempts=row["attempts"] + 1,
         rung=row["attempts"] + 1 - row["ladder_from"],

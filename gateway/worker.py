@@ -1,6 +1,8 @@
-"""调度 Which flow runs when: one clock a process, one lane a push office, every job safe to run twice.
+"""调度 Which flow runs when, over any number of workers: one lane a push office, every job safe to run twice.
 
-Rules: a tick never overlaps itself; jobs that several workers would only repeat are taken under a lease; each office's
+Rules: a tick never overlaps itself. What several workers would only repeat is taken under a lease; what is done once an
+interval is a turn, kept in the database, so that it is one worker's and a night nobody was up for is made good. A job
+that is only safe alone asks for its lease again inside its own write transaction (`leases.require`). Each office's
 queue is emptied in a thread of its own, so a slow office holds up nobody (Law 12). Stopping finishes what is under way
 and starts nothing new; whatever is cut off is resumed from the database by the next worker.
 """
@@ -10,8 +12,7 @@ import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import datetime, time, timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -22,6 +23,7 @@ from gateway.flows.deliver import Courier, Push, deliver
 from gateway.flows.dispatch import dispatch
 from gateway.flows.reconcile import reconcile_all, reconcile_due
 from gateway.store import dossiers, leases, outbox, referrals, tokens
+from gateway.store.leases import Lease
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +33,11 @@ LANES = 16
 BATCH = 200
 SETTLED = timedelta(seconds=1)
 """Reconciliation looks at a referral when nothing has happened to it for so long, not after every hop."""
-LEASE = timedelta(seconds=15)
+LEASE = timedelta(seconds=10)
+KEEP_SECONDS = 3.0
+TURN_SECONDS = 1.0
+NIGHT = time(2, 30)
+HOUR = timedelta(hours=1)
 
 
 class Worker:
@@ -43,6 +49,7 @@ class Worker:
         self._stopping = threading.Event()
         self._lanes = ThreadPoolExecutor(max_workers=LANES, thread_name_prefix="xianjie-lane")
         self._running: dict[str, Future[None]] = {}
+        self._turns: set[str] = set()
         self._scheduler = BackgroundScheduler(
             timezone=CHINA, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
@@ -53,8 +60,11 @@ class Worker:
         add(self._guarded("dispatch", self.dispatch_all), "interval", seconds=TICK_SECONDS)
         add(self._guarded("deliver", self._start_lanes), "interval", seconds=TICK_SECONDS)
         add(self._guarded("reconcile", self.reconcile), "interval", seconds=RECONCILE_SECONDS)
-        add(self._guarded("reconcile_all", self._reconcile_all), "cron", hour=2, minute=30)
-        add(self._guarded("tokens", self._forget_tokens), "interval", hours=1)
+        nightly = self._in_turn("reconcile_all", self._reconcile_all, next_night)
+        hourly = self._in_turn("tokens", self._forget_tokens, lambda now: now + HOUR)
+        add(self._guarded("reconcile_all", nightly), "interval", seconds=TURN_SECONDS)
+        add(self._guarded("tokens", hourly), "interval", seconds=TURN_SECONDS)
+        add(self._guarded("keep", self._keep_turns), "interval", seconds=KEEP_SECONDS)
         self._scheduler.start()
         logger.info("worker started", extra={"owner": self._owner})
 
@@ -87,8 +97,7 @@ class Worker:
         return count
 
     def _reconcile_all(self) -> None:
-        if self._take("reconcile"):
-            reconcile_all(self._context, now=self._clock())
+        reconcile_all(self._context, now=self._clock())
 
     def _forget_tokens(self) -> None:
         self._context.store.write(lambda connection: tokens.forget(connection, now=self._clock()))
@@ -114,7 +123,7 @@ class Worker:
 
     def _goes_on(self, job: str, is_due: Callable[[], bool]) -> bool:
         """Asks before it takes the lease: an idle gateway writes nothing."""
-        return not self._stopping.is_set() and is_due() and self._take(job)
+        return not self._stopping.is_set() and is_due() and self._take(job) is not None
 
     def _needs_wait(self) -> bool:
         with self._context.store.reading() as connection:
@@ -124,16 +133,53 @@ class Worker:
         with self._context.store.reading() as connection:
             return bool(dossiers.due(connection, now=self._clock() - SETTLED, limit=1))
 
-    def _take(self, name: str) -> bool:
+    def _in_turn(
+        self, job: str, work: Callable[[], object], following: Callable[[datetime], datetime]
+    ) -> Callable[[], None]:
+        """Once an interval, by one of all workers. One that fails or dies at it leaves it to whoever comes after the
+        lease. following: when the next turn is due."""
+
+        def run() -> None:
+            with self._context.store.reading() as connection:
+                due = leases.free_at(connection, job)
+            now = self._clock()
+            if due is None:
+                self._context.store.write(lambda connection: leases.plan(connection, job, at=following(now)))
+            elif due <= now and (lease := self._take(job)):
+                self._work_in_turn(lease, work, following)
+
+        return run
+
+    def _work_in_turn(
+        self, lease: Lease, work: Callable[[], object], following: Callable[[datetime], datetime]
+    ) -> None:
+        self._turns.add(lease.name)
+        try:
+            work()
+        finally:
+            self._turns.discard(lease.name)
+        next_at = following(self._clock())
+        self._context.store.write(lambda connection: leases.finish(connection, lease, next_at=next_at))
+        logger.info("turn done", extra={"job": lease.name, "owner": self._owner, "fence": lease.fence})
+
+    def _keep_turns(self) -> None:
+        """A turn may take longer than its lease."""
+        for job in tuple(self._turns):
+            if self._take(job) is None:
+                logger.warning("turn lost", extra={"job": job, "owner": self._owner})
+
+    def _take(self, name: str) -> Lease | None:
         return self._context.store.write(
             lambda connection: leases.take(connection, name, owner=self._owner, now=self._clock(), length=LEASE)
         )
 
     def _give_back(self) -> None:
-        """The next worker need not wait for our leases to run out."""
+        """The next worker need not wait for our leases to run out; it waits where the database is away."""
         now = self._clock()
-        for job in ("dispatch", "reconcile"):
-            self._context.store.write(partial(leases.give_back, name=job, owner=self._owner, now=now))
+        try:
+            self._context.store.write(lambda connection: leases.give_back(connection, owner=self._owner, now=now))
+        except XianjieError as error:
+            logger.warning("leases not given back", extra={"owner": self._owner, "code": error.code})
 
     def _guarded(self, job: str, work: Callable[[], object]) -> Callable[[], None]:
         """A job's failure is logged and the next tick tries again; nothing else in the process suffers."""
@@ -149,3 +195,10 @@ class Worker:
                 logger.exception("job failed", extra={"job": job})
 
         return run
+
+
+def next_night(now: datetime) -> datetime:
+    """The next 02:30 in China."""
+    here = now.astimezone(CHINA)
+    tonight = datetime.combine(here.date(), NIGHT, CHINA)
+    return tonight if tonight > here else tonight + timedelta(days=1)

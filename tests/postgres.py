@@ -4,6 +4,10 @@
         url = server.new_database()                      # empty
         url = server.new_database(prepared_by=migrate)   # clone of a template that migrate(url) filled once
 
+    with running_pair() as pair:
+        url = pair.new_database(prepared_by=migrate)     # every commit waits for the standby
+        pair.kill_primary(); pair.promote()              # the url finds the new primary
+
 Rules: real server binaries or a loud `PostgresUnavailable`, never a silent skip. The server listens on a Unix socket in
 a private temporary folder, so no port is taken and no other user can reach it. Root cannot run PostgreSQL, so root's
 server runs as an unprivileged user. `python -m tests.postgres` says which binaries would be used; exit 3 when none.
@@ -37,7 +41,9 @@ HOW_TO_GET_ONE = (
     "no PostgreSQL server binaries found: install the system's package (Debian, Ubuntu: apt-get install postgresql) "
     "or the wheel with: pip install -e '.[pgserver]'"
 )
-DURABILITY_OFF = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+NO_FSYNC = ("fsync=off", "full_page_writes=off")
+"""What a killed process has written stays; only a machine that loses power would miss it."""
+DURABILITY_OFF = (*NO_FSYNC, "synchronous_commit=off")
 PR_SET_PDEATHSIG = 1
 
 
@@ -199,6 +205,33 @@ class RunningPostgres:
         """Immediate shutdown without a checkpoint, as after a power cut; `start` recovers from the log."""
         self._signal(signal.SIGQUIT)
 
+    def kill(self) -> None:
+        """SIGKILL to the server and every process of it at once, as when its machine dies. It leaves no word."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(signal.SIGSTOP)  # it shall not start another one meanwhile
+        backends = _children_of(process.pid)
+        process.kill()
+        for pid in backends:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait(timeout=STOP_WITHIN_S)
+
+    def ask(self, sql: str) -> Any:
+        """One value from the server's own database."""
+        with self._connection() as connection:
+            row = connection.execute(sql.encode()).fetchone()
+        return None if row is None else row[0]
+
+    def wait_until(self, sql: str) -> None:
+        """Until the question is answered with true."""
+        give_up = time.monotonic() + START_WITHIN_S
+        while not self.ask(sql):
+            if time.monotonic() > give_up:
+                raise PostgresUnavailable(f"never true: {sql}")
+            time.sleep(0.02)
+
     def _signal(self, kind: signal.Signals) -> None:
         process, self._process = self._process, None
         if process is None or process.poll() is not None:
@@ -232,20 +265,88 @@ def _die_with_parent() -> Callable[[], None] | None:
     return ask_kernel
 
 
+def _children_of(parent: int) -> list[int]:
+    done = subprocess.run(["ps", "-A", "-o", "pid=", "-o", "ppid="], capture_output=True, text=True, check=True)
+    pairs = [line.split() for line in done.stdout.splitlines()]
+    return [int(pid) for pid, of in pairs if int(of) == parent]
+
+
+@dataclass(kw_only=True)
+class Pair:
+    """A primary, and a standby that has everything the primary ever said is committed."""
+
+    primary: RunningPostgres
+    standby: RunningPostgres
+
+    def new_database(self, *, prepared_by: Callable[[str], object] | None = None) -> str:
+        """URL that leads to whichever of both can be written to; filled by `prepared_by(url)`."""
+        name = self.primary.url("").partition("?")[0] + "pair"
+        self.primary._execute('CREATE DATABASE "pair"')
+        hosts = ",".join(quote(str(server.home), safe="") for server in (self.primary, self.standby))
+        url = f"{name}?host={hosts}&target_session_attrs=read-write&connect_timeout=3"
+        if prepared_by is not None:
+            prepared_by(url)
+        return url
+
+    def kill_primary(self) -> None:
+        """Its machine dies."""
+        self.primary.kill()
+
+    def promote(self) -> None:
+        """The standby becomes the primary; it has no standby of its own and waits for none."""
+        self.standby.ask("SELECT pg_promote(true)")
+        self.standby.wait_until("SELECT NOT pg_is_in_recovery()")
+
+    def follow(self) -> None:
+        """Makes the standby's files from the primary's, which has not begun, and starts both."""
+        subprocess.run(
+            ["cp", "-a", str(self.primary.home / "data"), str(self.standby.home / "data")], check=True, cwd="/"
+        )
+        mark = self.standby.home / "data" / "standby.signal"
+        mark.touch()
+        os.chown(mark, self.standby.account.uid, self.standby.account.gid)
+        self.primary.start()
+        self.standby.start()
+        self.primary.wait_until("SELECT EXISTS (SELECT FROM pg_stat_replication WHERE sync_state = 'sync')")
+
+
 @contextlib.contextmanager
 def running_postgres(*, options: tuple[str, ...] = DURABILITY_OFF) -> Iterator[RunningPostgres]:
     """A started server; stopped and removed at the end. `options=()` keeps PostgreSQL durable (benchmarks)."""
-    account, binaries = Account.unprivileged(), find_binaries()
+    with _new_server("server", options) as server:
+        server.start()
+        yield server
+
+
+@contextlib.contextmanager
+def running_pair() -> Iterator[Pair]:
+    """A started primary and its synchronous standby; what is left of them is stopped and removed at the end."""
+    waiting = ("synchronous_standby_names=standby", "synchronous_commit=on")
+    with _new_server("primary", (*NO_FSYNC, *waiting)) as primary:
+        upstream = f"primary_conninfo=host={primary.home} user={OWNER} application_name=standby"
+        with _new_server("standby", (*NO_FSYNC, upstream), beside=primary) as standby:
+            pair = Pair(primary=primary, standby=standby)
+            pair.follow()
+            yield pair
+
+
+@contextlib.contextmanager
+def _new_server(
+    name: str, options: tuple[str, ...], *, beside: RunningPostgres | None = None
+) -> Iterator[RunningPostgres]:
+    """A cluster that is not started. beside: shares that one's binaries, and gets its files from it."""
+    account = Account.unprivileged()
     # root's TMPDIR may be closed to the unprivileged user
-    home = Path(tempfile.mkdtemp(prefix="xianjie-pg-", dir="/tmp" if account.popen else None))
+    home = Path(tempfile.mkdtemp(prefix=f"xianjie-pg-{name}-", dir="/tmp" if account.popen else None))
     server: RunningPostgres | None = None
     try:
-        if binaries.from_wheel and account.popen:  # root's environment may be closed to the unprivileged user, too
+        binaries = find_binaries() if beside is None else beside.binaries
+        if beside is None and binaries.from_wheel and account.popen:  # root's environment may be closed, too
             binaries = _copy_of_wheel(binaries, home / "install")
         os.chown(home, account.uid, account.gid)
         server = RunningPostgres(binaries=binaries, account=account, home=home, options=options)
-        server.create()
-        server.start()
+        if beside is None:
+            server.create()
         yield server
     finally:
         if server is not None:

@@ -6,11 +6,14 @@ begins. `serve` says its address on standard output as one JSON line, so that a 
 
 import json
 import os
+import secrets
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ from gateway.errors import ConfigError
 from gateway.flows.context import Context
 from gateway.sandbox import agency as simulated_agency
 from gateway.store import migrate
+from gateway.store.shared_clock import SharedClock, database_time
 from gateway.transport.address import resolve
 from gateway.transport.answer import Answer
 from gateway.transport.push import Pusher
@@ -46,7 +50,7 @@ def serve(installation: Installation, host: str | None, port: int | None, work: 
     log_to_stderr()
     context = build_context(config)
     _require_migrated(context)
-    clock = Clock(config)
+    clock = clock_of(context, config)
     server = _listening(context, clock, config, host=host or config.host, port=config.port if port is None else port)
     worker = make_worker(context, clock, config) if work else None
     if worker is not None:
@@ -64,7 +68,7 @@ def serve(installation: Installation, host: str | None, port: int | None, work: 
         context.store.close()
 
 
-def _listening(context: Context, clock: Clock, config: Config, *, host: str, port: int) -> Any:
+def _listening(context: Context, clock: Callable[[], datetime], config: Config, *, host: str, port: int) -> Any:
     """The server, bound. Raises ConfigError where it cannot listen."""
     site = create_site(context, clock, public_url=config.public_url)
     try:
@@ -88,7 +92,7 @@ def work(installation: Installation) -> None:
     log_to_stderr()
     context = build_context(config)
     _require_migrated(context)
-    worker = make_worker(context, Clock(config), config)
+    worker = make_worker(context, clock_of(context, config), config)
     stop = threading.Event()
     _on_signal(stop.set)
     worker.start()
@@ -106,15 +110,22 @@ def sandbox(agency_config: Path) -> None:
     sys.exit(simulated_agency.main(["--config", str(agency_config)]))
 
 
-def make_worker(context: Context, clock: Clock, config: Config) -> Worker:
-    """The worker with a real HTTP pusher."""
+def clock_of(context: Context, config: Config) -> Callable[[], datetime]:
+    """Nodes over one PostgreSQL go by its clock, whatever their own say; over one SQLite file they share a machine."""
+    if context.store.is_sqlite:
+        return Clock(config)
+    return SharedClock(partial(database_time, context.store), shift=config.clock_offset)
+
+
+def make_worker(context: Context, clock: Callable[[], datetime], config: Config) -> Worker:
+    """The worker with a real HTTP pusher. Its name among all workers is its own even where two share host and pid."""
     pusher = Pusher(ca_bundle=config.ca_bundle)
 
     def push(url: str, body: bytes, content_type: str, headers: Mapping[str, str]) -> Answer:
         endpoint = resolve(url, allowed=config.allow_addresses)
         return pusher.push(endpoint, body, content_type=content_type, headers=headers, timeout=PUSH_SECONDS)
 
-    return Worker(context, push, clock, owner=f"{socket.gethostname()}:{os.getpid()}"[:64])
+    return Worker(context, push, clock, owner=f"{socket.gethostname()[:32]}:{os.getpid()}:{secrets.token_hex(4)}")
 
 
 def _require_migrated(context: Context) -> None:

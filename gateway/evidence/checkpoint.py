@@ -236,9 +236,16 @@ def with_cosignature(note: str, line: str) -> str:
     return f"{body}\n" + "".join(found.to_text() for found in (*kept, added))
 
 
-def signer_of(line: str) -> tuple[str, bytes]:
-    """Name and key hash a signature line claims; proves nothing. Raises CheckpointInvalid."""
-    return _read_line(line.removesuffix("\n")).signer
+def read_cosignature(line: str, checkpoint: Checkpoint, cosigners: Sequence[NoteVerifier]) -> tuple[str, datetime]:
+    """Which of the cosigners made this line over the checkpoint, and when it says it did. Raises CheckpointInvalid."""
+    found = _read_line(line.removesuffix("\n"))
+    cosigner = next((one for one in cosigners if (one.name, one.key_hash) == found.signer), None)
+    if cosigner is None:
+        raise CheckpointInvalid("unknown_key")
+    at = cosigner.signed_at(checkpoint.body(), found.signature)
+    if at is None:
+        raise CheckpointInvalid("no_cosignature")
+    return cosigner.name, at
 
 
 def unverified(note: str) -> Checkpoint:

@@ -74,6 +74,13 @@ def put_cosignature(connection: Connection, *, epoch: int, size: int, witness: s
         )
 
 
+def largest_cosigned(connection: Connection, *, epoch: int) -> dict[str, int]:
+    """Witness → the size of the largest tree it has cosigned in this epoch."""
+    c = t.cosignatures.c
+    statement = sa.select(c.witness, sa.func.max(c.size)).where(c.epoch == epoch).group_by(c.witness)
+    return {witness: int(size) for witness, size in connection.execute(statement)}
+
+
 def cosignatures(connection: Connection, *, epoch: int, size: int) -> list[str]:
     """The witnesses' lines about one checkpoint."""
     c = t.cosignatures.c

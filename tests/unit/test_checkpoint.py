@@ -22,8 +22,8 @@ from gateway.evidence.checkpoint import (
     NoteVerifier,
     cosign,
     open_note,
+    read_cosignature,
     sign_checkpoint,
-    signer_of,
     unverified,
     with_cosignature,
 )
@@ -75,7 +75,8 @@ def resigned(body: str) -> str:
 def test_a_published_signature_is_verified_with_its_published_key(vector: dict[str, Any]) -> None:
     verifier = NoteVerifier.from_vkey(vector["vkey"])
     assert vector["vkey"] == verifier.vkey()
-    assert (verifier.name, verifier.key_hash) == signer_of(vector["line"])
+    name, raw = vector["line"].removeprefix(DASH).split(" ")
+    assert (verifier.name, verifier.key_hash) == (name, b64decode(raw)[:4])
     assert verifier.signed_at(vector["text"], signature_in(vector["line"])) is None
     with pytest.raises(CheckpointInvalid) as caught:
         verifier.signed_at(vector["text"] + "x\n", signature_in(vector["line"]))
@@ -183,6 +184,27 @@ def test_the_cosigned_message_is_that_of_the_specification() -> None:
     assert int(NOW.timestamp()) == int.from_bytes(raw[:8], "big")
     message = f"cosignature/v1\ntime {int(NOW.timestamp())}\n{CHECKPOINT.body()}"
     WITNESS.key.public_key().verify(raw[8:], message.encode())
+
+
+@pytest.mark.parametrize(
+    "line, reason",
+    [
+        (cosign(NOTE, OTHER, now=NOW), "unknown_key"),
+        (cosign(NOTE, WITNESS, now=NOW)[:-2] + "\n", "signature_base64"),
+        (line_of(WITNESS.name, WITNESS.cosigner().key_hash + bytes(72)), "cosignature_wrong"),
+        (LINE, "no_cosignature"),
+        ("", "signature_line"),
+    ],
+)
+def test_a_line_alone_is_believed_for_one_checkpoint_and_one_witness(line: str, reason: str) -> None:
+    known = [LOG.verifier(), WITNESS.cosigner()]
+    assert (WITNESS.name, NOW) == read_cosignature(cosign(NOTE, WITNESS, now=NOW), CHECKPOINT, known)
+    with pytest.raises(CheckpointInvalid) as caught:
+        read_cosignature(line, CHECKPOINT, known)
+    assert reason == caught.value.note
+    other = Checkpoint(origin=ORIGIN, size=2, root=ROOT)
+    with pytest.raises(CheckpointInvalid):
+        read_cosignature(cosign(NOTE, WITNESS, now=NOW), other, known)
 
 
 def test_lines_of_unknown_keys_are_kept_and_ignored() -> None:

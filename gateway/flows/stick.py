@@ -64,7 +64,7 @@ def export(context: Context, office_id: str, *, who: str, now: datetime) -> Expo
 
     def write(connection: Connection) -> Exported:
         found = mailbox.waiting(connection, office_id, limit=MAX_ITEMS, most_bytes=stick.MAX_ITEMS_BYTES)
-        waiting = mailbox.count_waiting(connection, office_id)
+        left = mailbox.count_waiting(connection, office_id, after=found[-1][0]) if found else 0
         made = Stick(
             id=new_id(now),
             kind=StickKind.MAILBOX,
@@ -81,7 +81,7 @@ def export(context: Context, office_id: str, *, who: str, now: datetime) -> Expo
             stick_id=made.id,
             recipient=office.party_id,
             messages=len(found),
-            left=waiting - len(found),
+            left=left,
         )
 
     return context.store.write(write)

@@ -1,6 +1,7 @@
 """信箱的存取 What waits for an office that fetches its messages itself, and how a queue follows a change of channel."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -45,32 +46,42 @@ def waiting(connection: Connection, office_id: str, *, limit: int, most_bytes: i
     return _read(connection, _OF_OFFICE, office_id, after=0, limit=limit, most_bytes=most_bytes)
 
 
-def count_waiting(connection: Connection, office_id: str) -> int:
-    """How many messages wait for an office."""
-    statement = sa.select(sa.func.count()).where(_O.office_id == office_id, _O.state == MessageState.AVAILABLE.value)
+def count_waiting(connection: Connection, office_id: str, *, after: int) -> int:
+    """How many messages wait for an office after a sequence number."""
+    available = MessageState.AVAILABLE.value
+    statement = sa.select(sa.func.count()).where(_O.office_id == office_id, _O.state == available, _O.seq > after)
     return int(connection.execute(statement).scalar_one())
 
 
 def _read(
-    connection: Connection,
-    sizes: sa.Select[tuple[int, int, str, int]],
-    whose: str,
-    *,
-    after: int,
-    limit: int,
-    most_bytes: int,
+    connection: Connection, sizes: sa.Select[Any], whose: str, *, after: int, limit: int, most_bytes: int
 ) -> list[Waiting]:
-    """Sizes first: a page of the largest messages would be more than a reader takes, or memory has."""
-    rows: list[int] = []
+    """Sizes first: a page of the largest messages would be more than a reader takes, or memory has. Messages of a case
+    that was erased can be read by nobody and are passed over, however many they are."""
+    while True:
+        page = _page(connection.execute(sizes, {"whose": whose, "after": after, "most": limit}), most_bytes)
+        if not page:
+            return []
+        rows = [dict(row) for row in connection.execute(_TEXTS, ids([row.row for row in page])).mappings()]
+        sent = sealing.outbound(connection, rows)
+        found = [
+            (row["seq"], row["message_id"], sent[row["message_id"]].wire) for row in rows if row["message_id"] in sent
+        ]
+        if found:
+            return found
+        after = page[-1].seq
+
+
+def _page(rows: Iterable[sa.Row[Any]], most_bytes: int) -> list[sa.Row[Any]]:
+    """As many as fit; the first always does."""
+    page: list[sa.Row[Any]] = []
     total = 0
-    for row in connection.execute(sizes, {"whose": whose, "after": after, "most": limit}):
+    for row in rows:
         total += row.size
-        if rows and total > most_bytes:
+        if page and total > most_bytes:
             break
-        rows.append(row.row)
-    found = [dict(row) for row in connection.execute(_TEXTS, ids(rows)).mappings()] if rows else []
-    opened = sealing.outbound(connection, found)
-    return [(row["seq"], row["message_id"], opened[row["message_id"]].wire) for row in found if row["message_id"] in opened]
+        page.append(row)
+    return page
 
 
 def mark_retrieved(connection: Connection, message_ids: Sequence[str]) -> None:

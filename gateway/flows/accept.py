@@ -24,6 +24,7 @@ from gateway.envelope.signing import VerifiedMessage, verify
 from gateway.errors import MessageError, SameIdDifferentBytes, UnknownMessageType, XianjieError
 from gateway.evidence.entry import message_entry, receipt_entry
 from gateway.evidence.receipt import ReceiptVerdict, Rung, issue
+from gateway.failpoints import failpoint
 from gateway.flows import court, intake, receive
 from gateway.flows.context import Context
 from gateway.flows.court import Payment, Withdrawal
@@ -75,8 +76,10 @@ def accept(raw: bytes, context: Context, *, now: datetime) -> Accepted:
 def accept_many(raws: Sequence[bytes], context: Context, *, now: datetime) -> list[Accepted | Exception]:
     """An outcome for each message, in order; returns after the commit."""
     proven = [_verify(raw, context, now) for raw in raws]
+    failpoint("accept.proven")
     prepared = _prepare_all(proven, context, now)
     waiting = [item for item in prepared if not isinstance(item, Accepted | Exception)]
+    failpoint("accept.prepared")
     futures = iter(context.store.submit(_commit, waiting))
     outcomes: list[Accepted | Exception] = []
     for item in prepared:
@@ -87,6 +90,7 @@ def accept_many(raws: Sequence[bytes], context: Context, *, now: datetime) -> li
         failure = future.exception()
         outcomes.append(future.result() if failure is None else _as_outcome(failure, item.message))
     _log(outcomes)
+    failpoint("accept.answering")
     return outcomes
 
 
@@ -183,6 +187,7 @@ def _commit(connection: Connection, items: list[Prepared]) -> list[Accepted | Ex
             continue
     fresh = [at for at in first.values() if outcomes[at] is None]
     noted = _record(connection, items, fresh)
+    failpoint("accept.recorded")
     # what refuses a message may be itself: taken by another process since we looked, its rows and receipt together
     refused = [_key(items[at].message) for at in fresh if isinstance(noted[at], Exception)]
     found = inbox.earlier(connection, refused)
@@ -194,6 +199,7 @@ def _commit(connection: Connection, items: list[Prepared]) -> list[Accepted | Ex
         outcomes[at] = _keep(items[at], noted[at], kept, tail) if before is None else _again(message, before)
     inbox.put(connection, list(kept.values()))
     tail.save(connection)
+    failpoint("accept.kept")
     second = [at for at, outcome in enumerate(outcomes) if outcome is None]
     if second:
         # the same id twice in one group: the second stands to the first as a later message would

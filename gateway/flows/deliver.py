@@ -21,6 +21,7 @@ from gateway.domain.lifecycle import HANDOFF, HandoffState, MessageState, NeedSt
 from gateway.envelope import webhook
 from gateway.errors import XianjieError
 from gateway.evidence.receipt import Receipt, Rung
+from gateway.failpoints import failpoint
 from gateway.flows.answers import Judged, judge
 from gateway.flows.context import Context
 from gateway.flows.ladder import row_of_receipt, timeout
@@ -77,10 +78,13 @@ def deliver(context: Context, office_id: str, courier: Courier) -> Delivered:
     )
     if not leased:
         return Delivered()
+    failpoint("deliver.leased")
     judged = _push(context, office, leased, courier, now)
+    failpoint("deliver.answered")
     after = courier.clock()
     ends = [_end(item, courier, after) for item in judged]
     context.store.write(lambda connection: _settle(connection, context, office, ends, after))
+    failpoint("deliver.settled")
     _log(office_id, ends)
     return _count(ends)
 
@@ -127,6 +131,7 @@ def _end(judged: Judged, courier: Courier, now: datetime) -> _End:
 
 def _settle(connection: Connection, context: Context, office: Office, ends: Sequence[_End], now: datetime) -> None:
     outbox.settle(connection, [end.settlement for end in ends], now=now)
+    failpoint("deliver.settling")
     evidence = [_evidence(connection, end, context, now) for end in ends]
     receipts.put(connection, [row_of_receipt(receipt, now) for receipt in evidence if receipt is not None])
     _move(connection, ends, now)

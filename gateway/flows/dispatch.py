@@ -30,6 +30,7 @@ from gateway.domain.routing import (
     route_step,
 )
 from gateway.errors import Busy, StoreUnavailable, XianjieError
+from gateway.failpoints import failpoint
 from gateway.flows.context import Context
 from gateway.flows.issue import Issue, message_of, prepare, row_of
 from gateway.flows.needs import NeedInHand
@@ -77,7 +78,9 @@ def dispatch(context: Context, *, now: datetime, limit: int = 200) -> Dispatched
     for item in due_now:
         needs = [dict(row) for row in rows[item.referral_id]]
         plans += _plan_safely(item, needs, recalled[item.referral_id], offices, context, now)
+    failpoint("dispatch.planned")
     written = [_outcome(future, plan) for future, plan in zip(context.store.submit(_write, plans), plans, strict=True)]
+    failpoint("dispatch.done")
     return Dispatched(handoffs=written.count("handoff"), unroutable=written.count("unroutable"))
 
 
@@ -245,6 +248,7 @@ def _save(
     messages = [message_of(issue, plan.context) for plan, issue in issued]
     if messages:
         outbox.put(connection, plans[0].context.party_id, messages, now=plans[0].now)
+        failpoint("dispatch.queued")
         rows = [row_of(issue, message.message_id) for (_, issue), message in zip(issued, messages, strict=True)]
         handoffs.put(connection, rows)
     changed = [need for need in in_hand.values() if need.changed]

@@ -26,6 +26,7 @@ from gateway.domain.routing import next_step
 from gateway.envelope.message import new_id
 from gateway.envelope.signing import VerifiedMessage
 from gateway.errors import DeniedWithoutReason, FieldProblem, SchemaInvalid
+from gateway.failpoints import failpoint
 from gateway.flows.context import Context
 from gateway.flows.intake import Noted
 from gateway.flows.ladder import row_of_message, rungs_of
@@ -80,6 +81,7 @@ def prepare(message: VerifiedMessage, context: Context, sent: SentRow | None, *,
             denied, outcomes = True, (_refused(refusal, envelope.time),)
     else:
         outcomes = (Outcome(code=ReceiptCode.RECEIVED, raw_code=envelope.type, at=envelope.time),)
+    failpoint("receive.interpreted")
     return Reply(context=context, message=message, sent=sent, outcomes=outcomes, denied_without_reason=denied, now=now)
 
 
@@ -130,6 +132,7 @@ def record(connection: Connection, items: Sequence[Reply]) -> list[Noted | Excep
         rows += mine
         ids = {"message_id": item.message.envelope.id}
         outcomes.append(DeniedWithoutReason(ids=ids) if item.denied_without_reason else _noted(mine))
+    failpoint("receive.applied")
     _save(connection, items, rows, in_hand, states)
     return outcomes
 

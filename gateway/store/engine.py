@@ -24,6 +24,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from gateway.errors import Busy, ConfigError, StoreUnavailable, XianjieError
+from gateway.failpoints import failpoint
 from gateway.store import tables as t
 from gateway.store.vault import OPTION, Vault
 
@@ -221,10 +222,13 @@ class Store:
         with self.engine.connect().execution_options(xianjie_write=True) as connection, connection.begin():
             if not self.is_sqlite:
                 connection.execute(_LOCK_HEAD)
+            failpoint("store.begun")
             for flow, places in by_flow.items():
                 found = flow(connection, [group[at].item for at in places])
                 for at, outcome in zip(places, found, strict=True):
                     outcomes[at] = outcome
+            failpoint("store.written")
+        failpoint("store.committed")
         return outcomes
 
 

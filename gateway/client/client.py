@@ -26,6 +26,7 @@ from gateway.errors import (
     XianjieError,
 )
 from gateway.evidence.receipt import ReceiptVerdict, Rung, read, require_answer
+from gateway.failpoints import failpoint
 from schemas.envelope import JSON_TYPE
 from schemas.fields import MessageId
 
@@ -150,8 +151,10 @@ class Client:
 
     def _send_group(self, group: Sequence[Outgoing]) -> Iterator[Sent | Refused | XianjieError]:
         entries = self._journal.prepare(self._key.party_id, self._gateway, group, self._write)
+        failpoint("client.journalled")
         open_ = [entry for entry in entries if entry.state != ACCEPTED]
         answers = self._post(open_)
+        failpoint("client.settled")
         for item, entry in zip(group, entries, strict=True):
             answer = answers.get(entry.message_id)
             if entry.state == ACCEPTED:
@@ -189,6 +192,7 @@ class Client:
             for part in _parts((entry, self._wrap(entry.jws)) for entry in _each_once(entries)):
                 body = "\n".join(line for _, line in part).encode()
                 lines = list(islice(self._wire.post_lines("/v1/messages/batch", body, NDJSON), len(part) + 1))
+                failpoint("client.answered")
                 if len(lines) <= len(part):  # else nobody can tell which line belongs to which message
                     answers |= {
                         entry.message_id: self._judge(entry, line)

@@ -22,6 +22,7 @@ from gateway.client.values import Outgoing
 from gateway.envelope.message import digest
 from gateway.envelope.signing import VerifiedMessage
 from gateway.errors import ConfigError, FieldProblem, StoreUnavailable
+from gateway.failpoints import failpoint
 from gateway.evidence.completeness import SETTLED, Numbered
 from schemas.fields import format_moment
 
@@ -209,10 +210,12 @@ class Journal:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
+                failpoint("journal.written")
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
+            failpoint("journal.committed")
 
 
 @contextmanager

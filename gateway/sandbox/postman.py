@@ -20,6 +20,7 @@ from gateway.envelope.signing import MESSAGE_TYP, sign
 from gateway.envelope.token import issue
 from gateway.errors import XianjieError
 from gateway.evidence.receipt import read, require_answer
+from gateway.failpoints import failpoint
 from gateway.sandbox.agency_config import AgencyConfig, Desk
 from gateway.sandbox.behaviour import MESSAGE_TYPES, Step
 from gateway.sandbox.desk import UNKNOWN, answers
@@ -96,6 +97,7 @@ class Postman:
             self.notebook.settle(due.row, "nothing")
             return
         done = self._outcome(jws, self.config.desks[due.party], now)
+        failpoint("agency.told")
         if done is None:
             wait = min(LONGEST_RETRY, FIRST_RETRY * 2**due.attempts)
             self.notebook.again(due.row, due=(now + timedelta(seconds=wait)).timestamp())
@@ -143,6 +145,7 @@ class Postman:
         envelope = replace(envelope, datacontenttype=content_type, data=data)
         jws = sign(envelope.to_payload(), self.config.desks[due.party].key, MESSAGE_TYP)
         self.notebook.write(due.row, party=due.party, seq=envelope.seq or 0, message_id=envelope.id, jws=jws)
+        failpoint("agency.written")
         return jws
 
     def _answer_to(self, handoff: OpenHandoff, kind: str, now: datetime) -> Envelope:

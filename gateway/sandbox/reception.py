@@ -21,6 +21,7 @@ from gateway.envelope.message import Envelope, new_id
 from gateway.envelope.signing import RECEIPT_TYP, VerifiedMessage, sign, verify
 from gateway.envelope.webhook import verify_headers
 from gateway.errors import MessageError, SameIdDifferentBytes, TrustError, WrongRecipient, XianjieError
+from gateway.failpoints import failpoint
 from gateway.sandbox.agency_config import AgencyConfig
 from gateway.sandbox.behaviour import FETCHED, PUSHED, Step
 from gateway.sandbox.formats import FORMATS
@@ -83,6 +84,7 @@ class Reception:
         config, now = self._config, self._clock()
         jws = self._opened(raw)
         message = verify(jws, config.keyring, recipient=self._addressee(jws), now=now)
+        failpoint("agency.proven")
         kept = self._notebook.kept(message.envelope.id)
         if kept is not None:
             return _again(message, kept)
@@ -91,6 +93,7 @@ class Reception:
         kept = self._notebook.keep(
             message_id=message.envelope.id, digest=message.digest, receipt=receipt, handoff=handoff, plan=plan
         )
+        failpoint("agency.kept")
         if kept is not None:
             return _again(message, kept)
         if message.envelope.type == WITHDRAWN and isinstance(message.envelope.data, dict):

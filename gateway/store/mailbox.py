@@ -16,7 +16,9 @@ from gateway.store.prepared import among, ids
 _O = t.outbox.c
 _WIRE = sa.func.coalesce(_O.wire, _O.jws).label("wire")
 """What travels, as it is stored: the encrypted form where there is one."""
-_WAITS = sa.and_(_O.state == MessageState.AVAILABLE.value, _O.seq > sa.bindparam("after"))
+_AVAILABLE = sa.literal_column(f"'{MessageState.AVAILABLE.value}'")
+"""Written out, so that the index of what is available can be used for it."""
+_WAITS = sa.and_(_O.state == _AVAILABLE, _O.seq > sa.bindparam("after"))
 _SIZES = (
     sa.select(_O.row, _O.seq, _O.message_id, sa.func.length(_WIRE).label("size"))
     .where(_WAITS)

@@ -99,6 +99,14 @@ def upgrade() -> None:
     )
     op.add_column("party_keys", sa.Column("use", sa.String(length=3), nullable=False, server_default="sig"))
     op.add_column("outbox", sa.Column("wire", sa.Text(), nullable=True))
+    op.create_index(
+        "ix_outbox_mailbox",
+        "outbox",
+        ["recipient", "seq"],
+        unique=False,
+        sqlite_where=sa.text("state = 'available'"),
+        postgresql_where=sa.text("state = 'available'"),
+    )
     with op.batch_alter_table("party_keys") as batch:
         batch.alter_column("use", server_default=None)
     with op.batch_alter_table("inbox") as batch:

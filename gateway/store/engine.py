@@ -26,6 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 from gateway.errors import Busy, ConfigError, StoreUnavailable, XianjieError
 from gateway.failpoints import failpoint
 from gateway.store import tables as t
+from gateway.store.postgres import open_postgres, was_cut_short
 from gateway.store.vault import OPTION, Vault
 
 I = TypeVar("I")  # noqa: E741 - an item
@@ -36,8 +37,9 @@ GROUP = 128
 QUEUE = 4096
 PATIENCE_S = 5.0
 BUSY_MS = 30_000
-PAUSED_MS = 10_000
-"""A process that stops in the middle of a transaction loses it after so long: others wait for its locks."""
+ANSWER_S = 20.0
+"""How long a caller waits for its commit. Afterwards it is told that the outcome is not known; partners' clients wait
+longer than this, so that they hear it."""
 
 
 def open_engine(url: str) -> Engine:
@@ -50,10 +52,7 @@ def open_engine(url: str) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if url.startswith("postgresql+psycopg"):
-        options = {"options": f"-c idle_in_transaction_session_timeout={PAUSED_MS} -c lock_timeout={BUSY_MS}"}
-        return sa.create_engine(
-            url, hide_parameters=True, pool_size=8, max_overflow=8, pool_pre_ping=True, connect_args=options
-        )
+        return open_postgres(url)
     raise ConfigError("database url must begin with sqlite:/// or postgresql+psycopg://")
 
 
@@ -97,14 +96,20 @@ class Store:
     """Readers from the pool; writers through `write` (one transaction) or `submit` (grouped with others)."""
 
     def __init__(
-        self, url: str, *, vault: Vault | None = None, room: int = QUEUE, patience: float = PATIENCE_S
+        self,
+        url: str,
+        *,
+        vault: Vault | None = None,
+        room: int = QUEUE,
+        patience: float = PATIENCE_S,
+        answer_within: float = ANSWER_S,
     ) -> None:
         """vault: seals people's data; only tests and measurements go without. room: how many items may wait for the
-        writer; patience: seconds a caller waits for room before `Busy`."""
+        writer; patience: seconds a caller waits for room before `Busy`; answer_within: then for its commit."""
         self.engine = open_engine(url)
         if vault is not None:
             self.engine.update_execution_options(**{OPTION: vault})
-        self._patience = patience
+        self._patience, self._answer_within = patience, answer_within
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._queue: queue.Queue[_Job | None] = queue.Queue(maxsize=room)
         self._lock = threading.Lock()
@@ -129,9 +134,10 @@ class Store:
         """Queues items for `flow`, which gets all waiting items of its kind at once and returns one outcome each.
 
         An outcome that is an exception is raised to that item's caller without undoing the others. An item for which
-        the queue stays full ends with `Busy`, one given to a closed store with `StoreUnavailable`: not accepted.
+        the queue stays full ends with `Busy`, one given to a closed store with `StoreUnavailable`: not accepted. One
+        whose commit takes too long ends with `StoreUnavailable` too: its outcome is not known.
         """
-        jobs = [_Job(flow, item) for item in items]
+        jobs = [_Job(flow, item, self._answer_within) for item in items]
         if self._closed.is_set():
             _refuse(jobs)
             return [job.future for job in jobs]
@@ -220,6 +226,7 @@ class Store:
             by_flow.setdefault(job.flow, []).append(at)
         outcomes: list[Any] = [None] * len(group)
         with self.engine.connect().execution_options(xianjie_write=True) as connection, connection.begin():
+            info = connection.info
             if not self.is_sqlite:
                 connection.execute(_LOCK_HEAD)
             failpoint("store.begun")
@@ -235,9 +242,31 @@ class Store:
 class _Job:
     __slots__ = ("flow", "future", "item")
 
-    def __init__(self, flow: Callable[[Connection, list[Any]], Sequence[Any]], item: Any) -> None:
+    def __init__(self, flow: Callable[[Connection, list[Any]], Sequence[Any]], item: Any, within: float) -> None:
         self.flow, self.item = flow, item
-        self.future: Future[Any] = Future()
+        self.future: Future[Any] = _Outcome(within)
+
+
+class _Outcome(Future[Any]):
+    """Nobody waits for ever: a standby that is away holds up every commit, and a caller has to be told something."""
+
+    def __init__(self, within: float) -> None:
+        super().__init__()
+        self._within = within
+
+    def result(self, timeout: float | None = None) -> Any:
+        """As the base class, but for the time."""
+        failure = self.exception(timeout)
+        if failure is not None:
+            raise failure
+        return super().result(0)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """As the base class, but for the time."""
+        try:
+            return super().exception(self._within if timeout is None else timeout)
+        except TimeoutError:
+            return StoreUnavailable("slow", retry_after=5)
 
 
 _LOCK_HEAD = sa.select(t.log_head.c.id).with_for_update()

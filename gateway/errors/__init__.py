@@ -1,0 +1,129 @@
+"""错误 Every way Xianjie says "no" to a message or a command, with its code, whose fault it is and what to do.
+
+Rules: one class per code; the code never changes once published; a class knows its HTTP status, its fault and whether a
+retry helps. Texts are Chinese and English and never carry a person's data: an error may hold ids, codes, pointers and
+counts only. Discrepancies between parties are not errors but findings (`domain.reconciliation`). A file for each whose
+fault it is.
+"""
+
+from gateway.errors.base import (
+    Fault,
+    FieldProblem,
+    XianjieError,
+)
+from gateway.errors.message import (
+    AgreementUnknown,
+    CheckpointInvalid,
+    DeniedWithoutReason,
+    FileUnreadable,
+    IllegalMove,
+    InvalidQuery,
+    MalformedJson,
+    MalformedXml,
+    MessageError,
+    MethodNotAllowed,
+    NotFound,
+    NotJose,
+    ReferralIdTaken,
+    ReferralUnknown,
+    RuleBlocked,
+    SameIdDifferentBytes,
+    SchemaInvalid,
+    StaleMessage,
+    StickRefused,
+    StillProcessing,
+    TooLarge,
+    UnknownMessageType,
+    UnsupportedMediaType,
+    WrongRecipient,
+)
+from gateway.errors.own import (
+    Busy,
+    CalendarUnpublished,
+    CaseErased,
+    ConfigError,
+    EvidenceDamaged,
+    EvidenceNotReady,
+    EvidenceTooLarge,
+    ExampleKeyRefused,
+    InRecovery,
+    LeaseLost,
+    MissingExtra,
+    SealBroken,
+    StoreUnavailable,
+)
+from gateway.errors.partner import (
+    AddressRefused,
+    BundleBroken,
+    CommitmentContradicted,
+    PartnerUnreachable,
+    ReceiptMismatch,
+)
+from gateway.errors.trust import (
+    Forbidden,
+    TrustError,
+)
+
+__all__ = [
+    "AddressRefused",
+    "AgreementUnknown",
+    "BundleBroken",
+    "Busy",
+    "CalendarUnpublished",
+    "CaseErased",
+    "CheckpointInvalid",
+    "CommitmentContradicted",
+    "ConfigError",
+    "DeniedWithoutReason",
+    "EvidenceDamaged",
+    "EvidenceNotReady",
+    "EvidenceTooLarge",
+    "ExampleKeyRefused",
+    "Fault",
+    "FieldProblem",
+    "FileUnreadable",
+    "Forbidden",
+    "IllegalMove",
+    "InRecovery",
+    "InvalidQuery",
+    "LeaseLost",
+    "MalformedJson",
+    "MalformedXml",
+    "MessageError",
+    "MethodNotAllowed",
+    "MissingExtra",
+    "NotFound",
+    "NotJose",
+    "PartnerUnreachable",
+    "ReceiptMismatch",
+    "ReferralIdTaken",
+    "ReferralUnknown",
+    "RuleBlocked",
+    "SameIdDifferentBytes",
+    "SchemaInvalid",
+    "SealBroken",
+    "StaleMessage",
+    "StickRefused",
+    "StillProcessing",
+    "StoreUnavailable",
+    "TooLarge",
+    "TrustError",
+    "UnknownMessageType",
+    "UnsupportedMediaType",
+    "WrongRecipient",
+    "XianjieError",
+    "every_error",
+]
+
+
+def every_error() -> list[type[XianjieError]]:
+    """All error classes, base first, each code once; `docs/errors.md` is generated from this."""
+    found: list[type[XianjieError]] = []
+
+    def walk(cls: type[XianjieError]) -> None:
+        found.append(cls)
+        for sub in cls.__subclasses__():
+            walk(sub)
+
+    walk(XianjieError)
+    return sorted(found, key=lambda cls: (cls.status, cls.code))

@@ -1,0 +1,234 @@
+"""报文之错 A bad message or question: the sender has to change something."""
+
+from gateway.errors.base import Fault, XianjieError
+
+
+class MessageError(XianjieError):
+    """The message was understood to be from a party but cannot be accepted."""
+
+    code = "message_invalid"
+    status = 422
+    fault = Fault.SENDER
+    title = ("报文不合格", "The message cannot be accepted")
+    next_step = (
+        "按错误列表改正后用新的报文编号重发。",
+        "Correct the listed errors and send again under a new message id.",
+    )
+
+
+class MalformedJson(MessageError):
+    """Not UTF-8 JSON in the I-JSON subset (RFC 7493): duplicate key, NaN, lone surrogate, too deep, too large."""
+
+    code = "malformed_json"
+    status = 400
+    title = ("JSON 格式不合格", "The JSON is not acceptable")
+    next_step = (
+        "按 RFC 7493 生成 JSON:无重复键、无 NaN、整数不超过 2^53-1、嵌套不超过 32 层。",
+        "Produce RFC 7493 JSON: no duplicate keys, no NaN, integers within 2^53-1, depth at most 32.",
+    )
+
+
+class MalformedXml(MessageError):
+    """The XML body is not well-formed, not safe (DTD, entities) or does not validate against the agency's XSD."""
+
+    code = "malformed_xml"
+    title = ("XML 格式不合格", "The XML is not acceptable")
+    next_step = (
+        "按随附 XSD 校验后重发;不得含 DTD 或实体。",
+        "Validate against the shipped XSD and send again; no DTD, no entities.",
+    )
+
+
+class SchemaInvalid(MessageError):
+    """Fields are missing, unknown, of the wrong type or break a hard rule; `problems` lists every one."""
+
+    code = "schema_invalid"
+    title = ("字段校验未通过", "Some fields are not acceptable")
+
+
+class RuleBlocked(MessageError):
+    """A rule marked B in the rule table blocks the message; `problems` names rule and field."""
+
+    code = "rule_blocked"
+    title = ("业务规则阻断", "A rule blocks this message")
+    next_step = ("补齐规则要求的内容后重发。", "Supply what the rule asks for and send again.")
+
+
+class WrongRecipient(MessageError):
+    """The message is addressed to another party."""
+
+    code = "wrong_recipient"
+    title = ("收件方不符", "The message is addressed to someone else")
+    next_step = ("核对 recipient 后重发。", "Check `recipient` and send again.")
+
+
+class StaleMessage(MessageError):
+    """`expires_at` has passed, or `time` lies outside the accepted window."""
+
+    code = "stale_message"
+    title = ("报文已过期或时间超前", "The message has expired or comes from the future")
+    next_step = ("校准时钟后重新签发报文。", "Correct the clock and issue the message anew.")
+
+
+class SameIdDifferentBytes(MessageError):
+    """The pair source+id was used before with other bytes (Law 2)."""
+
+    code = "same_id_different_bytes"
+    title = ("报文编号重复而内容不同", "This message id was used before with other bytes")
+    next_step = ("重发须用原字节;新内容须用新编号。", "A resend must carry the same bytes; new content needs a new id.")
+
+
+class StillProcessing(MessageError):
+    """The same message is being processed right now."""
+
+    code = "still_processing"
+    status = 409
+    retryable = True
+    title = ("同一报文正在处理", "This message is still being processed")
+    next_step = ("稍后用同一字节重发。", "Send the same bytes again shortly.")
+
+
+class UnknownMessageType(MessageError):
+    """The type is not one this version serves, or not one this kind of party may send."""
+
+    code = "unknown_message_type"
+    title = ("报文类型不支持", "This message type is not served")
+    next_step = ("核对 type 与本方身份是否匹配。", "Check `type` and that your kind of party may send it.")
+
+
+class ReferralIdTaken(MessageError):
+    """The referral id exists already; ids are unique for ever."""
+
+    code = "referral_id_taken"
+    title = ("移送编号已被使用", "This referral id is taken")
+    next_step = (
+        "换用新的移送编号(建议 UUID);修改已报送的移送请先撤回再用新编号报送。",
+        "Use a new referral id (a UUID is best); to change a referral withdraw it and send it anew.",
+    )
+
+
+class ReferralUnknown(MessageError):
+    """No such referral of this party; the answer for a stranger's referral is the same."""
+
+    code = "referral_unknown"
+    status = 404
+    title = ("无此移送", "No such referral")
+    next_step = ("核对移送编号。", "Check the referral id.")
+
+
+class IllegalMove(MessageError):
+    """The lifecycle table has no such move (e.g. withdrawing a closed referral)."""
+
+    code = "illegal_move"
+    status = 409
+    title = ("当前状态不允许此操作", "The present state does not allow this")
+    next_step = ("先查询最新状态。", "Ask for the present state first.")
+
+
+class AgreementUnknown(MessageError):
+    """The agreement document is not loaded, not valid at that time, or does not name this party or programme."""
+
+    code = "agreement_unknown"
+    title = ("会签文件无效", "The agreement document does not cover this")
+    next_step = (
+        "核对会签文件文号、有效期和参与单位。",
+        "Check the document number, its validity and the parties it names.",
+    )
+
+
+class DeniedWithoutReason(MessageError):
+    """DENIED must carry a reason code and written text (rule R09)."""
+
+    code = "denied_without_reason"
+    title = ("不予救助未附书面理由", "A denial must give written reasons")
+    next_step = ("补充理由代码和文字后用新编号重发。", "Add the reason code and text and send under a new id.")
+
+
+class NotJose(MessageError):
+    """The body is not one compact JWS or JWE."""
+
+    code = "not_jose"
+    status = 400
+    title = ("不是紧凑 JWS", "The body is not a compact JWS")
+    next_step = (
+        "请求体应为一个紧凑 JWS,Content-Type: application/jose。",
+        "Send one compact JWS with Content-Type: application/jose.",
+    )
+
+
+class TooLarge(MessageError):
+    """Body or attachment list above the limit."""
+
+    code = "too_large"
+    status = 413
+    title = ("报文过大", "The message is too large")
+    next_step = ("正文不超过 256 KiB;附件只传摘要。", "Keep the body within 256 KiB; send attachments by digest.")
+
+
+class UnsupportedMediaType(MessageError):
+    """Wrong Content-Type."""
+
+    code = "unsupported_media_type"
+    status = 415
+    title = ("内容类型不支持", "This content type is not served")
+    next_step = ("使用 application/jose 或 application/x-ndjson。", "Use application/jose or application/x-ndjson.")
+
+
+class InvalidQuery(MessageError):
+    """A query parameter is missing or malformed."""
+
+    code = "invalid_query"
+    status = 400
+    title = ("查询参数不合格", "A query parameter is not acceptable")
+    next_step = ("按接口文档改正参数。", "Correct the parameter as the API document says.")
+
+
+class NotFound(MessageError):
+    """No such address."""
+
+    code = "not_found"
+    status = 404
+    title = ("无此地址", "No such address")
+    next_step = ("见 /docs。", "See /docs.")
+
+
+class MethodNotAllowed(MessageError):
+    """The address exists, the method does not."""
+
+    code = "method_not_allowed"
+    status = 405
+    title = ("方法不允许", "This method is not allowed here")
+    next_step = ("见 /docs。", "See /docs.")
+
+
+class FileUnreadable(MessageError):
+    """A file given to a command is not JSON, NDJSON or XLSX of the template's shape."""
+
+    code = "file_unreadable"
+    title = ("文件无法读取", "The file cannot be read")
+    next_step = (
+        "用 xianjie send --template 生成模板并按模板填写。",
+        "Make a template with `xianjie send --template` and fill that in.",
+    )
+
+
+class CheckpointInvalid(MessageError):
+    """A signed note is no checkpoint of the expected log, or a signature on it is wrong; the note is the reason."""
+
+    code = "checkpoint_invalid"
+    title = ("检查点不可信", "The checkpoint cannot be believed")
+    next_step = (
+        "核对日志名称、公钥和签名行;检查点须逐字节原样传递。",
+        "Check the log's name, its public key and the signature lines; pass checkpoints on byte for byte.",
+    )
+
+
+class StickRefused(MessageError):
+    """A stick is damaged, forged, for another or older than one that was read; `problems` says which and what to do."""
+
+    code = "stick_refused"
+    title = ("离线介质不可用", "The stick cannot be used")
+    next_step = (
+        "介质中的内容均未采用;按所列原因处理,或请制作方重新制作。",
+        "Nothing of it was used; do as the reason says, or have its maker make it anew.",
+    )

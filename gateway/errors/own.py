@@ -1,0 +1,141 @@
+"""自身之错 Ourselves and our operator: load, database, keys, configuration."""
+
+from gateway.errors.base import Fault, XianjieError
+
+
+class Busy(XianjieError):
+    """Too much work queued; nothing was accepted."""
+
+    code = "busy"
+    status = 503
+    retryable = True
+    title = ("系统繁忙", "The gateway is busy")
+    next_step = ("按 Retry-After 稍后用同一字节重发。", "Send the same bytes again after Retry-After.")
+
+
+class StoreUnavailable(XianjieError):
+    """The database does not answer or refuses the commit; nothing was accepted."""
+
+    code = "store_unavailable"
+    status = 503
+    retryable = True
+    title = ("数据库不可用", "The database is unavailable")
+    next_step = ("按 Retry-After 稍后用同一字节重发。", "Send the same bytes again after Retry-After.")
+
+
+class InRecovery(XianjieError):
+    """The database is older than what the gateway has signed (a restored copy): nothing is signed now."""
+
+    code = "in_recovery"
+    status = 503
+    fault = Fault.OPERATOR
+    retryable = True
+    title = ("网关恢复中", "The gateway is in recovery")
+    next_step = (
+        "报送方:按 Retry-After 稍后用同一字节重发。运维:运行 xianjie recovery status。",
+        "Sender: send the same bytes again after Retry-After. Operator: run `xianjie recovery status`.",
+    )
+
+
+class LeaseLost(XianjieError):
+    """Another worker holds the lease now; this one's late write is refused by its fencing token."""
+
+    code = "lease_lost"
+    title = ("租约已失效", "The lease was lost to another worker")
+    retryable = True
+
+
+class CaseErased(XianjieError):
+    """The case's data was erased: its key is deleted, so nothing of it can be read, and nothing is added to it."""
+
+    code = "case_erased"
+    status = 410
+    fault = Fault.OPERATOR
+    title = ("该移送的数据已清除", "The data of this referral was erased")
+    next_step = (
+        "内容已不可恢复,摘要和日志仍可核验;新情况请用新的移送报送。",
+        "The content cannot be restored, digests and log still verify; report what is new under a new referral.",
+    )
+
+
+class SealBroken(XianjieError):
+    """A stored text does not open: somebody changed it or moved it in the database. The note names the column."""
+
+    code = "seal_broken"
+    fault = Fault.OPERATOR
+    title = ("密封数据被改动", "Stored data was changed outside the gateway")
+    next_step = (
+        "核查谁改动了数据库;从备份恢复该行。",
+        "Find out who changed the database, and restore the row from a copy.",
+    )
+
+
+class EvidenceNotReady(XianjieError):
+    """No signed checkpoint covers the case yet; the sequencer signs one within seconds."""
+
+    code = "evidence_not_ready"
+    status = 503
+    retryable = True
+    title = ("存证检查点尚未生成", "The log has no checkpoint for this yet")
+    next_step = (
+        "稍后重试;如持续出现,请检查 xianjie work 是否运行。",
+        "Try again in a moment; if it persists, see that `xianjie work` runs.",
+    )
+
+
+class EvidenceDamaged(XianjieError):
+    """Rows of the log or of the case are missing or unreadable, so no bundle can be made; an operator must look."""
+
+    code = "evidence_damaged"
+    title = ("存证数据缺损", "The stored evidence is damaged")
+    next_step = (
+        "运行 xianjie verify --log 查明缺损之处。",
+        "Run `xianjie verify --log`; it names what is missing or altered.",
+    )
+
+
+class EvidenceTooLarge(XianjieError):
+    """The evidence of one referral is more than a bundle may hold."""
+
+    code = "evidence_too_large"
+    title = ("证据包超出上限", "The evidence is larger than a bundle may be")
+    next_step = ("请联系网关运维人员。", "Ask the gateway's operator.")
+
+
+class ConfigError(XianjieError):
+    """Configuration, profile, office or key file is missing or wrong."""
+
+    code = "config_invalid"
+    fault = Fault.OPERATOR
+    title = ("配置有误", "The configuration is wrong")
+    next_step = (
+        "按提示修改配置后重试;可运行 xianjie doctor。",
+        "Mend the configuration as told; `xianjie doctor` helps.",
+    )
+
+
+class CalendarUnpublished(XianjieError):
+    """The State Council's holiday notice for that year is not loaded; no working day is guessed."""
+
+    code = "calendar_unpublished"
+    fault = Fault.OPERATOR
+    title = ("该年度放假安排未载入", "The holiday notice for that year is not loaded")
+    next_step = ("载入国务院办公厅放假通知后重试。", "Load the State Council's holiday notice and try again.")
+
+
+class MissingExtra(XianjieError):
+    """An optional library is not installed."""
+
+    code = "missing_extra"
+    fault = Fault.OPERATOR
+    title = ("缺少可选组件", "An optional component is not installed")
+    next_step = ("按提示安装对应扩展。", "Install the extra named in the message.")
+
+
+class ExampleKeyRefused(XianjieError):
+    """A key shipped in keys_example/ is used outside demo and tests."""
+
+    code = "example_key_refused"
+    fault = Fault.OPERATOR
+    title = ("示例密钥不得用于正式环境", "Example keys are refused outside demo and tests")
+    next_step = ("用 xianjie keys generate 生成正式密钥。", "Make real keys with `xianjie keys generate`.")

@@ -68,7 +68,7 @@ class ConsistencyProof:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Logged:
-    """One leaf about an id, and its proof in the newest checkpoint; None while none covers it yet. holds: whether entry,
+    """One leaf about an id, and its proof in the newest checkpoint (None while none covers it). holds: whether entry,
     leaf hash and proof lead to the signed root."""
 
     place: Place

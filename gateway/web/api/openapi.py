@@ -8,6 +8,7 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow.fields import Field
 
 import gateway
+from schemas.commitment import CommitmentSchema, RangeSchema
 from schemas.envelope import EnvelopeSchema
 from schemas.fields import Code, Day, Flag, Moment, Text, Token, Whole
 from schemas.receipt import ReceiptSchema
@@ -18,6 +19,8 @@ _PROBLEM = {
     "description": "问题文档 problem document (RFC 9457)",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
+_TEXT = {"text/plain": {"schema": {"type": "string"}}}
+_BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 _TOKEN: list[dict[str, list[str]]] = [{"token": []}]
 
 
@@ -40,6 +43,8 @@ def describe() -> dict[str, Any]:
         ("Withdrawal", WithdrawalSchema),
         ("CourtPayment", CourtPaymentSchema),
         ("Receipt", ReceiptSchema),
+        ("Commitment", CommitmentSchema),
+        ("Range", RangeSchema),
     ):
         spec.components.schema(name, schema=schema)
     spec.components.schema("Problem", _problem())
@@ -123,8 +128,77 @@ def _paths() -> dict[str, dict[str, Any]]:
                 query={"from": "first day, YYYY-MM-DD", "to": "last day"},
             )
         },
+        **_pair_paths(jose),
+        **_log_paths(),
         "/v1/keys": {"get": _open("网关公钥 The gateway's public keys (JWKS).")},
         "/v1/openapi.json": {"get": _open("本文档 This document.")},
+    }
+
+
+def _pair_paths(jose: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    ranges = {"application/json": {"schema": {"$ref": "#/components/schemas/Range"}}}
+    return {
+        "/v1/pairs/{direction}/commitment": {
+            "get": _operation(
+                "我方对账承诺 What the gateway holds of the asking party's `to_gateway` or `from_gateway`, signed.",
+                {"200": ("commitment.submitted", jose)},
+                query={"size": "up to this number; all without it"},
+                path="direction",
+            )
+        },
+        "/v1/pairs/{direction}/range": {
+            "get": _operation(
+                "承诺之下 The hash over numbers lo+1 to hi, what it is made of, and the messages where there are few.",
+                {"200": ("", ranges)},
+                query={"lo": "needed", "hi": "needed", "size": "of the commitment held", "root": "of the same, hex"},
+                path="direction",
+            )
+        },
+    }
+
+
+def _log_paths() -> dict[str, dict[str, Any]]:
+    return {
+        "/v1/log/checkpoint": {
+            "get": _operation(
+                "存证检查点 The log's newest signed checkpoint (C2SP tlog-checkpoint) with its cosignatures.",
+                {"200": ("signed note", _TEXT)},
+                query={"size": "of that many leaves", "witnesses": "the newest that so many witnesses cosigned"},
+                is_open=True,
+            )
+        },
+        "/v1/log/tile/{level}/{number}": {
+            "get": _operation(
+                "存证哈希分块 A tile of the log (C2SP tlog-tiles); the number as x001/234, partial as 000.p/17.",
+                {"200": ("up to 256 hashes of 32 bytes", _BYTES)},
+                path=("level", "number"),
+                is_open=True,
+            )
+        },
+        "/v1/log/proof/inclusion": {
+            "get": _operation(
+                "包含证明 That a leaf is in the log (RFC 9162); hashes in base64.",
+                {"200": ("", _json())},
+                query={"index": "of the leaf, from 0", "size": "of the tree, by default the newest checkpoint's"},
+                is_open=True,
+            )
+        },
+        "/v1/log/proof/consistency": {
+            "get": _operation(
+                "一致性证明 That an older tree is the beginning of a newer one (RFC 9162); hashes in base64.",
+                {"200": ("", _json())},
+                query={"from": "size of the older tree", "to": "of the newer, by default the newest checkpoint's"},
+                is_open=True,
+            )
+        },
+        "/v1/log/cosignature": {
+            "post": _operation(
+                "见证签名 A known witness' signature lines (C2SP tlog-cosignature); answered by the note with them.",
+                {"200": ("signed note", _TEXT)},
+                body=_TEXT,
+                query={"size": "of the checkpoint, by default the newest"},
+            )
+        },
     }
 
 
@@ -142,14 +216,15 @@ def _operation(
     *,
     body: dict[str, Any] | None = None,
     query: dict[str, str] | None = None,
-    path: str | None = None,
+    path: str | tuple[str, ...] = (),
+    is_open: bool = False,
 ) -> dict[str, Any]:
-    parameters = [
+    parameters: list[dict[str, Any]] = [
         {"name": name, "in": "query", "required": False, "description": text, "schema": {"type": "string"}}
         for name, text in (query or {}).items()
     ]
-    if path is not None:
-        parameters.append({"name": path, "in": "path", "required": True, "schema": {"type": "string"}})
+    for name in (path,) if isinstance(path, str) else path:
+        parameters.append({"name": name, "in": "path", "required": True, "schema": {"type": "string"}})
     found: dict[str, Any] = {
         "summary": summary,
         "responses": {
@@ -157,7 +232,7 @@ def _operation(
             "default": _PROBLEM,
         },
         # a pushed message proves itself by its own signature
-        "security": [] if body is not None else _TOKEN,
+        "security": [] if body is not None or is_open else _TOKEN,
     }
     if parameters:
         found["parameters"] = parameters

@@ -236,13 +236,17 @@ class Store:
                     outcomes[at] = outcome
             failpoint("store.written")
         failpoint("store.committed")
+        if was_cut_short(info):
+            raise StoreUnavailable("not_replicated", retry_after=5)
         return outcomes
 
 
 class _Job:
     __slots__ = ("flow", "future", "item")
 
-    def __init__(self, flow: Callable[[Connection, list[Any]], Sequence[Any]], item: Any, within: float) -> None:
+    def __init__(
+        self, flow: Callable[[Connection, list[Any]], Sequence[Any]], item: Any, within: float = ANSWER_S
+    ) -> None:
         self.flow, self.item = flow, item
         self.future: Future[Any] = _Outcome(within)
 

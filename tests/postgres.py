@@ -207,16 +207,28 @@ class RunningPostgres:
 
     def kill(self) -> None:
         """SIGKILL to the server and every process of it at once, as when its machine dies. It leaves no word."""
-        process, self._process = self._process, None
+        process = self._process
         if process is None:
             return
         process.send_signal(signal.SIGSTOP)  # it shall not start another one meanwhile
-        backends = _children_of(process.pid)
-        process.kill()
-        for pid in backends:
+        for pid in self._processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.wait(timeout=STOP_WITHIN_S)
+        self._process = None
+
+    def freeze(self) -> None:
+        """Every process of it stands still, as on a machine that hangs; `thaw` lets them go on."""
+        for pid in self._processes():
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        for pid in self._processes():
+            os.kill(pid, signal.SIGCONT)
+
+    def _processes(self) -> list[int]:
+        assert self._process is not None
+        return [self._process.pid, *_children_of(self._process.pid)]
 
     def ask(self, sql: str) -> Any:
         """One value from the server's own database."""
@@ -278,15 +290,19 @@ class Pair:
     primary: RunningPostgres
     standby: RunningPostgres
 
+    def url(self, *, first: RunningPostgres | None = None) -> str:
+        """Leads to whichever of both can be written to. first: who is asked first; else the primary."""
+        servers = sorted((self.primary, self.standby), key=lambda server: server is not (first or self.primary))
+        hosts = ",".join(quote(str(server.home), safe="") for server in servers)
+        address = self.primary.url("pair").partition("?")[0]
+        return f"{address}?host={hosts}&target_session_attrs=read-write&connect_timeout=3"
+
     def new_database(self, *, prepared_by: Callable[[str], object] | None = None) -> str:
-        """URL that leads to whichever of both can be written to; filled by `prepared_by(url)`."""
-        name = self.primary.url("").partition("?")[0] + "pair"
+        """The URL of the pair's database, which is made now, and filled by `prepared_by(url)`."""
         self.primary._execute('CREATE DATABASE "pair"')
-        hosts = ",".join(quote(str(server.home), safe="") for server in (self.primary, self.standby))
-        url = f"{name}?host={hosts}&target_session_attrs=read-write&connect_timeout=3"
         if prepared_by is not None:
-            prepared_by(url)
-        return url
+            prepared_by(self.url())
+        return self.url()
 
     def kill_primary(self) -> None:
         """Its machine dies."""

@@ -29,6 +29,13 @@ Ask = Callable[[int, int], bytes]
 """(first leaf, leaf after the last) → the hash over them."""
 
 
+class Direction(StrEnum):
+    """方向: which of a pair's two streams, as the party sees it."""
+
+    TO_GATEWAY = "to_gateway"
+    FROM_GATEWAY = "from_gateway"
+
+
 class DifferenceKind(StrEnum):
     """What is the matter with one number, from the side of who compares (`ours`)."""
 

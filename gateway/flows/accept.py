@@ -25,7 +25,8 @@ from gateway.errors import MessageError, SameIdDifferentBytes, UnknownMessageTyp
 from gateway.evidence.entry import message_entry, receipt_entry
 from gateway.evidence.receipt import ReceiptVerdict, Rung, issue
 from gateway.failpoints import failpoint
-from gateway.flows import court, intake, receive
+from gateway.flows import completeness, court, intake, receive
+from gateway.flows.completeness import COMMITMENT_TYPE, Committed
 from gateway.flows.context import Context
 from gateway.flows.court import Payment, Withdrawal
 from gateway.flows.intake import Noted, Submission
@@ -37,7 +38,7 @@ from gateway.store.log import Tail
 
 logger = logging.getLogger(__name__)
 
-Prepared = Submission | Withdrawal | Payment | Reply
+Prepared = Submission | Withdrawal | Payment | Reply | Committed
 Key = tuple[str, str]
 
 COURT_TYPES: Mapping[str, Callable[..., Prepared]] = {
@@ -51,6 +52,7 @@ _RECORDERS: tuple[tuple[type, Callable[..., list[Noted | Exception]]], ...] = (
     (Withdrawal, court.record_withdrawals),
     (Payment, court.record_payments),
     (Reply, receive.record),
+    (Committed, completeness.record),
 )
 
 
@@ -171,6 +173,8 @@ def _prepare(message: VerifiedMessage, context: Context, sent: Any, now: datetim
         return COURT_TYPES[type_](message, context, now=now)
     if kind == PartyKind.AGENCY and type_ in REPLY_TYPES:
         return receive.prepare(message, context, sent, now=now)
+    if kind in (PartyKind.COURT, PartyKind.AGENCY) and type_ == COMMITMENT_TYPE:
+        return completeness.prepare(message, context, now=now)
     raise UnknownMessageType(ids={"message_id": message.envelope.id, "type": type_})
 
 
@@ -295,7 +299,7 @@ def _subject(item: Prepared) -> str | None:
         return item.referral.referral_id
     if isinstance(item, Reply):
         return item.sent.referral_id if item.sent else None
-    return item.referral_id
+    return None if isinstance(item, Committed) else item.referral_id
 
 
 def _again(message: VerifiedMessage, before: Earlier) -> Accepted | Exception:

@@ -20,6 +20,7 @@ from gateway.domain.reconciliation.checks import run
 from gateway.domain.reconciliation.clocks import clocks_to_watch
 from gateway.domain.reconciliation.findings import OPERATOR, doubt
 from gateway.domain.reconciliation.values import Dossier, Finding, Rulebook
+from gateway.flows.completeness import doubts as pair_doubts
 from gateway.flows.context import Context
 from gateway.flows.ladder import overdue, put_timeouts
 from gateway.store import dossiers, findings, inbox
@@ -116,7 +117,9 @@ def _reconcile_exchange(context: Context, now: datetime) -> Changes:
 
 
 def _exchange(connection: Connection) -> Iterator[Finding]:
-    """What belongs to no referral: replies to nothing we sent, and numbers missing from a party's messages."""
+    """What belongs to no referral: replies to nothing we sent, numbers missing from a party's messages, and messages
+    that only one side of a pair has."""
+    yield from pair_doubts(connection)
     for reply in dossiers.unexpected(connection):
         yield doubt(
             "UNEXPECTED_REPLY",

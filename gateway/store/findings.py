@@ -82,6 +82,21 @@ def settle(
     return Changes(opened=len(fresh), reopened=len(reopened), closed=len(cured), unchanged=unchanged)
 
 
+def open_now(connection: Connection, found: Sequence[tuple[Finding, str]], *, now: datetime) -> None:
+    """Puts what was found on file before the next run comes to it; nothing else is closed or changed."""
+    f = t.findings.c
+    now_seen = {finding.key: (finding, version) for finding, version in found}
+    if not now_seen:
+        return
+    rows = connection.execute(sa.select(f.key, f.state, f.closed_because).where(f.key.in_(list(now_seen)))).all()
+    on_file = {row.key: row for row in rows}
+    fresh = [_row(finding, version, now) for key, (finding, version) in now_seen.items() if key not in on_file]
+    if fresh:
+        connection.execute(t.findings.insert(), fresh)
+    closed = FindingState.CLOSED.value
+    _reopen(connection, [row.key for row in rows if row.state == closed and row.closed_because == CURED])
+
+
 def _no_referral(referral_ids: Sequence[str | None]) -> sa.ColumnElement[bool]:
     return t.findings.c.referral_id.is_(None) if None in referral_ids else sa.false()
 

@@ -59,6 +59,11 @@ class LogWorld:
         )
         return note
 
+    def sign_again(self) -> str:
+        """A note over one leaf more."""
+        self.grow(1)
+        return self.sign()
+
     def cosign(self, note: str, key: LogKey | None = None) -> str:
         """A witness' line."""
         return cosign(note, key or self.witness, now=self.world.now)

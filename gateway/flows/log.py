@@ -31,6 +31,7 @@ from gateway.evidence.merkle import (
     verify_inclusion,
 )
 from gateway.flows.context import Context
+from gateway.flows.log_verdict import LogVerdict
 from gateway.flows.log_walk import LogTrouble, Signed, TroubleKind, Walk
 from gateway.store import checkpoints, log
 from gateway.store.clock import from_ms
@@ -86,28 +87,6 @@ class LogStatus:
     signed_size: int | None
     signed_at: datetime | None
     cosigned: dict[str, int | None]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LogVerdict:
-    """What one walk over the whole log has shown. proven: the largest size at which a signed root was met; signatures:
-    how many of the checkpoints' signatures were checked and right; unlisted: troubles beyond those listed."""
-
-    origin: str
-    size: int
-    root: bytes
-    checkpoints: int
-    signatures: int
-    proven: int | None
-    has_key: bool
-    has_witness: bool
-    troubles: tuple[LogTrouble, ...]
-    unlisted: int
-
-    @property
-    def holds(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.troubles
 
 
 def note(context: Context, *, size: int | None = None, witnesses: int = 0) -> str:

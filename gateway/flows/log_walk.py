@@ -48,6 +48,10 @@ class TroubleKind(StrEnum):
     WITNESS_DIFFERS = "witness_differs"
 
 
+_EACH_BY_ITSELF = {TroubleKind.LEAF_REPLACED, TroubleKind.NODE_DIFFERS, TroubleKind.TILE_DIFFERS}
+"""What is known of these is the tile alone, so two of them must not become one larger one."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LogTrouble:
     """Leaves first…last, counted from 0; of a checkpoint or the head: the sizes of the trees it is about."""
@@ -79,7 +83,7 @@ class Troubles:
     def add(self, kind: TroubleKind, first: int, last: int | None = None, *, number: int | None = None) -> None:
         """One more, as in `LogTrouble`. number: where it stands among its like; a leaf's own number by default."""
         end = first if last is None else last
-        at, before = self._last.get(kind, (-1, -2))
+        at, before = (-1, -2) if kind in _EACH_BY_ITSELF else self._last.get(kind, (-1, -2))
         if before == (first if number is None else number) - 1:
             self.found[at] = replace(self.found[at], last=end)
         elif len(self.found) < MOST_LISTED:

@@ -13,6 +13,8 @@ from gateway.cli.desk import COMMANDS as DESK
 from gateway.cli.doctor import COMMANDS as DOCTOR
 from gateway.cli.install import COMMANDS as INSTALL
 from gateway.cli.keys import COMMANDS as KEYS
+from gateway.cli.log import COMMANDS as LOG
+from gateway.cli.mailbox import COMMANDS as MAILBOX
 from gateway.cli.registry import COMMANDS as REGISTRY
 from gateway.cli.reporting import COMMANDS as REPORTING
 from gateway.cli.run import COMMANDS as RUN
@@ -39,6 +41,6 @@ def root(context: click.Context, named: str | None) -> None:
     context.obj = Installation(named)
 
 
-for commands in (INSTALL, DOCTOR, REGISTRY, KEYS, RUN, COURT, AGENCY, DESK, REPORTING, DEMO):
+for commands in (INSTALL, DOCTOR, REGISTRY, KEYS, RUN, COURT, AGENCY, MAILBOX, DESK, LOG, REPORTING, DEMO):
     for command in commands:
         root.add_command(command)

@@ -21,7 +21,7 @@ NOTE = "<!-- Written by `python -m tests.architecture.generate_docs --write`; ch
 
 def errors_page() -> str:
     """Every error code with what it means and what to do, then every field code."""
-    errors = [error for error in every_error() if error.__module__ == "gateway.errors"]
+    errors = [error for error in every_error() if error.__module__.startswith("gateway.errors.")]
     return _page(
         "# 错误代码 Errors",
         NOTE,

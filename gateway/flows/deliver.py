@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from gateway.domain.agreement import Office
 from gateway.domain.lifecycle import HANDOFF, HandoffState, MessageState, NeedState
 from gateway.envelope import webhook
-from gateway.errors import XianjieError
+from gateway.errors import StoreUnavailable, XianjieError
 from gateway.evidence.receipt import Receipt, Rung
 from gateway.failpoints import failpoint
 from gateway.flows.answers import Judged, judge
@@ -36,6 +36,7 @@ from gateway.transport.retry import next_attempt
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)
+REST_SECONDS = 0.5
 BREAKER = BreakerRule()
 JOSE, NDJSON = "application/jose", "application/x-ndjson"
 
@@ -51,6 +52,8 @@ class Courier:
     owner: str
     clock: Callable[[], datetime]
     jitter: Callable[[], float]
+    rest: Callable[[float], bool] = lambda _: False
+    """Waits so many seconds; False where there is no time for it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,10 +86,24 @@ def deliver(context: Context, office_id: str, courier: Courier) -> Delivered:
     failpoint("deliver.answered")
     after = courier.clock()
     ends = [_end(item, courier, after) for item in judged]
-    context.store.write(lambda connection: _settle(connection, context, office, ends, after))
+    _record(context, office, ends, courier, after, until=now + LEASE)
     failpoint("deliver.settled")
     _log(office_id, ends)
     return _count(ends)
+
+
+def _record(
+    context: Context, office: Office, ends: Sequence["_End"], courier: Courier, now: datetime, *, until: datetime
+) -> None:
+    """One commit. While the database is away what the office said is kept in hand: until the lease ends nobody else
+    asks for it, and the office need not be asked again. Raises LeaseLost, StoreUnavailable."""
+    while True:
+        try:
+            context.store.write(lambda connection: _settle(connection, context, office, ends, now))
+            return
+        except StoreUnavailable:
+            if courier.clock() >= until or not courier.rest(REST_SECONDS):
+                raise
 
 
 def _push(context: Context, office: Office, leased: Sequence[Leased], courier: Courier, now: datetime) -> list[Judged]:

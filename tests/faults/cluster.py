@@ -138,7 +138,8 @@ def _wake(pid: int) -> None:
 
 def referral(number: int) -> dict[str, Any]:
     """What a client sends: another person and another case a number, for civil affairs alone."""
-    born = date(1960, 1, 1) + timedelta(days=number)
+    group, day = divmod(number, 10_000)
+    born = date(1960, 1, 1) + timedelta(days=day)
     person = a_referral_body()["person"]
     body = a_referral_body(
         referral_id=f"r-{number}",
@@ -147,7 +148,7 @@ def referral(number: int) -> dict[str, Any]:
         concluded_on="2024-07-31",
         notice_given_at="2024-07-31",
         survey=a_referral_body()["survey"] | {"date": "2024-07-20"},
-        person=person | {"id_number": an_id_number(born), "birth_date": born.isoformat()},
+        person=person | {"id_number": an_id_number(born, serial=group), "birth_date": born.isoformat()},
     )
     return {"type_": "referral.submitted", "data": body, "effect": f"r-{number}", "subject": f"r-{number}"}
 

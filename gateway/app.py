@@ -18,6 +18,7 @@ from gateway.domain.coexistence import load_coexistence
 from gateway.domain.masking import load_mask_floor
 from gateway.domain.programmes import load_programmes
 from gateway.domain.regions import load_regions
+from gateway.envelope.encryption import EncryptionKey
 from gateway.envelope.keyring import SigningKey
 from gateway.errors import ConfigError, ExampleKeyRefused
 from gateway.evidence.checkpoint import LogKey
@@ -25,9 +26,12 @@ from gateway.flows.context import Context
 from gateway.ports import Adapter
 from gateway.store.directory import Directory
 from gateway.store.engine import Store
+from gateway.store.vault import Vault
 
 GATEWAY_KEY = "gateway.pem"
 LOG_KEY = "log.pem"
+ENCRYPTION_KEY = "encryption.pem"
+DATA_KEY = "data.key"
 MATCHING_SECRET = "matching.secret"  # noqa: S105 - a file's name
 SECRET_BYTES = 32
 
@@ -44,13 +48,14 @@ class Clock:
 
 def build_context(config: Config) -> Context:
     """Everything the flows need. Raises ConfigError, ExampleKeyRefused, MissingExtra."""
-    store = Store(config.database)
+    store = open_store(config)
     programmes = load_programmes()
     return Context(
         party_id=config.party_id,
         key=load_key(config.keys / GATEWAY_KEY, config.party_id, demo=config.demo),
         log_key=LogKey.from_pem(_private_bytes(config.keys / LOG_KEY), config.party_id),
         witnesses=config.witnesses,
+        decryption=load_decryption(config),
         matching_secret=_secret(config.keys / MATCHING_SECRET),
         store=store,
         directory=Directory(store, programmes),
@@ -61,6 +66,18 @@ def build_context(config: Config) -> Context:
         calendar=load_calendar(),
         mask_floor=load_mask_floor(),
     )
+
+
+def open_store(config: Config) -> Store:
+    """The database with the key its people's data is sealed under: without that key nothing starts."""
+    text = config.data_key or _private_bytes(config.keys / DATA_KEY).decode("utf-8", "replace")
+    return Store(config.database, vault=Vault.from_text(text))
+
+
+def load_decryption(config: Config) -> tuple[EncryptionKey, ...]:
+    """Our own keys for what is encrypted to us: `encryption.pem`, and beside it whatever partners may still use."""
+    paths = sorted(config.keys.glob(f"{Path(ENCRYPTION_KEY).stem}*.pem"), key=lambda path: path.name != ENCRYPTION_KEY)
+    return tuple(EncryptionKey.load_pem(_private_bytes(path), config.party_id) for path in paths)
 
 
 def load_adapters(paths: Mapping[str, str]) -> dict[str, Adapter]:

@@ -6,7 +6,7 @@ clock of all processes is moved to August 2024, right after the period the synth
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -15,15 +15,17 @@ from importlib.resources import files
 from pathlib import Path
 
 import sqlalchemy as sa
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from gateway.app import build_context
-from gateway.cli.install import make_keys, write_private
+from gateway.cli.install import make_keys, own_public_keys, write_private
 from gateway.config import DEFAULT_ADAPTERS, Config, load
 from gateway.domain.agreement import Channel, Office, Party, PartyKind
 from gateway.domain.rules import read_table
 from gateway.envelope.algorithms import Algorithm
-from gateway.envelope.keyring import SigningKey
+from gateway.envelope.encryption import EncryptionKey
+from gateway.envelope.keyring import PublicKey, SigningKey
 from gateway.errors import MissingExtra, StoreUnavailable
 from gateway.flows.context import Context
 from gateway.sandbox.province import courts
@@ -34,6 +36,8 @@ from gateway.store.migrate import migrate
 GATEWAY = "cn/gateway/520000"
 BEGINNING = datetime(2024, 8, 1, 1, 0, tzinfo=UTC)
 """09:00 in China on the first day after the period, a Thursday."""
+ENCRYPTED = "disabled_persons"
+"""This agency registered a key for encryption: what it is sent, and what it sends, nobody on the way can read."""
 PERIOD = (date(2023, 1, 1), date(2024, 7, 31))
 PROVINCE = "520000"
 CHANNELS = {
@@ -76,6 +80,10 @@ class DemoWorld:
         """Where a partner's private key lies."""
         return self.folder / "partners" / f"{party_id.replace('/', '_')}.pem"
 
+    def decryption_path(self, party_id: str) -> Path:
+        """Where the key lies that opens what is encrypted to a partner."""
+        return self.key_path(party_id).with_suffix(".enc.pem")
+
     def clock(self) -> datetime:
         """The demonstration's time."""
         return datetime.now(UTC) + self.offset
@@ -98,14 +106,15 @@ def make_world(folder: Path, database: str) -> DemoWorld:
     path.write_text(_TOML.format(party=GATEWAY, database=database, adapters=adapters), encoding="utf-8")
     environment = {"XIANJIE_CLOCK_OFFSET_SECONDS": str(offset.total_seconds()), "XIANJIE_DB": database}
     world = DemoWorld(folder=folder, config=load(path, environment), offset=offset)
-    own = make_keys(folder / "keys", GATEWAY)
+    make_keys(folder / "keys", GATEWAY)
     context = build_context(world.config)
     try:
         migrate(context.store)
         ourselves = Party(party_id=GATEWAY, kind=PartyKind.GATEWAY, name_zh="衔接网关", region=PROVINCE)
-        _register(context, world, ourselves, own)
+        public = own_public_keys(context, not_before=world.clock() - timedelta(hours=1))
+        _register(context, world, ourselves, public)
         for party in _partners():
-            _register(context, world, party, _new_key(world, party.party_id))
+            _register(context, world, party, _new_keys(world, party.party_id))
         text = files("gateway.domain.rules").joinpath("agreement_sample.toml").read_text(encoding="utf-8")
         now = world.clock()
         context.store.write(
@@ -113,7 +122,7 @@ def make_world(folder: Path, database: str) -> DemoWorld:
         )
     finally:
         context.store.close()
-    jwks = {"keys": [{**own.public_jwk(), "kid": own.kid}]}
+    jwks = {"keys": [{**key.jwk, "kid": key.kid, "use": key.use} for key in public]}
     (folder / "gateway-keys.json").write_text(json.dumps(jwks), encoding="utf-8")
     return world
 
@@ -130,17 +139,27 @@ def party_of(agency: str) -> str:
     return f"cn/agency/{agency}.{PROVINCE}"
 
 
-def _new_key(world: DemoWorld, party_id: str) -> SigningKey:
+def _new_keys(world: DemoWorld, party_id: str) -> list[PublicKey]:
+    """A key pair to sign with, and for the agency that wants to be written to encrypted a second one."""
+    since = world.clock() - timedelta(hours=1)
     key = SigningKey.generate(Algorithm.ED25519, party_id)
     write_private(world.key_path(party_id), key.to_pem())
-    return key
+    if party_id != party_of(ENCRYPTED):
+        return [key.public_key(not_before=since)]
+    opening = EncryptionKey.generate(party_id)
+    write_private(world.decryption_path(party_id), opening.to_pem())
+    return [key.public_key(not_before=since), opening.public_key(not_before=since)]
 
 
-def _register(context: Context, world: DemoWorld, party: Party, key: SigningKey) -> None:
+def _register(context: Context, world: DemoWorld, party: Party, keys: Sequence[PublicKey]) -> None:
     now = world.clock()
-    public = key.public_key(not_before=now - timedelta(hours=1))
-    context.store.write(lambda connection: directory.add_party(connection, party, now=now))
-    context.store.write(lambda connection: directory.add_key(connection, public, now=now))
+
+    def write(connection: Connection) -> None:
+        directory.add_party(connection, party, now=now)
+        for key in keys:
+            directory.add_key(connection, key, now=now)
+
+    context.store.write(write)
 
 
 def open_offices(world: DemoWorld, addresses: dict[str, str]) -> int:
@@ -173,6 +192,8 @@ def _is_prefecture(row: Mapping[str, str]) -> bool:
 def agency_toml(world: DemoWorld, agency: str, gateway_url: str) -> Path:
     """The configuration of one simulated agency's process."""
     party = party_of(agency)
+    opening = world.decryption_path(party)
+    decryption = f'decryption_key = "partners/{opening.name}"' if opening.exists() else ""
     text = f"""# 演示用 for a demonstration only
 agency = "{agency}"
 notebook = "{agency}.sqlite"
@@ -188,6 +209,7 @@ jwks = "gateway-keys.json"
 party = "{party}"
 key = "partners/{party.replace("/", "_")}.pem"
 channel = "{CHANNELS[agency].value}"
+{decryption}
 
 [behaviour]
 {_BEHAVIOUR[agency]}

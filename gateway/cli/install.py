@@ -3,23 +3,38 @@
 import json
 import os
 import secrets
-from datetime import timedelta
+from base64 import b64encode
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import click
 from sqlalchemy.exc import DBAPIError
 
-from gateway.app import GATEWAY_KEY, LOG_KEY, MATCHING_SECRET, SECRET_BYTES, Clock, build_context
+from gateway.app import (
+    DATA_KEY,
+    ENCRYPTION_KEY,
+    GATEWAY_KEY,
+    LOG_KEY,
+    MATCHING_SECRET,
+    SECRET_BYTES,
+    Clock,
+    build_context,
+)
 from gateway.cli.console import Installation, refuse_existing, say, with_installation
 from gateway.config import DEFAULT_ADAPTERS, FILE, Config, load
 from gateway.domain.agreement import Party, PartyKind
 from gateway.envelope.algorithms import Algorithm
-from gateway.envelope.keyring import SigningKey
+from gateway.envelope.encryption import EncryptionKey
+from gateway.envelope.keyring import PublicKey, SigningKey
 from gateway.errors import ConfigError, StoreUnavailable, XianjieError
 from gateway.evidence.checkpoint import LogKey
+from gateway.flows.context import Context
 from gateway.store import directory, migrate
 from gateway.store.engine import Store
+from gateway.store.vault import KEY_BYTES
 
+KEY_FILES = (GATEWAY_KEY, LOG_KEY, ENCRYPTION_KEY, DATA_KEY, MATCHING_SECRET)
 _TOML = """# 衔接网关配置 Configuration of this gateway. Relative paths start at this file.
 [gateway]
 party_id = {party}
@@ -47,7 +62,7 @@ def init(folder: Path, party: str, region: str, database: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     adapters = "\n".join(f"{agency} = {_quoted(path)}" for agency, path in DEFAULT_ADAPTERS.items())
     text = _TOML.format(party=_quoted(party), database=_quoted(database), adapters=adapters)
-    made = [folder / "keys" / name for name in (GATEWAY_KEY, LOG_KEY, MATCHING_SECRET)]
+    made = [folder / "keys" / name for name in KEY_FILES]
     for path in made:
         refuse_existing(path)
     try:
@@ -68,10 +83,12 @@ def _quoted(text: str) -> str:
 
 
 def make_keys(folder: Path, party: str) -> SigningKey:
-    """The gateway's key, the log's and the matching secret, readable by their owner alone."""
+    """Everything secret an installation has, readable by its owner alone; its signing key is returned."""
     key = SigningKey.generate(Algorithm.ED25519, party)
     write_private(folder / GATEWAY_KEY, key.to_pem())
     write_private(folder / LOG_KEY, LogKey.generate(party).to_pem())
+    write_private(folder / ENCRYPTION_KEY, EncryptionKey.generate(party).to_pem())
+    write_private(folder / DATA_KEY, b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
     write_private(folder / MATCHING_SECRET, secrets.token_hex(SECRET_BYTES).encode())
     return key
 
@@ -87,17 +104,25 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def register_gateway(config: Config, region: str) -> None:
-    """Migrates the database and registers the gateway itself with its key."""
+    """Migrates the database and registers the gateway itself with its keys."""
     context = build_context(config)
     now = Clock(config)()
     try:
         bring_up_to_date(context.store)
         party = Party(party_id=config.party_id, kind=PartyKind.GATEWAY, name_zh="衔接网关", region=region)
-        public = context.key.public_key(not_before=now - timedelta(minutes=5))
         context.store.write(lambda connection: directory.add_party(connection, party, now=now))
-        context.store.write(lambda connection: directory.add_key(connection, public, now=now))
+        for public in own_public_keys(context, not_before=now - timedelta(minutes=5)):
+            context.store.write(partial(directory.add_key, key=public, now=now))
     finally:
         context.store.close()
+
+
+def own_public_keys(context: Context, *, not_before: datetime) -> list[PublicKey]:
+    """What the gateway signs with, and what it is written to with."""
+    return [
+        context.key.public_key(not_before=not_before),
+        *(key.public_key(not_before=not_before) for key in context.decryption),
+    ]
 
 
 def bring_up_to_date(store: Store) -> str:

@@ -1,13 +1,13 @@
 """报文接收 One message in, one signed receipt out (hops 1-3): the entry of everything a party sends.
 
-1. verify: signature, key, source, recipient, times (`envelope.signing`);
+1. prove: opened where it is encrypted; signature, key, source, recipient, times (`flows.prove`);
 2. prepare: the flow of the message's type reads it, outside the database;
 3. commit: what was sent before under the same id gets the first receipt's very bytes, or is refused when its bytes
    differ (Law 2); the rest is recorded, logged, and its receipt signed and stored in the same commit (Law 4);
 4. only then the answer.
 
 A group goes through the same steps together: one lookup, one commit, an outcome for each, in order. A message that is
-stale by now but was accepted then is a replay and gets its receipt.
+stale by now, or whose key has ended, but was accepted then is a replay and gets its receipt.
 """
 
 import logging
@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 
 from gateway.domain.agreement import PartyKind
 from gateway.envelope.message import digest
-from gateway.envelope.signing import VerifiedMessage, verify
+from gateway.envelope.signing import VerifiedMessage
 from gateway.errors import MessageError, SameIdDifferentBytes, UnknownMessageType, XianjieError
 from gateway.evidence.entry import message_entry, receipt_entry
 from gateway.evidence.receipt import ReceiptVerdict, Rung, issue
@@ -30,6 +30,7 @@ from gateway.flows.completeness import COMMITMENT_TYPE, Committed
 from gateway.flows.context import Context
 from gateway.flows.court import Payment, Withdrawal
 from gateway.flows.intake import Noted, Submission
+from gateway.flows.prove import earlier, prove
 from gateway.flows.receive import REPLY_TYPES, Reply
 from gateway.flows.recent import ProvenReferral
 from gateway.store import inbox, log
@@ -77,7 +78,7 @@ def accept(raw: bytes, context: Context, *, now: datetime) -> Accepted:
 
 def accept_many(raws: Sequence[bytes], context: Context, *, now: datetime) -> list[Accepted | Exception]:
     """An outcome for each message, in order; returns after the commit."""
-    proven = [_verify(raw, context, now) for raw in raws]
+    proven = [_prove(raw, context, now) for raw in raws]
     failpoint("accept.proven")
     prepared = _prepare_all(proven, context, now)
     waiting = [item for item in prepared if not isinstance(item, Accepted | Exception)]
@@ -120,29 +121,11 @@ def _as_outcome(failure: BaseException, message: VerifiedMessage) -> XianjieErro
     return XianjieError(ids=ids)
 
 
-def _verify(raw: bytes, context: Context, now: datetime) -> VerifiedMessage | XianjieError:
-    keyring = context.snapshot(now).keyring
+def _prove(raw: bytes, context: Context, now: datetime) -> VerifiedMessage | XianjieError:
     try:
-        return verify(raw, keyring, recipient=context.party_id, now=now)
-    except MessageError as error:
-        return _proven_then(raw, context, now) or error
+        return prove(raw, context, now=now)
     except XianjieError as error:
         return error
-
-
-def _proven_then(raw: bytes, context: Context, now: datetime) -> VerifiedMessage | None:
-    """The message without its deadlines, if it was accepted when they held; None otherwise."""
-    try:
-        message = verify(raw, context.snapshot(now).keyring, recipient=context.party_id, now=now, check_time=False)
-    except XianjieError:
-        return None
-    return message if _earlier(message, context) is not None else None
-
-
-def _earlier(message: VerifiedMessage, context: Context) -> Earlier | None:
-    key = _key(message)
-    with context.store.reading() as connection:
-        return inbox.earlier(connection, [key]).get(key)
 
 
 def _prepare_all(
@@ -159,7 +142,7 @@ def _prepare_all(
             prepared.append(_prepare(message, context, sent.get(message.envelope.in_reply_to or ""), now))
         except MessageError as error:
             # rules and agreements may have changed since it was accepted: a replay is answered all the same
-            before = _earlier(message, context)
+            before = earlier(message, context)
             error.ids.setdefault("message_id", message.envelope.id)
             prepared.append(error if before is None else _again(message, before))
         except Exception as error:  # a message nobody thought of must not cost its neighbours theirs

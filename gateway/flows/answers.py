@@ -45,7 +45,6 @@ def _receipts(
     answer: Answer, context: Context, office: Office, now: datetime
 ) -> tuple[Mapping[str, Receipt], str | None]:
     """Receipts by the message they name, and the last reason a line was not one."""
-    keyring = context.snapshot(now).keyring
     found: dict[str, Receipt] = {}
     trouble: str | None = None
     for line in answer.body.split(b"\n"):
@@ -56,6 +55,7 @@ def _receipts(
             trouble = "problem_document"
             continue
         try:
+            keyring = context.keyring_for(text, now)
             receipt = read(text, keyring, recipient=context.party_id, issuer=office.party_id, now=now)
         except XianjieError as error:
             trouble = error.note if isinstance(error, ReceiptMismatch) and error.note else error.code

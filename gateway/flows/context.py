@@ -15,7 +15,10 @@ from gateway.domain.masking import MaskFloor
 from gateway.domain.programmes import Programme
 from gateway.domain.reconciliation.values import Rulebook
 from gateway.domain.regions import Regions
-from gateway.envelope.keyring import SigningKey
+from gateway.envelope.compact import decode_header
+from gateway.envelope.encryption import EncryptionKey
+from gateway.envelope.keyring import Keyring, SigningKey
+from gateway.errors import XianjieError
 from gateway.evidence.checkpoint import LogKey
 from gateway.evidence.receipt import LogPlace
 from gateway.flows.recent import RecentReferrals
@@ -44,6 +47,8 @@ class Context:
     """Signs checkpoints; only the sequencer needs it."""
     witnesses: tuple[str, ...] = ()
     """Verifier keys of those whose cosignatures are taken."""
+    decryption: tuple[EncryptionKey, ...] = ()
+    """Our own keys for what is encrypted to us: the present one, and those that partners may still use."""
     recent: RecentReferrals = field(default_factory=RecentReferrals)
 
     def origin(self, epoch: int) -> str:
@@ -62,6 +67,19 @@ class Context:
     def snapshot(self, now: datetime) -> Snapshot:
         """The directory as it stands."""
         return self.directory.at(now)
+
+    def keyring_for(self, jws: bytes, now: datetime) -> Keyring:
+        """The registered keys to prove these bytes with. They are read again where the bytes name a key that is
+        registered and this process has not seen yet: a party may use its key from the moment it is registered."""
+        keyring = self.snapshot(now).keyring
+        try:
+            kid = decode_header(jws.partition(b".")[0]).kid
+        except XianjieError:
+            return keyring
+        if keyring.find(kid) is None and self.directory.has_key(kid):
+            self.directory.forget()
+            return self.snapshot(now).keyring
+        return keyring
 
     def rulebook(self, profile: AgreementProfile) -> Rulebook:
         """The rules reconciliation applies to referrals under this agreement version."""

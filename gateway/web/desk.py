@@ -25,9 +25,10 @@ class Desk:
     def caller(self, *kinds: PartyKind) -> str:
         """The party that asks, proven by its one-use token, of one of these kinds. Raises TrustError, Forbidden."""
         now = self.clock()
-        keyring = self.context.snapshot(now).keyring
+        header = request.headers.get("Authorization")
+        keyring = self.context.keyring_for((header or "").rpartition(" ")[2].encode(), now)
         party_id = read_caller(
-            request.headers.get("Authorization"),
+            header,
             method=request.method,
             url=self.url(),
             keyring=keyring,

@@ -16,7 +16,7 @@ from gateway.flows.context import Context
 from gateway.flows.deliver import Courier, deliver
 from gateway.store.engine import Store
 from gateway.transport.answer import Answer
-from tests.gateway_world import CIVIL_AFFAIRS, GATEWAY, START, a_context
+from tests.gateway_world import CIVIL_AFFAIRS, GATEWAY, START, VAULT, a_context
 
 THREADS = 4
 
@@ -55,7 +55,7 @@ def deliver_for_ever(context: Context) -> None:
 
 def main(work: str, url: str, key: str, file: str = "") -> None:
     """Runs until done or killed."""
-    context = a_context(Store(url), SigningKey.load_pem(Path(key).read_bytes(), GATEWAY))
+    context = a_context(Store(url, vault=VAULT), SigningKey.load_pem(Path(key).read_bytes(), GATEWAY))
     if work == "accept":
         accept_all(context, Path(file).read_bytes().splitlines())
     else:

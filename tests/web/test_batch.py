@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.envelope.compact import MAX_JWS_BYTES
+from gateway.envelope.encryption import MAX_JWE_BYTES
 from gateway.errors import TooLarge
 from gateway.store import tables as t
 from gateway.web.api.messages import CHUNK, GROUP, lines_of
@@ -89,7 +89,7 @@ def test_a_referral_and_its_withdrawal_may_stand_in_one_batch(world: World, clie
 
 
 def test_a_line_too_long_is_answered_and_what_follows_is_read(world: World, client: FlaskClient) -> None:
-    long = b"a" * (MAX_JWS_BYTES + 1)
+    long = b"a" * (MAX_JWE_BYTES + 1)
     body = b"\n".join([a_referral(world, 1), long, a_referral(world, 2), long])
     assert [code_of(line) for line in post_batch(client, body)] == ["receipt", "too_large", "receipt", "too_large"]
 
@@ -209,7 +209,7 @@ def cut(body: bytes, sizes: list[int]) -> Iterator[bytes]:
 @pytest.mark.parametrize("tail", [b"", b"\n", b"\nok"], ids=repr)
 @pytest.mark.parametrize("pieces", [1, 3, 50])
 def test_a_line_too_long_is_one_refusal_however_it_arrives(pieces: int, tail: bytes) -> None:
-    long = b"a" * (MAX_JWS_BYTES + 1)
+    long = b"a" * (MAX_JWE_BYTES + 1)
     size = len(long) // pieces + 1
     chunks = [long[at : at + size] for at in range(0, len(long), size)]
     expected: list[bytes | None] = [None, b"ok"] if tail == b"\nok" else [None]
@@ -217,10 +217,10 @@ def test_a_line_too_long_is_one_refusal_however_it_arrives(pieces: int, tail: by
 
 
 def test_a_line_of_just_the_limit_is_a_line() -> None:
-    line = b"a" * MAX_JWS_BYTES
+    line = b"a" * MAX_JWE_BYTES
     assert lines([line + b"\n", line]) == [line, line]
 
 
 def test_memory_stays_bounded_by_one_line_however_long_the_sender_goes_on() -> None:
-    many = [b"a" * CHUNK] * (4 * MAX_JWS_BYTES // CHUNK)
+    many = [b"a" * CHUNK] * (4 * MAX_JWE_BYTES // CHUNK)
     assert lines([*many, b"\n", b"b"]) == [None, b"b"]

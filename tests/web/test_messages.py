@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from gateway.domain.agreement import Channel
 from gateway.envelope.algorithms import Algorithm
 from gateway.envelope.compact import MAX_JWS_BYTES
+from gateway.envelope.encryption import MAX_JWE_BYTES
 from gateway.envelope.keyring import SigningKey
 from gateway.evidence.receipt import ReceiptVerdict, Rung
 from gateway.store import directory
@@ -129,7 +130,7 @@ class Counted(io.RawIOBase):
         return len(buffer)
 
 
-@pytest.mark.parametrize("length", [MAX_JWS_BYTES + 2, 10**9, 10**18])
+@pytest.mark.parametrize("length", [MAX_JWE_BYTES + 2, 10**9, 10**18])
 def test_a_body_announced_too_large_is_refused_before_any_of_it_is_read(client: FlaskClient, length: int) -> None:
     body = Counted()
     announced = {"wsgi.input": body, "CONTENT_LENGTH": str(length)}
@@ -142,7 +143,7 @@ def test_a_body_of_unannounced_length_is_read_no_further_than_one_message_may_be
     unannounced = {"wsgi.input": body, "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
     response = client.post("/v1/messages", content_type=JOSE, environ_overrides=unannounced)
     assert told(response) == (413, "too_large")
-    assert body.count <= 2 * MAX_JWS_BYTES
+    assert body.count <= 2 * MAX_JWE_BYTES
 
 
 @pytest.mark.parametrize(("size", "expected"), [(0, (400, "not_jose")), (1, (413, "too_large"))])

@@ -12,7 +12,7 @@ from http.client import HTTPConnection, HTTPResponse
 import pytest
 from flask import Flask
 
-from gateway.envelope.compact import MAX_JWS_BYTES
+from gateway.envelope.encryption import MAX_JWE_BYTES
 from gateway.web.server import MAX_HEADERS, open_server
 from gateway.web.site import MAX_REQUEST
 from tests.gateway_world import COURT, World
@@ -134,7 +134,7 @@ def test_the_refusal_speaks_the_sender_s_language(server: Address) -> None:
 
 
 def test_one_message_too_large_is_refused_by_the_site(server: Address) -> None:
-    found = raw_answer(server, head(MAX_JWS_BYTES + 2) + b"a" * (MAX_JWS_BYTES + 2))
+    found = raw_answer(server, head(MAX_JWE_BYTES + 2) + b"a" * (MAX_JWE_BYTES + 2))
     assert is_problem(found, 413)
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from flask import Blueprint, Response, request, stream_with_context
 
-from gateway.envelope.compact import MAX_JWS_BYTES
+from gateway.envelope.encryption import MAX_JWE_BYTES
 from gateway.errors import TooLarge, TrustError, UnsupportedMediaType, XianjieError
 from gateway.flows.accept import Accepted, accept, accept_many
 from gateway.web import access_log, metrics
@@ -34,7 +34,7 @@ def blueprint(desk: Desk) -> Blueprint:
         if request.mimetype != JOSE:
             raise UnsupportedMediaType
         # announced or not; one more than may be, so that a body cut there is seen to be too large
-        request.max_content_length = MAX_JWS_BYTES + 1
+        request.max_content_length = MAX_JWE_BYTES + 1
         try:
             done = accept(request.get_data(cache=False), desk.context, now=desk.clock())
         except XianjieError as error:
@@ -114,15 +114,15 @@ def lines_of(stream: ByteStream) -> Iterator[bytes | TooLarge]:
     while chunk := stream.read(CHUNK):
         *whole, rest = (kept + chunk).split(b"\n")
         for line in whole:
-            if dropped or len(line) > MAX_JWS_BYTES:
+            if dropped or len(line) > MAX_JWE_BYTES:
                 yield TooLarge()
             elif line.strip():
                 yield line.strip()
             dropped = False
         kept = rest
-        if len(kept) > MAX_JWS_BYTES:
+        if len(kept) > MAX_JWE_BYTES:
             kept, dropped = b"", True
-    if dropped or len(kept) > MAX_JWS_BYTES:
+    if dropped or len(kept) > MAX_JWE_BYTES:
         yield TooLarge()
     elif kept.strip():
         yield kept.strip()

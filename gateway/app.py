@@ -4,6 +4,7 @@ Rules: adapters are found through the configuration's dotted paths, so nothing i
 read once and must be readable by their owner alone; an example key is refused outside a demo; the clock is read here.
 """
 
+import os
 import stat
 import sys
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ ENCRYPTION_KEY = "encryption.pem"
 DATA_KEY = "data.key"
 MATCHING_SECRET = "matching.secret"  # noqa: S105 - a file's name
 SECRET_BYTES = 32
+_ROOT = 0
 
 
 class Clock:
@@ -121,9 +123,17 @@ def _secret(path: Path) -> bytes:
     return secret
 
 
+def may_be_read_by_others(mode: int, *, owner: int, us: int) -> bool:
+    """A key is its owner's alone. Root's, handed to a service for reading, may show that in its group's bits: systemd's
+    credentials do."""
+    handed_over = owner == _ROOT != us
+    return bool(mode & (stat.S_IRWXO | (stat.S_IWGRP | stat.S_IXGRP if handed_over else stat.S_IRWXG)))
+
+
 def _private_bytes(path: Path) -> bytes:
     try:
-        if sys.platform != "win32" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        found = path.stat()
+        if sys.platform != "win32" and may_be_read_by_others(found.st_mode, owner=found.st_uid, us=os.geteuid()):
             raise ConfigError(f"{path.name} can be read by others; run: chmod 600 {path.name}")
         return path.read_bytes()
     except OSError as error:

@@ -1,8 +1,9 @@
 """配置 Reads `xianjie.toml` and the environment; nothing else in Xianjie reads either.
 
 Rules: an unknown key is refused with the known ones named; paths are relative to the file; `XIANJIE_CONFIG` names the
-file, `XIANJIE_DB` wins over its database. A demo configuration may shift the clock and use example keys; any other may
-not, whatever the environment says.
+file, `XIANJIE_DB` wins over its database, `XIANJIE_KEYS` over its folder of keys, `XIANJIE_DATA_KEY` over the data
+key's file. A demo configuration may shift the clock and use example keys; any other may not, whatever the environment
+says.
 """
 
 import os
@@ -36,6 +37,7 @@ _GATEWAY = {
     "ca_bundle": str,
     "state": str,
     "witnesses": list,
+    "cutoff_minutes": int,
     "demo": bool,
 }
 
@@ -57,7 +59,11 @@ class Config:
     ca_bundle: str | None = None
     witnesses: tuple[str, ...] = ()
     """Verifier keys (C2SP signed notes) of those who cosign checkpoints."""
+    cutoff_minutes: int = 1440
+    """How often the log is compared with the rows."""
     demo: bool = False
+    data_key: str | None = field(default=None, repr=False)
+    """XIANJIE_DATA_KEY; wins over the file in `keys`."""
     clock_offset: timedelta = timedelta(0)
     adapters: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_ADAPTERS))
 
@@ -90,7 +96,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Config:
     return Config(
         party_id=gateway["party_id"],
         database=environment.get("XIANJIE_DB") or _database(gateway["database"], path),
-        keys=path.parent / gateway.get("keys", "keys"),
+        keys=Path(environment.get("XIANJIE_KEYS") or path.parent / gateway.get("keys", "keys")),
         state=path.parent / gateway.get("state", "state"),
         host=gateway.get("host", LOOPBACK),
         port=gateway.get("port", 8420),
@@ -99,7 +105,9 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Config:
         allow_addresses=_networks(gateway.get("allow_addresses", []), path),
         ca_bundle=gateway.get("ca_bundle"),
         witnesses=_witnesses(gateway.get("witnesses", []), path),
+        cutoff_minutes=gateway.get("cutoff_minutes", 1440),
         demo=demo,
+        data_key=environment.get("XIANJIE_DATA_KEY") or None,
         clock_offset=_offset(environment) if demo else timedelta(0),
         adapters=dict(adapters),
     )
@@ -118,6 +126,8 @@ def _gateway(members: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
 
 
 def _check_listening(gateway: Mapping[str, Any], path: Path) -> None:
+    if gateway.get("cutoff_minutes", 1) < 1:
+        raise ConfigError(f"{path.name}: [gateway] `cutoff_minutes` is at least 1")
     if gateway.get("threads", LEAST_THREADS) < LEAST_THREADS:
         raise ConfigError(f"{path.name}: [gateway] `threads` is at least {LEAST_THREADS}: some may wait in long polls")
     require_public_url(gateway.get("host", LOOPBACK), gateway.get("public_url"))

@@ -19,11 +19,14 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from gateway.domain.calendar import CHINA
 from gateway.errors import XianjieError
 from gateway.flows.context import Context
+from gateway.flows.cutoff import cut_off
 from gateway.flows.deliver import Courier, Push, deliver
 from gateway.flows.dispatch import dispatch
 from gateway.flows.reconcile import reconcile_all, reconcile_due
+from gateway.flows.sequence import has_grown, publish
 from gateway.store import dossiers, leases, outbox, referrals, tokens
 from gateway.store.leases import Lease
+from gateway.store.witness import WitnessFile
 
 logger = logging.getLogger(__name__)
 
@@ -37,16 +40,27 @@ LEASE = timedelta(seconds=10)
 KEEP_SECONDS = 3.0
 TURN_SECONDS = 1.0
 NIGHT = time(2, 30)
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 class Worker:
     """Runs the flows until stopped."""
 
-    def __init__(self, context: Context, push: Push, clock: Callable[[], datetime], owner: str) -> None:
+    def __init__(
+        self,
+        context: Context,
+        push: Push,
+        clock: Callable[[], datetime],
+        owner: str,
+        *,
+        witness: WitnessFile | None = None,
+        cutoff_every: timedelta = DAY,
+    ) -> None:
+        """witness: where this node keeps the last checkpoint; without one it signs none."""
         self._context, self._clock, self._owner = context, clock, owner
-        self._courier = Courier(push=push, owner=owner, clock=clock, jitter=random.random)
+        self._witness, self._cutoff_every = witness, cutoff_every
         self._stopping = threading.Event()
+        self._courier = Courier(push=push, owner=owner, clock=clock, jitter=random.random, rest=self._rest)
         self._lanes = ThreadPoolExecutor(max_workers=LANES, thread_name_prefix="xianjie-lane")
         self._running: dict[str, Future[None]] = {}
         self._turns: set[str] = set()
@@ -62,6 +76,9 @@ class Worker:
         add(self._guarded("reconcile", self.reconcile), "interval", seconds=RECONCILE_SECONDS)
         nightly = self._in_turn("reconcile_all", self._reconcile_all, next_night)
         hourly = self._in_turn("tokens", self._forget_tokens, lambda now: now + HOUR)
+        daily = self._in_turn("cutoff", self._cut_off, lambda now: now + self._cutoff_every)
+        add(self._guarded("sequencer", self.sequence), "interval", seconds=TURN_SECONDS)
+        add(self._guarded("cutoff", daily), "interval", seconds=TURN_SECONDS)
         add(self._guarded("reconcile_all", nightly), "interval", seconds=TURN_SECONDS)
         add(self._guarded("tokens", hourly), "interval", seconds=TURN_SECONDS)
         add(self._guarded("keep", self._keep_turns), "interval", seconds=KEEP_SECONDS)
@@ -96,6 +113,17 @@ class Worker:
                 break
         return count
 
+    def sequence(self) -> None:
+        """Signs a checkpoint when the log has grown; one worker of all does."""
+        if self._witness is None or self._stopping.is_set() or not has_grown(self._context):
+            return
+        lease = self._take("sequencer")
+        if lease is not None:
+            publish(self._context, self._witness, lease, now=self._clock())
+
+    def _cut_off(self) -> None:
+        cut_off(self._context, now=self._clock())
+
     def _reconcile_all(self) -> None:
         reconcile_all(self._context, now=self._clock())
 
@@ -120,6 +148,9 @@ class Worker:
             logger.warning("lane stopped", extra={"office_id": office_id, "code": error.code})
         except Exception:
             logger.exception("lane failed", extra={"office_id": office_id})
+
+    def _rest(self, seconds: float) -> bool:
+        return not self._stopping.wait(seconds)
 
     def _goes_on(self, job: str, is_due: Callable[[], bool]) -> bool:
         """Asks before it takes the lease: an idle gateway writes nothing."""

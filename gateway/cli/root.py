@@ -8,6 +8,7 @@ import gateway
 from gateway.cli.agency import COMMANDS as AGENCY
 from gateway.cli.console import Installation, exit_code_of, explain
 from gateway.cli.court import COMMANDS as COURT
+from gateway.cli.cutoff import COMMANDS as CUTOFF
 from gateway.cli.demo import COMMANDS as DEMO
 from gateway.cli.desk import COMMANDS as DESK
 from gateway.cli.doctor import COMMANDS as DOCTOR
@@ -41,6 +42,6 @@ def root(context: click.Context, named: str | None) -> None:
     context.obj = Installation(named)
 
 
-for commands in (INSTALL, DOCTOR, REGISTRY, KEYS, RUN, COURT, AGENCY, MAILBOX, DESK, LOG, REPORTING, DEMO):
+for commands in (INSTALL, DOCTOR, REGISTRY, KEYS, RUN, COURT, AGENCY, MAILBOX, DESK, LOG, REPORTING, DEMO, CUTOFF):
     for command in commands:
         root.add_command(command)

@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,11 @@ from gateway.cli.console import DONE, Installation, log_to_stderr, with_installa
 from gateway.config import Config, require_public_url
 from gateway.errors import ConfigError
 from gateway.flows.context import Context
+from gateway.flows.sequence import guard
 from gateway.sandbox import agency as simulated_agency
 from gateway.store import migrate
 from gateway.store.shared_clock import SharedClock, database_time
+from gateway.store.witness import WitnessFile
 from gateway.transport.address import resolve
 from gateway.transport.answer import Answer
 from gateway.transport.push import Pusher
@@ -51,6 +53,7 @@ def serve(installation: Installation, host: str | None, port: int | None, work: 
     context = build_context(config)
     _require_migrated(context)
     clock = clock_of(context, config)
+    guard(context, WitnessFile(config.state), now=clock())
     server = _listening(context, clock, config, host=host or config.host, port=config.port if port is None else port)
     worker = make_worker(context, clock, config) if work else None
     if worker is not None:
@@ -92,7 +95,9 @@ def work(installation: Installation) -> None:
     log_to_stderr()
     context = build_context(config)
     _require_migrated(context)
-    worker = make_worker(context, clock_of(context, config), config)
+    clock = clock_of(context, config)
+    guard(context, WitnessFile(config.state), now=clock())
+    worker = make_worker(context, clock, config)
     stop = threading.Event()
     _on_signal(stop.set)
     worker.start()
@@ -125,7 +130,14 @@ def make_worker(context: Context, clock: Callable[[], datetime], config: Config)
         endpoint = resolve(url, allowed=config.allow_addresses)
         return pusher.push(endpoint, body, content_type=content_type, headers=headers, timeout=PUSH_SECONDS)
 
-    return Worker(context, push, clock, owner=f"{socket.gethostname()[:32]}:{os.getpid()}:{secrets.token_hex(4)}")
+    return Worker(
+        context,
+        push,
+        clock,
+        owner=f"{socket.gethostname()[:32]}:{os.getpid()}:{secrets.token_hex(4)}",
+        witness=WitnessFile(config.state),
+        cutoff_every=timedelta(minutes=config.cutoff_minutes),
+    )
 
 
 def _require_migrated(context: Context) -> None:

@@ -152,23 +152,37 @@ def _apply_all(item: Reply, sent: SentRow, in_hand: Mapping[str, NeedInHand], to
     """The rows of one reply; what it newly says is added to `told`."""
     rows = []
     known = {need_id for need_id, _ in sent.needs}
-    for outcome in sorted(item.outcomes, key=lambda outcome: outcome.at):
-        for need_id in [outcome.need_id] if outcome.need_id is not None else sorted(known):
-            row = _row(item, outcome, need_id=need_id)
-            fact = fact_of(row)
-            problem: str | None
-            if item.denied_without_reason:
-                problem = "denied_without_reason"
-            elif need_id not in known or need_id not in in_hand:
-                problem = "unknown_need"
-            elif fact in told:
-                problem = REPEATS
-            else:
-                problem = _apply_one(item, sent, outcome, in_hand[need_id])
-            if problem is None:
-                told.add(fact)
-            rows.append(row | {"applied": problem is None, "problem": problem})
+    for outcome, need_id in _about_needs(item, sent):
+        row = _row(item, outcome, need_id=need_id)
+        fact = fact_of(row)
+        problem: str | None
+        if item.denied_without_reason:
+            problem = "denied_without_reason"
+        elif need_id not in known or need_id not in in_hand:
+            problem = "unknown_need"
+        elif fact in told:
+            problem = REPEATS
+        else:
+            problem = _apply_one(item, sent, outcome, in_hand[need_id])
+        if problem is None:
+            told.add(fact)
+        rows.append(row | {"applied": problem is None, "problem": problem})
     return rows
+
+
+def _about_needs(item: Reply, sent: SentRow) -> Iterator[tuple[Outcome, str]]:
+    """Each outcome with each need it speaks of, oldest first; one that names none speaks of all."""
+    known = sorted(need_id for need_id, _ in sent.needs)
+    for outcome in sorted(item.outcomes, key=lambda outcome: outcome.at):
+        for need_id in [outcome.need_id] if outcome.need_id is not None else known:
+            yield outcome, need_id
+
+
+def rows_of(item: Reply) -> list[dict[str, Any]]:
+    """What a reply says, as its rows say it; whether each was applied depends on what stood before it."""
+    if item.sent is None:
+        return [_unexpected(item)]
+    return [_row(item, outcome, need_id=need_id) for outcome, need_id in _about_needs(item, item.sent)]
 
 
 def _apply_one(item: Reply, sent: SentRow, outcome: Outcome, need: NeedInHand) -> str | None:

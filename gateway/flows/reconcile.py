@@ -22,6 +22,7 @@ from gateway.domain.reconciliation.findings import OPERATOR, doubt
 from gateway.domain.reconciliation.values import Dossier, Finding, Rulebook
 from gateway.flows.completeness import doubts as pair_doubts
 from gateway.flows.context import Context
+from gateway.flows.cutoff import doubts as cutoff_doubts
 from gateway.flows.ladder import overdue, put_timeouts
 from gateway.store import dossiers, findings, inbox
 from gateway.store.findings import Changes
@@ -120,6 +121,7 @@ def _exchange(connection: Connection) -> Iterator[Finding]:
     """What belongs to no referral: replies to nothing we sent, numbers missing from a party's messages, and messages
     that only one side of a pair has."""
     yield from pair_doubts(connection)
+    yield from cutoff_doubts(connection)
     for reply in dossiers.unexpected(connection):
         yield doubt(
             "UNEXPECTED_REPLY",

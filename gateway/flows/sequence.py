@@ -56,6 +56,18 @@ def _trouble(connection: Connection, context: Context, head: Head, witness: Witn
     return None if root_at(log.hashes(connection), signed.size) == signed.root else DIFFERENT
 
 
+def has_grown(context: Context) -> bool:
+    """Whether there is something to sign: asked before the lease is taken, so that an idle gateway writes nothing."""
+    with context.store.reading() as connection:
+        head = log.head(connection)
+        last = checkpoints.newest(connection)
+    return (
+        head.size > 0
+        and not head.recovering
+        and (last is None or (last["epoch"], last["size"]) != (head.epoch, head.size))
+    )
+
+
 def publish(context: Context, witness: WitnessFile, lease: Lease, *, now: datetime) -> Checkpoint | None:
     """Signs the committed tree when it has grown; None when there is nothing to sign. Raises InRecovery, LeaseLost."""
     with context.store.reading() as connection:

@@ -21,8 +21,8 @@ from gateway.domain.agreement_file import read_agreement
 from gateway.domain.programmes import Programme
 from gateway.envelope.keyring import Keyring, PublicKey
 from gateway.errors import ConfigError
-from gateway.evidence.entry import canonical, directory_entry
-from gateway.store import log, mailbox
+from gateway.store import directory_leaves as leaves
+from gateway.store import mailbox
 from gateway.store import tables as t
 from gateway.store.clock import to_ms
 from gateway.store.engine import Store
@@ -81,6 +81,13 @@ class Directory:
         with self._lock:
             self._until = None
 
+    def has_key(self, kid: str) -> bool:
+        """Whether the key is registered by now, whatever the snapshot says."""
+        with self._store.reading() as connection:
+            return (
+                connection.execute(sa.select(t.party_keys.c.kid).where(t.party_keys.c.kid == kid)).first() is not None
+            )
+
     def _reload(self) -> None:
         with self._store.reading() as connection:
             rows = {
@@ -122,18 +129,18 @@ def add_party(connection: Connection, party: Party, *, now: datetime) -> None:
         if _party(dict(found)) != party:
             raise ConfigError(f"party {party.party_id} is registered already with other particulars")
         return
-    connection.execute(
-        t.parties.insert().values(
-            party_id=party.party_id,
-            kind=party.kind.value,
-            name_zh=party.name_zh,
-            region=party.region,
-            active=party.active,
-            created_at=to_ms(now),
-        )
-    )
-    particulars = [party.kind.value, party.name_zh, party.region]
-    _log(connection, party.party_id, "party_added", particulars, now=now)
+    row = {
+        "party_id": party.party_id,
+        "kind": party.kind.value,
+        "name_zh": party.name_zh,
+        "region": party.region,
+        "active": party.active,
+        "created_at": to_ms(now),
+    }
+    connection.execute(t.parties.insert().values(**row))
+    leaves.put(connection, party.party_id, leaves.PARTY_ADDED, leaves.of_party(row), now=now)
+    if not party.active:
+        leaves.put(connection, party.party_id, leaves.PARTY_SUSPENDED, leaves.of_nothing(party.party_id), now=now)
 
 
 def set_party_active(connection: Connection, party_id: str, *, active: bool, now: datetime) -> None:
@@ -141,7 +148,8 @@ def set_party_active(connection: Connection, party_id: str, *, active: bool, now
     changed = connection.execute(t.parties.update().where(t.parties.c.party_id == party_id).values(active=active))
     if changed.rowcount == 0:
         raise ConfigError(f"no party {party_id}")
-    _log(connection, party_id, "party_resumed" if active else "party_suspended", [], now=now)
+    what = leaves.PARTY_RESUMED if active else leaves.PARTY_SUSPENDED
+    leaves.put(connection, party_id, what, leaves.of_nothing(party_id), now=now)
 
 
 def add_key(connection: Connection, key: PublicKey, *, now: datetime) -> None:
@@ -154,21 +162,22 @@ def add_key(connection: Connection, key: PublicKey, *, now: datetime) -> None:
         if found[0] != key.party_id:
             raise ConfigError(f"key {key.kid} belongs to another party; every party needs a key of its own")
         return
-    connection.execute(
-        t.party_keys.insert().values(
-            kid=key.kid,
-            party_id=key.party_id,
-            alg=key.alg.value,
-            use=key.use,
-            jwk=json.dumps(key.jwk, sort_keys=True),
-            not_before=to_ms(key.not_before),
-            not_after=to_ms(key.not_after),
-            revoked_at=to_ms(key.revoked_at),
-            created_at=to_ms(now),
-        )
-    )
-    particulars = [key.party_id, key.use, key.jwk, to_ms(key.not_before), to_ms(key.not_after)]
-    _log(connection, key.kid, "key_registered", particulars, now=now)
+    row = {
+        "kid": key.kid,
+        "party_id": key.party_id,
+        "alg": key.alg.value,
+        "use": key.use,
+        "jwk": json.dumps(key.jwk, sort_keys=True),
+        "not_before": to_ms(key.not_before),
+        "not_after": to_ms(key.not_after),
+        "revoked_at": to_ms(key.revoked_at),
+        "created_at": to_ms(now),
+    }
+    connection.execute(t.party_keys.insert().values(**row))
+    leaves.put(connection, key.kid, leaves.KEY_REGISTERED, leaves.of_key(row), now=now)
+    for what, at in ((leaves.KEY_ENDED, key.not_after), (leaves.KEY_REVOKED, key.revoked_at)):
+        if at is not None:
+            leaves.put(connection, key.kid, what, leaves.of_moment(key.kid, to_ms(at)), now=now)
 
 
 def end_key(
@@ -185,7 +194,8 @@ def end_key(
             return  # a second revocation never makes the first one later
         values = {"revoked_at": to_ms(at), "revoked_reason": revoked_because[:200]}
     connection.execute(t.party_keys.update().where(c.kid == kid).values(**values))
-    _log(connection, kid, "key_ended" if revoked_because is None else "key_revoked", [to_ms(at)], now=now)
+    what = leaves.KEY_ENDED if revoked_because is None else leaves.KEY_REVOKED
+    leaves.put(connection, kid, what, leaves.of_moment(kid, to_ms(at)), now=now)
 
 
 def put_office(connection: Connection, office: Office, *, now: datetime) -> None:
@@ -215,13 +225,10 @@ def put_office(connection: Connection, office: Office, *, now: datetime) -> None
     mailbox.follow_channel(connection, office)
     if changed.rowcount == 0:
         connection.execute(t.offices.insert().values(office_id=office.office_id, failures=0, **values))
-    _log(connection, office.office_id, "office_changed", values, now=now)
-
-
-def _log(connection: Connection, ref: str, what: str, particulars: Any, *, now: datetime) -> None:
-    """The leaf of a change; its digest is over the particulars, which stay in the row."""
-    changed = sha256(canonical([ref, what, particulars])).hexdigest()
-    log.append(connection, [directory_entry(ref=ref, what=what, digest=changed, at=now)])
+    particulars = leaves.of_office({"office_id": office.office_id, **values})
+    leaves.put(connection, office.office_id, leaves.OFFICE_CHANGED, particulars, now=now)
+    if office.paused:
+        leaves.put(connection, office.office_id, leaves.OFFICE_PAUSED, leaves.of_nothing(office.office_id), now=now)
 
 
 def set_paused(connection: Connection, office_id: str, *, paused: bool, now: datetime) -> None:
@@ -232,7 +239,8 @@ def set_paused(connection: Connection, office_id: str, *, paused: bool, now: dat
     changed = connection.execute(t.offices.update().where(t.offices.c.office_id == office_id).values(**values))
     if changed.rowcount == 0:
         raise ConfigError(f"no office {office_id}")
-    _log(connection, office_id, "office_paused" if paused else "office_resumed", [], now=now)
+    what = leaves.OFFICE_PAUSED if paused else leaves.OFFICE_RESUMED
+    leaves.put(connection, office_id, what, leaves.of_nothing(office_id), now=now)
 
 
 def load_agreement(
@@ -268,8 +276,7 @@ def load_agreement(
             loaded_at=to_ms(now),
         )
     )
-    entry = directory_entry(ref=f"agreement:{body_digest}", what="agreement_loaded", digest=body_digest, at=now)
-    log.append(connection, [entry])
+    leaves.put(connection, leaves.agreement_ref(body_digest), leaves.AGREEMENT_LOADED, body_digest, now=now)
     return profile
 
 

@@ -192,6 +192,18 @@ def places(connection: Connection, refs: Iterable[str]) -> list[Place]:
 _PLACES = sa.select(t.log_leaves).where(among(t.log_leaves.c.ref)).order_by(t.log_leaves.c.leaf_index)
 
 
+def of_kind(connection: Connection, kind: str) -> Iterator[Place]:
+    """Every leaf of one kind, in order, read page by page."""
+    c, after = t.log_leaves.c, -1
+    while True:
+        statement = sa.select(t.log_leaves).where(c.kind == kind, c.leaf_index > after)
+        page = connection.execute(statement.order_by(c.leaf_index).limit(PAGE)).all()
+        if not page:
+            return
+        yield from (_place(row) for row in page)
+        after = page[-1].leaf_index
+
+
 def entries(connection: Connection, start: int, stop: int) -> Iterator[Place]:
     """Leaves [start, stop) in order, read page by page; a leaf that is not there is not yielded."""
     c = t.log_leaves.c

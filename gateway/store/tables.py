@@ -498,7 +498,7 @@ cutoffs = Table(
     Column("epoch", Integer, nullable=False),
     Column("tree_size", BigInteger, nullable=False),
     Column("root", Digest, nullable=False),
-    Column("checked", BigInteger, nullable=False),
     Column("wrong", BigInteger, nullable=False),
+    Column("troubles", Text, nullable=False),
 )
 """截止核对 each comparison of the log with the rows, whatever it found."""

@@ -53,7 +53,7 @@ def a_message(name: str, office: Office | None = None, **changes: object) -> Out
 def lane(store: Store) -> Store:
     """Two pushed-to offices and one with a mailbox."""
     for office in (an_office(), an_office("b"), an_office("m", channel=Channel.MAILBOX, url=None)):
-        store.write(lambda c, office=office: directory.put_office(c, office))
+        store.write(lambda c, office=office: directory.put_office(c, office, now=NOW))
     return store
 
 
@@ -156,8 +156,8 @@ def test_two_processes_that_number_crosswise_do_not_wait_for_each_other(lane: St
 
 
 def test_minors_go_first_and_then_the_oldest(lane: Store) -> None:
-    put(lane, a_message("adult"), a_message("child", priority=0), a_message("second adult"))
-    assert names(lease(lane)) == ["child", "adult", "second adult"]
+    put(lane, a_message("adult"), a_message("child", priority=0), a_message("second-adult"))
+    assert names(lease(lane)) == ["child", "adult", "second-adult"]
 
 
 def test_a_leased_message_is_left_alone_until_the_lease_runs_out(lane: Store) -> None:
@@ -256,10 +256,10 @@ def test_two_workers_never_lease_the_same_message(lane: Store, other: Store) -> 
 
 def test_a_paused_lane_is_neither_listed_nor_leased(lane: Store) -> None:
     put(lane, a_message("1"), a_message("2", an_office("b")))
-    lane.write(lambda c: directory.set_paused(c, "office-a", paused=True))
+    lane.write(lambda c: directory.set_paused(c, "office-a", paused=True, now=NOW))
     assert lanes(lane) == ["office-b"]
     assert lease(lane) == []
-    lane.write(lambda c: directory.set_paused(c, "office-a", paused=False))
+    lane.write(lambda c: directory.set_paused(c, "office-a", paused=False, now=NOW))
     assert lanes(lane) == ["office-a", "office-b"]
 
 
@@ -269,7 +269,7 @@ def test_a_blocked_lane_waits_until_its_moment_and_resuming_opens_it(lane: Store
     lane.write(lambda c: outbox.block_lane(c, "office-a", failures=5, until=until))
     assert (lanes(lane), lease(lane)) == ([], [])
     assert lanes(lane, until) == ["office-a"]
-    lane.write(lambda c: directory.set_paused(c, "office-a", paused=False))
+    lane.write(lambda c: directory.set_paused(c, "office-a", paused=False, now=NOW))
     assert lanes(lane) == ["office-a"]
     with lane.reading() as connection:
         assert outbox.failures_of(connection, "office-a") == 0
@@ -334,11 +334,11 @@ def test_acknowledging_a_pushed_message_does_not_take_it_from_its_queue(lane: St
 
 def test_what_waits_follows_an_office_that_changes_its_way(lane: Store) -> None:
     put(lane, a_message("1"))
-    lane.write(lambda c: directory.put_office(c, an_office(channel=Channel.MAILBOX, url=None)))
+    lane.write(lambda c: directory.put_office(c, an_office(channel=Channel.MAILBOX, url=None), now=NOW))
     with lane.reading() as connection:
         assert mailbox.pull(connection, "cn/agency/a", after=0, limit=9) == [(1, "1.signed.1")]
     assert lanes(lane) == []
-    lane.write(lambda c: directory.put_office(c, an_office()))
+    lane.write(lambda c: directory.put_office(c, an_office(), now=NOW))
     assert names(lease(lane)) == ["1"]
 
 
@@ -358,7 +358,7 @@ def test_a_stuck_message_goes_again_from_the_first_rung_with_its_own_bytes(lane:
 def test_an_office_without_a_server_finds_what_is_sent_again_in_its_mailbox(lane: Store) -> None:
     put(lane, a_message("1"))
     settle(lane, lease(lane)[0], MessageState.PARKED)
-    lane.write(lambda c: directory.put_office(c, an_office(channel=Channel.MAILBOX, url=None)))
+    lane.write(lambda c: directory.put_office(c, an_office(channel=Channel.MAILBOX, url=None), now=NOW))
     lane.write(lambda c: outbox.requeue(c, ["1"], now=NOW))
     assert state_of(lane, "1") == "available"
 

@@ -92,8 +92,8 @@ def upgrade() -> None:
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("tree_size", sa.BigInteger(), nullable=False),
         sa.Column("root", sa.String(length=64), nullable=False),
-        sa.Column("checked", sa.BigInteger(), nullable=False),
         sa.Column("wrong", sa.BigInteger(), nullable=False),
+        sa.Column("troubles", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("row", name=op.f("pk_cutoffs")),
         sa.UniqueConstraint("cutoff_id", name=op.f("uq_cutoffs_cutoff_id")),
     )

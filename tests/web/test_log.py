@@ -1,5 +1,6 @@
 """The log's public face: notes and tiles any C2SP client can read, proofs that hold, signatures of known witnesses."""
 
+import json
 from base64 import b64decode
 from datetime import timedelta
 from typing import Any
@@ -8,20 +9,23 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from gateway.envelope.compact import decode_segment
 from gateway.evidence.checkpoint import LogKey, NoteVerifier, cosign, open_note, sign_checkpoint, unverified
 from gateway.evidence.merkle import (
     EMPTY_ROOT,
     TILE_WIDTH,
     Frontier,
     in_memory,
+    leaf_hash,
     root_at,
     verify_consistency,
     verify_inclusion,
 )
 from gateway.web.site import create_site
-from tests.gateway_world import World
+from tests.gateway_world import GATEWAY, World
 from tests.log_world import LogWorld
-from tests.web.callers import PROBLEM
+from tests.web import callers
+from tests.web.callers import PROBLEM, a_referral
 
 TILE = "/v1/log/tile"
 
@@ -305,6 +309,48 @@ def test_a_witness_from_the_future_is_asked_to_mend_its_clock(logged: LogWorld, 
 
 def test_nothing_can_be_cosigned_before_it_was_signed(logged: LogWorld, client: FlaskClient) -> None:
     assert (404, "not_found") == post(client, "\u2014 a AAAAAAAA\n")
+
+
+@pytest.mark.parametrize("message", ["referral", "answer"])
+def test_a_receipt_leads_its_holder_to_the_signed_root_as_the_page_tells(
+    logged: LogWorld, client: FlaskClient, message: str
+) -> None:
+    """docs/log.md, "Your receipt is a place in the log": nothing is used but the receipt and public answers."""
+    world = logged.world
+    if message == "referral":
+        logged.grow(300)
+        type_, raw = "referral.submitted", a_referral(world)
+    else:
+        type_, raw = "handoff.outcome", world.answer_bytes(world.hand_over(), "RECEIVED")
+    answered = callers.post(client, raw).get_data(as_text=True)
+    logged.sign()
+
+    receipt = json.loads(decode_segment(answered.split(".")[1].encode()))
+    place = receipt["data"]["log"]
+    entry = {
+        "about": "r-1",
+        "at": receipt["data"]["at"],
+        "digest": receipt["in_reply_to_digest"],
+        "from": receipt["recipient"],
+        "id": receipt["in_reply_to"],
+        "kind": "message",
+        "to": GATEWAY,
+        "type": type_,
+        "v": 1,
+    }
+    leaf = leaf_hash(json.dumps(entry, sort_keys=True, separators=(",", ":")).encode())
+    note = text_of(client, "/v1/log/checkpoint")
+    signed = open_note(note, NoteVerifier.from_vkey(logged.key.vkey())).checkpoint
+    included = hashes_in(json_of(client, f"/v1/log/proof/inclusion?index={place['index']}&size={signed.size}"))
+    assert verify_inclusion(leaf, index=place["index"], size=signed.size, proof=included, root=signed.root)
+    consistent = hashes_in(json_of(client, f"/v1/log/proof/consistency?from={place['tree_size']}&to={signed.size}"))
+    assert verify_consistency(
+        old=place["tree_size"],
+        new=signed.size,
+        proof=consistent,
+        old_root=bytes.fromhex(place["root"]),
+        new_root=signed.root,
+    )
 
 
 def test_a_proof_reads_few_rows_however_long_the_log(logged: LogWorld, client: FlaskClient) -> None:

@@ -15,12 +15,13 @@ from typing import Any
 
 from gateway.client.journal import ACCEPTED, PENDING, REFUSED
 from gateway.envelope.compact import decode_segment
-from gateway.envelope.message import Envelope, new_id
+from gateway.envelope.message import Envelope, digest, new_id
+from gateway.envelope.signing import VerifiedMessage
 from gateway.envelope.stick import Stick
 from gateway.errors import ConfigError, StoreUnavailable
 from schemas.fields import format_moment
 
-__all__ = ["ACCEPTED", "PENDING", "REFUSED", "Answered", "ClerkBook"]
+__all__ = ["ACCEPTED", "PENDING", "REFUSED", "Answered", "ClerkBook", "Letter"]
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS sticks_read (
@@ -28,6 +29,19 @@ CREATE TABLE IF NOT EXISTS sticks_read (
     PRIMARY KEY (source, kind, series));
 CREATE TABLE IF NOT EXISTS own_series (one INTEGER PRIMARY KEY CHECK (one = 1), series TEXT NOT NULL);
 """
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Letter:
+    """来件 A message of the gateway that was proven when it came."""
+
+    envelope: Envelope
+    digest: str
+
+    @classmethod
+    def of(cls, message: VerifiedMessage) -> "Letter":
+        """The one just proven."""
+        return cls(envelope=message.envelope, digest=message.digest)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,10 +61,11 @@ class ClerkBook:
         with self._opened() as connection:
             connection.executescript(_TABLES)
 
-    def received(self, source: str, recipient: str) -> list[str]:
-        """Every message that came from a source, as compact JWS, in the order of its numbers."""
+    def received(self, source: str, recipient: str) -> list[Letter]:
+        """Every message that came from a source, in the order of its numbers."""
         statement = "SELECT jws FROM received WHERE source = ? AND recipient = ? ORDER BY seq, entry"
-        return [row[0] for row in self._rows(statement, source, recipient)]
+        rows = self._rows(statement, source, recipient)
+        return [Letter(envelope=_envelope(jws), digest=digest(jws)) for (jws,) in rows]
 
     def answered(self, source: str, recipient: str) -> list[Answered]:
         """Every reply that was not refused, in order."""
@@ -113,5 +128,5 @@ class ClerkBook:
 
 
 def _envelope(jws: str) -> Envelope:
-    """What this party itself signed, from its own file."""
+    """What was signed, from this party's own file."""
     return Envelope.from_payload(decode_segment(jws.split(".")[1].encode("ascii")))

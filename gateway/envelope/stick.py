@@ -18,7 +18,7 @@ from typing import Any, Never
 from marshmallow import ValidationError
 
 from gateway.envelope import strict_json
-from gateway.envelope.compact import decode_segment, split
+from gateway.envelope.compact import Parts, decode_segment, split
 from gateway.envelope.keyring import Keyring, SigningKey
 from gateway.envelope.signing import FUTURE_TOLERANCE, prove, sign
 from gateway.errors import FieldProblem, MalformedJson, NotJose, StickRefused, TooLarge, TrustError
@@ -31,6 +31,8 @@ MAX_ITEMS_BYTES = 64 * 1024 * 1024
 """What a reader takes at most, and what a writer puts on one stick at most: the rest goes onto the next."""
 _MAX_LIST_BYTES = 4 * 1024 * 1024
 _SHOWN = 20
+_BEGINNING = b"eyJ"
+"""Of every compact JWS: a header is a JSON object."""
 
 
 class StickKind(StrEnum):
@@ -90,7 +92,9 @@ def read(raw: bytes, keyring: Keyring, *, kind: StickKind, recipient: str, now: 
     if len(raw) > MAX_STICK_BYTES:
         _refuse("stick_unreadable", note="too_large")
     first, end, rest = raw.partition(b"\n")
-    members, source = _proven_list(first, keyring, now)
+    if not end:
+        _refuse("stick_cut" if first.startswith(_BEGINNING) else "stick_unreadable")
+    members, source = _proven_list(first, keyring, kind, now)
     if members["source"] != source:
         _refuse("stick_not_trusted", note="source_mismatch")
     if members["kind"] != kind:
@@ -99,7 +103,7 @@ def read(raw: bytes, keyring: Keyring, *, kind: StickKind, recipient: str, now: 
         _refuse("stick_for_another")
     if members["made_at"] > now + FUTURE_TOLERANCE:
         _refuse("stick_from_the_future")
-    lines = _lines(rest, is_whole=bool(end) and (not rest or rest.endswith(b"\n")))
+    lines = _lines(rest)
     _compare(members["items"], lines)
     items = tuple(StickItem(id=item["id"], line=line) for item, line in zip(members["items"], lines, strict=True))
     return Stick(
@@ -124,7 +128,7 @@ def _refuse(code: str, pointers: Sequence[str] = ("",), *, note: str = "") -> Ne
     raise StickRefused(note, problems=[FieldProblem(pointer=pointer, code=code) for pointer in pointers[:_SHOWN]])
 
 
-def _proven_list(first: bytes, keyring: Keyring, now: datetime) -> tuple[dict[str, Any], str]:
+def _proven_list(first: bytes, keyring: Keyring, kind: StickKind, now: datetime) -> tuple[dict[str, Any], str]:
     """The list's members and the party whose key signed it."""
     try:
         parts = split(first, max_bytes=_MAX_LIST_BYTES)
@@ -133,18 +137,29 @@ def _proven_list(first: bytes, keyring: Keyring, now: datetime) -> tuple[dict[st
     try:
         key = prove(parts, keyring, typ=STICK_TYP, now=now)
     except TrustError as error:
-        _refuse("stick_unreadable" if error.note == "wrong_typ" else "stick_not_trusted", note=error.note)
+        if error.note == "wrong_typ":
+            _refuse("stick_unreadable", note=error.note)
+        # whose stick it is is not believed; but who took the wrong file from the drawer is told that, and no fright
+        listed = _listed(parts, default={"kind": kind})
+        _refuse("stick_not_trusted" if listed["kind"] == kind else "stick_of_another_kind", note=error.note)
+    found = _listed(parts, default={})
+    if not found:
+        _refuse("stick_unreadable", note="list")
+    return found, key.party_id
+
+
+def _listed(parts: Parts, *, default: dict[str, Any]) -> dict[str, Any]:
     try:
         payload = decode_segment(parts.payload_segment)
-        members: dict[str, Any] = STICK.load(strict_json.loads(payload, max_bytes=_MAX_LIST_BYTES))
+        found: dict[str, Any] = STICK.load(strict_json.loads(payload, max_bytes=_MAX_LIST_BYTES))
     except (NotJose, TooLarge, MalformedJson, ValidationError):
-        _refuse("stick_unreadable", note="list")
-    return members, key.party_id
+        return default
+    return found
 
 
-def _lines(rest: bytes, *, is_whole: bool) -> list[bytes]:
+def _lines(rest: bytes) -> list[bytes]:
     """The lines after the list. A copy that ended early leaves a line without its end."""
-    if not is_whole:
+    if rest and not rest.endswith(b"\n"):
         _refuse("stick_cut")
     return rest.split(b"\n")[:-1]
 

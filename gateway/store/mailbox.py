@@ -16,7 +16,7 @@ from gateway.store.prepared import among, ids
 _O = t.outbox.c
 _WIRE = sa.func.coalesce(_O.wire, _O.jws).label("wire")
 """What travels, as it is stored: the encrypted form where there is one."""
-_AVAILABLE = sa.literal_column(f"'{MessageState.AVAILABLE.value}'")
+_AVAILABLE: sa.ColumnElement[str] = sa.literal_column(f"'{MessageState.AVAILABLE.value}'")
 """Written out, so that the index of what is available can be used for it."""
 _WAITS = sa.and_(_O.state == _AVAILABLE, _O.seq > sa.bindparam("after"))
 _SIZES = (

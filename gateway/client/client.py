@@ -3,11 +3,13 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from hashlib import sha256
 from itertools import islice
 from typing import Any
 
+from gateway.client.completeness import COMMITMENT_TYPE, Books, OverHttp, Reckoning, body_of, reckon
 from gateway.client.journal import ACCEPTED, Ending, Entry, Journal
 from gateway.client.values import Outgoing, Refused, Sent
 from gateway.client.wire import MAX_OBJECT, MAX_PAGE, Wire, error_of, read_problem
@@ -25,6 +27,7 @@ from gateway.errors import (
     SameIdDifferentBytes,
     XianjieError,
 )
+from gateway.evidence.completeness import Direction, Numbered
 from gateway.evidence.receipt import ReceiptVerdict, Rung, read, require_answer
 from gateway.failpoints import failpoint
 from schemas.envelope import JSON_TYPE
@@ -35,6 +38,7 @@ BATCH = 100
 REQUEST_BYTES = 8 * 1024 * 1024
 TIMEOUT = 30.0
 _ID = re.compile(MessageId.PATTERN)
+_COMMITMENT = "commitment:"
 
 
 class Client:
@@ -132,6 +136,39 @@ class Client:
         """The balance by month of acceptance."""
         days = {"from": from_, "to": to}
         return self._get_object("/v1/balance", {name: day.isoformat() for name, day in days.items() if day is not None})
+
+    def compare(self, cutoff: datetime) -> Reckoning:
+        """Whether anything is missing between this party and the gateway; sends nothing. Raises CommitmentContradicted,
+        PartnerUnreachable."""
+        books = Books(party_id=self._key.party_id, gateway=self._gateway, rows=self._held)
+        found = reckon(books, OverHttp(get=self._get, prove=self._open), cutoff=cutoff)
+        for stream in found.streams:
+            signed = stream.theirs
+            self._journal.keep_commitment(
+                signed.source,
+                signed.recipient,
+                high_water=signed.high_water,
+                root=signed.root,
+                jws=stream.signed,
+                at=self._clock(),
+            )
+        return found
+
+    def commit(self, cutoff: datetime) -> Reckoning:
+        """Compares, and sends what came of it as this party's commitment to the cut-off; an earlier one whose outcome
+        is not known goes first, or its number would stay open."""
+        own, gateway = self._key.party_id, self._gateway
+        self._post(self._journal.unanswered(own, gateway, effects=_COMMITMENT))
+        found = self.compare(cutoff)
+        body = body_of(found)
+        said = sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]
+        return replace(found, message_id=self.send(COMMITMENT_TYPE, body, effect=_COMMITMENT + said).message_id)
+
+    def _held(self, direction: Direction, seq: int | None) -> list[Numbered]:
+        own, gateway = self._key.party_id, self._gateway
+        if direction is Direction.TO_GATEWAY:
+            return self._journal.sent(own, gateway, seq)
+        return self._journal.received(gateway, own, seq)
 
     def _get_object(self, path: str, query: Mapping[str, Any]) -> dict[str, Any]:
         try:

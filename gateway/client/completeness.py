@@ -9,6 +9,7 @@
 A gateway whose answers contradict what it signed is asked from the beginning, a few times, and then not believed.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from typing import Any, Protocol
 from marshmallow import ValidationError
 
 from gateway.envelope.signing import VerifiedMessage
-from gateway.errors import CommitmentContradicted
+from gateway.errors import CommitmentContradicted, PartnerUnreachable
 from gateway.evidence.completeness import (
     Bisection,
     Commitment,
@@ -49,13 +50,36 @@ class Counterpart(Protocol):
         """Its signed commitment, at its own high water mark for None."""
         ...
 
-    def range(self, direction: Direction, start: int, stop: int) -> Mapping[str, Any]:
-        """The hash over leaves [start, stop) with what it is made of (`RangeSchema`)."""
+    def range(self, direction: Direction, start: int, stop: int, *, under: Commitment) -> Mapping[str, Any]:
+        """The hash over leaves [start, stop) with what it is made of (`RangeSchema`), under what it committed to."""
         ...
 
     def prove(self, raw: bytes) -> VerifiedMessage:
         """A message of the gateway to us. Raises what refuses it."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverHttp:
+    """The gateway behind its two addresses. get: one authenticated read, (path, query) → the answer's bytes."""
+
+    get: Callable[[str, Mapping[str, Any]], bytes]
+    prove: Callable[[bytes], VerifiedMessage]
+
+    def commitment(self, direction: Direction, size: int | None) -> bytes:
+        """As `Counterpart`."""
+        return self.get(f"/v1/pairs/{direction.value}/commitment", {} if size is None else {"size": size})
+
+    def range(self, direction: Direction, start: int, stop: int, *, under: Commitment) -> Mapping[str, Any]:
+        """As `Counterpart`."""
+        query = {"lo": start, "hi": stop, "size": under.high_water, "root": under.root}
+        try:
+            found = json.loads(self.get(f"/v1/pairs/{direction.value}/range", query))
+        except ValueError as error:
+            raise PartnerUnreachable("not_json") from error
+        if not isinstance(found, dict):
+            raise PartnerUnreachable("not_json")
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +181,7 @@ class _Walk:
     books: Books
     gateway: Counterpart
     requests: int = 0
+    _under: Commitment | None = None
     _hashes: dict[tuple[int, int], bytes] = field(default_factory=dict)
     _above: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     _blocks: list[tuple[int, int, Hashes]] = field(default_factory=list)
@@ -169,8 +194,8 @@ class _Walk:
         size = max(tree.high_water, theirs.high_water)
         if not tree.reaches(size):
             raise CommitmentContradicted("out_of_line")
-        root = theirs.root if size == theirs.high_water else self._signed(size)[1].root
-        self._learn(0, size, bytes.fromhex(root))
+        self._under = theirs if size == theirs.high_water else self._signed(size)[1]
+        self._learn(0, size, bytes.fromhex(self._under.root))
         held: dict[int, list[Numbered]] = {}
         for row in rows:
             held.setdefault(row.seq, []).append(row)
@@ -229,8 +254,10 @@ class _Walk:
 
     def _open(self, start: int, stop: int) -> None:
         """Asks what a known hash is made of."""
+        if self._under is None:
+            raise CommitmentContradicted("nothing_signed")
         self.requests += 1
-        answer = self.gateway.range(self.direction, start, stop)
+        answer = self.gateway.range(self.direction, start, stop, under=self._under)
         known = self._hashes.get((start, stop))
         rows = answer.get("rows")
         if isinstance(rows, list):

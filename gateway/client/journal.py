@@ -22,8 +22,8 @@ from gateway.client.values import Outgoing
 from gateway.envelope.message import digest
 from gateway.envelope.signing import VerifiedMessage
 from gateway.errors import ConfigError, FieldProblem, StoreUnavailable
-from gateway.failpoints import failpoint
 from gateway.evidence.completeness import SETTLED, Numbered
+from gateway.failpoints import failpoint
 from schemas.fields import format_moment
 
 _TABLES = """
@@ -96,6 +96,17 @@ class Journal:
         """The entry of each item, in order: the one on file, or a new one that is numbered, signed and kept now."""
         with self._writing() as connection:
             return [self._prepare(connection, source, recipient, item, write) for item in items]
+
+    def unanswered(self, source: str, recipient: str, *, effects: str) -> list[Entry]:
+        """Messages whose effects begin so and whose outcome is not known, for another attempt."""
+        with self._writing() as connection:
+            rows = connection.execute(
+                "UPDATE entries SET attempts = attempts + 1"
+                " WHERE source = ? AND recipient = ? AND state = ? AND substr(effect, 1, ?) = ?"
+                " RETURNING message_id, seq, jws",
+                (source, recipient, PENDING, len(effects), effects),
+            )
+            return [_pending(*row) for row in rows.fetchall()]
 
     def settle(self, endings: Sequence[Ending]) -> None:
         """Keeps how messages ended; a refused one gives its number back."""
@@ -187,16 +198,7 @@ class Journal:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)",
             (source, recipient, item.effect, content, message_id, seq, jws, PENDING),
         )
-        return Entry(
-            message_id=message_id,
-            seq=seq,
-            jws=jws,
-            state=PENDING,
-            receipt=None,
-            warnings=(),
-            holds=(),
-            changed=False,
-        )
+        return _pending(message_id, seq, jws)
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
@@ -227,6 +229,12 @@ def _our_errors(path: Path) -> Iterator[None]:
         raise StoreUnavailable("journal", retry_after=5) from error
     except sqlite3.DatabaseError as error:
         raise ConfigError(f"{path.name} is no journal; name another file") from error
+
+
+def _pending(message_id: str, seq: int, jws: str) -> Entry:
+    return Entry(
+        message_id=message_id, seq=seq, jws=jws, state=PENDING, receipt=None, warnings=(), holds=(), changed=False
+    )
 
 
 def _sent(seq: int, message_id: str, jws: str, state: str) -> Numbered:

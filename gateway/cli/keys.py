@@ -1,7 +1,9 @@
-"""密钥 `xianjie keys`: make key pairs, register parties' public keys, rotate with an overlap, revoke at once."""
+"""密钥 `xianjie keys`: make key pairs, register parties' public keys, rotate with an overlap, revoke at once and see
+what was accepted with a key, bring the data keys under the present master key."""
 
 import json
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import click
@@ -10,10 +12,23 @@ from sqlalchemy import Connection
 from gateway.app import refuse_example_key
 from gateway.cli.console import Installation, json_option, print_json, refuse_existing, say, table, with_installation
 from gateway.cli.install import write_private
+from gateway.domain.calendar import CHINA
 from gateway.envelope.algorithms import Algorithm
-from gateway.envelope.keyring import Keyring, PublicKey, SigningKey
+from gateway.envelope.encryption import EncryptionKey
+from gateway.envelope.keyring import ENCRYPTION, Keyring, PublicKey, SigningKey
 from gateway.errors import ConfigError
-from gateway.store import directory
+from gateway.store import directory, inbox, sealing, vault
+from gateway.store.inbox import AcceptedWith
+
+X25519 = "X25519"
+KID = {"ignore_unknown_options": True}
+"""A fingerprint may begin with a dash."""
+
+
+def moment(text: str) -> datetime:
+    """A day or a moment of ISO 8601; without a zone it is China's. ValueError for anything else."""
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo is not None else found.replace(tzinfo=CHINA)
 
 
 @click.group()
@@ -24,16 +39,24 @@ def keys() -> None:
 @keys.command()
 @click.argument("party_id")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="私钥文件 private key, mode 0600")
-@click.option("--alg", type=click.Choice([alg.value for alg in Algorithm]), default=Algorithm.ED25519.value)
+@click.option(
+    "--alg",
+    type=click.Choice([*(alg.value for alg in Algorithm), X25519]),
+    default=Algorithm.ED25519.value,
+    show_default=True,
+    help=f"{X25519}: 加密用,其余签名用 for encryption, the others sign",
+)
 def generate(party_id: str, out: Path, alg: str) -> None:
     """生成 A key pair: OUT keeps the private half, OUT.jwk the public half to hand to the administrator."""
     public = out.with_suffix(".jwk")
     if public == out:
         raise ConfigError(f"{out.name} would be the public half's name; end --out in .pem")
     refuse_existing(public)
-    key = SigningKey.generate(Algorithm(alg), party_id)
+    key = EncryptionKey.generate(party_id) if alg == X25519 else SigningKey.generate(Algorithm(alg), party_id)
     write_private(out, key.to_pem())
-    public.write_text(json.dumps({**key.public_jwk(), "kid": key.kid, "party": party_id}) + "\n", encoding="utf-8")
+    use = {"use": ENCRYPTION} if alg == X25519 else {}
+    jwk = {**key.public_jwk(), **use, "kid": key.kid, "party": party_id}
+    public.write_text(json.dumps(jwk) + "\n", encoding="utf-8")
     say(f"{key.kid}\n私钥 private {out.name} · 公钥 public {public.name}")
 
 
@@ -43,13 +66,13 @@ def generate(party_id: str, out: Path, alg: str) -> None:
 @click.option("--days", type=click.IntRange(1, 3660), help="有效天数 valid for so many days")
 @with_installation
 def register(installation: Installation, party_id: str, jwk_file: Path, days: int | None) -> None:
-    """登记 Believes a party's public key from now on."""
+    """登记 Believes a party's public key from now on; with a key for encryption it is written to encrypted."""
     with installation.open() as (context, clock):
         now = clock()
         key = read_jwk(jwk_file, party_id, installation, not_before=now, days=days)
         _refuse_ended(context.snapshot(now).keyring, key, now)
         context.store.write(lambda connection: directory.add_key(connection, key, now=now))
-    say(f"已登记 registered {key.kid} for {party_id}")
+    say(f"已登记 registered {key.kid} for {party_id} ({key.use})")
 
 
 @keys.command()
@@ -58,36 +81,91 @@ def register(installation: Installation, party_id: str, jwk_file: Path, days: in
 @click.option("--overlap-days", type=click.IntRange(0, 365), default=14, show_default=True)
 @with_installation
 def rotate(installation: Installation, party_id: str, jwk_file: Path, overlap_days: int) -> None:
-    """轮换 Registers a new key; the party's earlier keys end after the overlap."""
+    """轮换 Registers a new key; the party's earlier keys of the same use end after the overlap."""
     with installation.open() as (context, clock):
         now = clock()
         key = read_jwk(jwk_file, party_id, installation, not_before=now, days=None)
         keyring = context.snapshot(now).keyring
         _refuse_ended(keyring, key, now)
         end = now + timedelta(days=overlap_days)
-        earlier = [one.kid for one in keyring.keys_of(party_id) if one.kid != key.kid and one.usable_at(end)]
+        others = [one for one in keyring.keys_of(party_id) if one.kid != key.kid and one.use == key.use]
 
         def write(connection: Connection) -> None:
             directory.add_key(connection, key, now=now)
-            for kid in earlier:  # those that end sooner anyway are not made to last
-                directory.end_key(connection, kid, at=end, now=now)
+            for one in others:
+                if one.lapse_at(end) is None:  # those that end sooner anyway are not made to last
+                    directory.end_key(connection, one.kid, at=end, now=now)
 
         context.store.write(write)
-    say(f"已登记 registered {key.kid}; earlier keys end by {end:%Y-%m-%d %H:%M} UTC")
+    say(f"已登记 registered {key.kid} ({key.use}); earlier keys end by {end:%Y-%m-%d %H:%M} UTC")
 
 
-@keys.command(context_settings={"ignore_unknown_options": True})  # a fingerprint may begin with a dash
+@keys.command(context_settings=KID)
 @click.argument("kid")
-@click.option("--reason", required=True, help="原因 kept on file")
+@click.option("--because", "--reason", "because", required=True, help="原因 kept on file")
+@click.option(
+    "--compromised-since",
+    "since",
+    type=moment,
+    metavar="TIME",
+    help="从何时起不可信 lists from then on, else everything",
+)
+@json_option
 @with_installation
-def revoke(installation: Installation, kid: str, reason: str) -> None:
-    """吊销 Nothing signed with the key is believed from now on."""
+def revoke(installation: Installation, kid: str, because: str, since: datetime | None, as_json: bool) -> None:
+    """吊销 Nothing new signed with the key is believed from now on; lists what was accepted with it."""
     with installation.open() as (context, clock):
         now = clock()
         context.store.write(
-            lambda connection: directory.end_key(connection, kid, at=now, now=now, revoked_because=reason)
+            lambda connection: directory.end_key(connection, kid, at=now, now=now, revoked_because=because)
         )
+        context.directory.forget()
+        keyring = context.snapshot(now).keyring
+        key = keyring.find(kid)
+        if key is not None and key.use == ENCRYPTION and keyring.encryption_key_of(key.party_id, now) is None:
+            say(f"{key.party_id}: 无其他加密公钥,此后报文只签名不加密 has no other key to encrypt to")
+        with context.store.reading() as connection:
+            found = inbox.accepted_with(connection, kid, since=since or _ever(key))
     say(f"已吊销 revoked {kid}")
+    _show_accepted(kid, found, as_json)
+
+
+@keys.command(context_settings=KID)
+@click.argument("kid")
+@click.option("--since", type=moment, metavar="TIME", help="从何时起 from then on, else everything")
+@json_option
+@with_installation
+def accepted(installation: Installation, kid: str, since: datetime | None, as_json: bool) -> None:
+    """凭此密钥接收的报文 Everything that was accepted because this key proved it."""
+    with installation.open() as (context, clock):
+        key = context.snapshot(clock()).keyring.find(kid)
+        if key is None:
+            raise ConfigError(f"no key {kid}")
+        with context.store.reading() as connection:
+            found = inbox.accepted_with(connection, kid, since=since or _ever(key))
+    _show_accepted(kid, found, as_json)
+
+
+def _ever(key: PublicKey | None) -> datetime:
+    """A little before the key began: clocks differ."""
+    return (key.not_before if key is not None else datetime(2000, 1, 1, tzinfo=CHINA)) - timedelta(days=1)
+
+
+def _show_accepted(kid: str, found: list[AcceptedWith], as_json: bool) -> None:
+    rows = [
+        {
+            "message_id": one.message_id,
+            "type": one.type,
+            "referral_id": one.referral_id or "",
+            "at": one.received_at.isoformat(),
+        }
+        for one in found
+    ]
+    if as_json:
+        print_json({"kid": kid, "accepted": rows})
+        return
+    say(f"凭此密钥接收 accepted with it: {len(rows)}")
+    table(["报文 message", "类型 type", "移送 referral", "时间 at"], [list(row.values()) for row in rows])
 
 
 @keys.command("list")
@@ -101,17 +179,18 @@ def list_keys(installation: Installation, as_json: bool) -> None:
             {
                 "kid": key.kid,
                 "party_id": key.party_id,
+                "use": key.use,
                 "alg": key.alg.value,
                 "not_before": key.not_before.isoformat(),
                 "not_after": key.not_after.isoformat() if key.not_after else "",
-                "state": key.refusal_at(now) or "usable",
+                "state": key.lapse_at(now) or "usable",
             }
             for key in context.snapshot(now).keys
         ]
     if as_json:
         print_json(rows)
     else:
-        table(["kid", "party", "alg", "from", "to", "state"], [list(row.values()) for row in rows])
+        table(["kid", "party", "use", "alg", "from", "to", "state"], [list(row.values()) for row in rows])
 
 
 @keys.command()
@@ -121,19 +200,37 @@ def publish(installation: Installation, out: Path) -> None:
     """公布 Writes the gateway's public keys (JWKS) for partners, the same as `GET /v1/keys`."""
     with installation.open() as (context, clock):
         now = clock()
-        own = [key for key in context.snapshot(now).keyring.keys_of(context.party_id) if key.usable_at(now)]
-    found = [{**key.jwk, "kid": key.kid, "alg": key.alg.value, "party": key.party_id} for key in own]
+        own = [key for key in context.snapshot(now).keyring.keys_of(context.party_id) if key.lapse_at(now) is None]
+    found = [{**key.jwk, "kid": key.kid, "alg": key.alg.value, "use": key.use, "party": key.party_id} for key in own]
     out.write_text(json.dumps({"keys": found}, indent=2) + "\n", encoding="utf-8")
     say(f"已写出 wrote {out.name}")
+
+
+@keys.command()
+@json_option
+@with_installation
+def rewrap(installation: Installation, as_json: bool) -> None:
+    """更换数据密钥 Brings every case's data key under the first key of `data.key`, and seals what stands open still."""
+    wrapped, sealed = 0, 0
+    after: str | None = ""
+    with installation.open() as (context, clock):
+        now = clock()
+        while after is not None:
+            changed, after = context.store.write(partial(vault.rewrap, after=after))
+            wrapped += changed
+        while count := context.store.write(lambda connection: sealing.seal_older(connection, now=now)):
+            sealed += count
+    if as_json:
+        print_json({"rewrapped": wrapped, "sealed": sealed})
+    say(f"已更换 rewrapped {wrapped} · 已封存 sealed {sealed}")
+    say("旧密钥可从文件中删除 former keys may be taken out of the file")
 
 
 def _refuse_ended(keyring: Keyring, key: PublicKey, now: datetime) -> None:
     """A key that was revoked or has ended never comes back. Raises ConfigError."""
     registered = keyring.find(key.kid)
-    if registered is not None and not registered.usable_at(now):
-        raise ConfigError(
-            f"{key.kid} is registered and no longer usable ({registered.refusal_at(now)}); make a new key"
-        )
+    if registered is not None and (lapse := registered.lapse_at(now)) is not None:
+        raise ConfigError(f"{key.kid} is registered and no longer usable ({lapse}); make a new key")
 
 
 def read_jwk(

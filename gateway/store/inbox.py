@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from gateway.store import sealing
 from gateway.store import tables as t
-from gateway.store.clock import to_ms
+from gateway.store.clock import from_ms, to_ms
 from gateway.store.prepared import among, ids
 
 
@@ -93,6 +93,36 @@ def bytes_of(connection: Connection, keys: Iterable[tuple[str, str]]) -> dict[tu
 
 _C = t.inbox.c
 _BYTES = sa.select(_C.source, _C.message_id, _C.subject, _C.jws).where(among(_C.message_id))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AcceptedWith:
+    """One message that was accepted because a key proved it."""
+
+    source: str
+    message_id: str
+    type: str
+    referral_id: str | None
+    received_at: datetime
+
+
+def accepted_with(connection: Connection, kid: str, *, since: datetime) -> list[AcceptedWith]:
+    """Everything accepted with a key from that moment on, oldest first."""
+    statement = (
+        sa.select(_C.source, _C.message_id, _C.type, _C.subject, _C.received_at)
+        .where(_C.kid == kid, _C.received_at >= to_ms(since))
+        .order_by(_C.row)
+    )
+    return [
+        AcceptedWith(
+            source=row.source,
+            message_id=row.message_id,
+            type=row.type,
+            referral_id=row.subject,
+            received_at=from_ms(row.received_at),
+        )
+        for row in connection.execute(statement)
+    ]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from gateway.envelope.encryption import encrypt
 from gateway.errors import CaseErased, SealBroken
+from gateway.store import tables as t
 from gateway.store.party_keys import encryption_keys
-from gateway.store.vault import CaseKeys, case_of
+from gateway.store.vault import SEALED, CaseKeys, case_of
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +82,35 @@ def outbound(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> dict[
         else:
             opened[row["message_id"]] = Queued(jws=jws, wire=wire)
     return opened
+
+
+def seal_older(connection: Connection, *, now: datetime, limit: int = 500) -> int:
+    """Seals some rows that an earlier version stored as they were; how many. Zero: none is left."""
+    count = 0
+    for table, seal in ((t.inbox, _seal_older_inbound), (t.outbox, _seal_older_outbound)):
+        c = table.c
+        statement = sa.select(table).where(c.jws.not_like(f"{SEALED}%")).order_by(c.row).limit(limit).with_for_update()
+        rows = [dict(row) for row in connection.execute(statement).mappings()]
+        if rows:
+            seal(connection, rows, now)
+            sealed = [{"b_row": row["row"], "b_jws": row["jws"]} for row in rows]
+            connection.execute(
+                table.update().where(c.row == sa.bindparam("b_row")).values(jws=sa.bindparam("b_jws")), sealed
+            )
+        count += len(rows)
+    return count
+
+
+def _seal_older_inbound(connection: Connection, rows: Sequence[dict[str, Any]], now: datetime) -> None:
+    seal_inbound(connection, rows, now=now)
+
+
+def _seal_older_outbound(connection: Connection, rows: Sequence[dict[str, Any]], now: datetime) -> None:
+    """As they are on their way already, so they stay: nothing is encrypted that may have been sent."""
+    cases = [case_of(row["referral_id"], row["recipient"]) for row in rows]
+    keys = CaseKeys.for_writing(connection, cases, now=now)
+    for row, case in zip(rows, cases, strict=True):
+        row["jws"] = keys.seal(case, _outbox_field(row, "jws"), row["jws"])
 
 
 def _leave_out(row: Mapping[str, Any], error: CaseErased | SealBroken) -> None:

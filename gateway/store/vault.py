@@ -227,6 +227,16 @@ def erased_among(connection: Connection, case_ids: Iterable[str]) -> dict[str, i
     return {row.referral_id: row.erased_at for row in connection.execute(statement, ids(set(case_ids)))}
 
 
+def require_key(connection: Connection) -> None:
+    """Raises ConfigError where the master key is not the one this database's data keys are wrapped with."""
+    vault = of_connection(connection)
+    if vault is None:
+        raise ConfigError("there is no data key")
+    row = connection.execute(sa.select(_C.referral_id, _C.wrapped).where(_C.wrapped.is_not(None)).limit(1)).first()
+    if row is not None:
+        vault.rewrap(row.wrapped, row.referral_id)
+
+
 def rewrap(connection: Connection, *, after: str = "", limit: int = 1000) -> tuple[int, str | None]:
     """Wraps one page of data keys under the present master key: how many were changed, and where the next page begins
     (None: that was the last)."""

@@ -34,7 +34,10 @@ FIRST_ROW = 3
 """Below the hidden keys and the headings."""
 TODAY = datetime.now(UTC).date()
 CONCLUDED = TODAY - timedelta(days=10)
-OWN_VARIABLES = ("CONFIG", "DB", "URL", "PARTY", "KEY", "GATEWAY", "GATEWAY_KEYS", "JOURNAL", "CLOCK_OFFSET_SECONDS")
+OWN_VARIABLES = (
+    *("CONFIG", "DB", "DATA_KEY", "URL", "PARTY", "KEY", "GATEWAY", "GATEWAY_KEYS", "JOURNAL"),
+    *("DECRYPTION_KEY", "CLOCK_OFFSET_SECONDS"),
+)
 _CLEAN = {f"XIANJIE_{name}": None for name in OWN_VARIABLES}
 
 

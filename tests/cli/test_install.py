@@ -33,8 +33,11 @@ def test_a_new_installation_is_its_owners_alone(tmp_path: Path) -> None:
     result = init(tmp_path / "gw")
     assert result.exit_code == 0, result.output
     found = sorted(path for path in (tmp_path / "gw").rglob("*") if path.is_file())
-    assert [path.name for path in found if path.suffix in (".pem", ".secret", ".toml", ".db")] == [
+    assert [path.name for path in found if path.suffix in (".pem", ".key", ".secret", ".toml", ".db")] == [
+        "data.key",
+        "encryption.pem",
         "gateway.pem",
+        "log.pem",
         "matching.secret",
         "xianjie.db",
         "xianjie.toml",
@@ -42,7 +45,9 @@ def test_a_new_installation_is_its_owners_alone(tmp_path: Path) -> None:
     assert {oct(mode(path)) for path in found} == {"0o600"}
 
 
-@pytest.mark.parametrize("there", ["xianjie.toml", "keys/gateway.pem", "keys/matching.secret"])
+@pytest.mark.parametrize(
+    "there", ["xianjie.toml", "keys/gateway.pem", "keys/matching.secret", "keys/data.key", "keys/encryption.pem"]
+)
 def test_nothing_that_is_there_is_overwritten_and_nothing_is_left(tmp_path: Path, there: str) -> None:
     kept = tmp_path / there
     kept.parent.mkdir(exist_ok=True)
@@ -194,7 +199,7 @@ def test_doctor_sees_a_database_that_is_none(installed: Installed) -> None:
 
 
 def test_doctor_sees_that_the_gateways_own_key_was_revoked(installed: Installed) -> None:
-    (own,) = [key for key in installed.json("keys", "list") if key["party_id"] == GATEWAY]
+    (own,) = [key for key in installed.json("keys", "list") if (key["party_id"], key["use"]) == (GATEWAY, "sig")]
     installed.done("keys", "revoke", own["kid"], "--reason", "测试")
     assert checks(installed)["own key"] == (False, "key_revoked")
 

@@ -2,14 +2,18 @@
 
 import json
 import shutil
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from gateway.envelope.algorithms import Algorithm, thumbprint
 from gateway.envelope.keyring import SigningKey
+from gateway.store import sealing
+from gateway.store import tables as t
 from tests.cli.installed import COURT, GATEWAY, Installed, a_row, mode, ndjson, party_of, run
 
 EXAMPLES = Path(__file__).parents[2] / "keys_example"
@@ -216,8 +220,131 @@ def test_what_is_published_are_the_gateways_usable_keys(installed: Installed) ->
     own = listed(installed, GATEWAY)
     installed.done("keys", "publish", installed.folder / "jwks.json")
     published = json.loads((installed.folder / "jwks.json").read_text())["keys"]
-    assert [one["kid"] for one in published] == list(own)
+    assert {one["kid"]: one["use"] for one in published} == {kid: one["use"] for kid, one in own.items()}
+    assert sorted(one["use"] for one in published) == ["enc", "sig"]
     assert not any("d" in one for one in published)
-    installed.done("keys", "revoke", *own, "--reason", "遗失")
+    for kid in own:
+        installed.done("keys", "revoke", kid, "--reason", "遗失")
     installed.done("keys", "publish", installed.folder / "jwks.json")
     assert json.loads((installed.folder / "jwks.json").read_text()) == {"keys": []}
+
+
+# --- keys for encryption ---
+
+
+def an_encryption_key(installed: Installed, name: str, *, party: str) -> Path:
+    assert generate(installed.folder / f"{name}.pem", "--alg", "X25519", party=party).exit_code == 0
+    return installed.folder / f"{name}.jwk"
+
+
+def test_a_pair_for_encryption_is_made_and_registered_as_one(installed: Installed) -> None:
+    public = an_encryption_key(installed, "enc", party=COURT)
+    assert mode(installed.folder / "enc.pem") == 0o600
+    assert set(json.loads(public.read_text())) == {"kty", "crv", "x", "use", "kid", "party"}
+    installed.done("keys", "register", COURT, public)
+    found = listed(installed)[kid_of(public)]
+    assert (found["use"], found["alg"], found["state"]) == ("enc", "ECDH-ES", "usable")
+
+
+def test_a_rotation_ends_only_keys_of_the_same_use(installed: Installed) -> None:
+    (signing,) = listed(installed)
+    first, second = (an_encryption_key(installed, name, party=COURT) for name in ("one", "two"))
+    installed.done("keys", "register", COURT, first)
+    installed.done("keys", "rotate", COURT, second, "--overlap-days", "0")
+    states = {kid: one["state"] for kid, one in listed(installed).items()}
+    assert states == {signing: "usable", kid_of(first): "key_expired", kid_of(second): "usable"}
+    installed.done("keys", "rotate", COURT, a_new_key(installed, "new"), "--overlap-days", "0")
+    states = {kid: one["state"] for kid, one in listed(installed).items()}
+    assert (states[signing], states[kid_of(second)]) == ("key_expired", "usable")
+
+
+def test_who_revokes_the_last_key_for_encryption_is_told_what_that_means(installed: Installed) -> None:
+    public = an_encryption_key(installed, "enc", party=COURT)
+    installed.done("keys", "register", COURT, public)
+    result = installed.done("keys", "revoke", kid_of(public), "--because", "遗失")
+    assert "has no other key to encrypt to" in result.stderr
+
+
+def test_an_ended_key_for_encryption_never_comes_back(installed: Installed) -> None:
+    public = an_encryption_key(installed, "enc", party=COURT)
+    installed.done("keys", "register", COURT, public)
+    installed.done("keys", "revoke", kid_of(public), "--because", "遗失")
+    result = installed.run("keys", "register", COURT, public)
+    assert (result.exit_code, "key_revoked" in result.stderr) == (2, True)
+
+
+# --- what was accepted with a key ---
+
+
+def test_a_revocation_lists_everything_accepted_with_the_key_since(installed: Installed) -> None:
+    (old,) = listed(installed)
+    public = a_new_key(installed, "new")
+    installed.done("keys", "rotate", COURT, public)
+    with installed.serving():
+        assert installed.send(ndjson(installed.folder / "a.ndjson", a_row(1), a_row(2))).exit_code == 0
+        new = str(installed.folder / "new.pem")
+        assert installed.send(ndjson(installed.folder / "b.ndjson", a_row(3)), XIANJIE_KEY=new).exit_code == 0
+    told = installed.json("keys", "revoke", old, "--because", "遗失")
+    assert [one["referral_id"] for one in told["accepted"]] == ["r-1", "r-2"]
+    assert {one["type"] for one in told["accepted"]} == {"referral.submitted"}
+    assert told == installed.json("keys", "accepted", old)
+    assert [one["referral_id"] for one in installed.json("keys", "accepted", kid_of(public))["accepted"]] == ["r-3"]
+
+
+def test_only_what_came_after_the_key_was_lost_is_listed(installed: Installed) -> None:
+    (old,) = listed(installed)
+    with installed.serving():
+        assert installed.send(ndjson(installed.folder / "a.ndjson", a_row(1))).exit_code == 0
+    before = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    after = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    assert len(installed.json("keys", "accepted", old, "--since", before)["accepted"]) == 1
+    assert installed.json("keys", "accepted", old, "--since", after)["accepted"] == []
+    told = installed.json("keys", "revoke", old, "--because", "遗失", "--compromised-since", after)
+    assert told["accepted"] == []
+    assert "r-1" in installed.done("keys", "accepted", old).stdout
+
+
+def test_a_moment_nobody_can_read_is_a_mistake_of_usage(installed: Installed) -> None:
+    (old,) = listed(installed)
+    assert installed.run("keys", "accepted", old, "--since", "yesterday").exit_code == 2
+    assert installed.run("keys", "accepted", "none").exit_code == 2
+
+
+# --- the data key ---
+
+
+def data_key(installed: Installed) -> Path:
+    return installed.folder / "gw" / "keys" / "data.key"
+
+
+def test_a_new_data_key_takes_over_and_the_old_one_may_go(installed: Installed) -> None:
+    with installed.serving():
+        assert installed.send(ndjson(installed.folder / "a.ndjson", a_row(1))).exit_code == 0
+    old, new = data_key(installed).read_text(), b64encode(bytes(range(32))).decode() + "\n"
+    data_key(installed).write_text(new + old)
+    assert installed.json("keys", "rewrap") == {"rewrapped": 1, "sealed": 0}
+    assert installed.json("keys", "rewrap") == {"rewrapped": 0, "sealed": 0}
+    data_key(installed).write_text(new)
+    assert installed.dispatch() == 1
+
+
+def test_the_environment_may_hold_the_data_key_and_wins(installed: Installed) -> None:
+    key = data_key(installed).read_text().strip()
+    data_key(installed).unlink()
+    assert installed.run("keys", "list").exit_code == 2
+    assert installed.run("keys", "list", env={"XIANJIE_DATA_KEY": key}).exit_code == 0
+    assert installed.run("keys", "list", env={"XIANJIE_DATA_KEY": "short"}).exit_code == 2
+
+
+def test_what_an_older_version_stored_as_it_was_is_sealed(installed: Installed) -> None:
+    with installed.serving():
+        assert installed.send(ndjson(installed.folder / "a.ndjson", a_row(1))).exit_code == 0
+    with installed.context() as context, context.store.reading() as connection:
+        (row,) = connection.execute(sa.select(t.inbox)).mappings().all()
+        (jws,) = sealing.inbound(connection, [dict(row)]).values()
+    with installed.context() as context:
+        context.store.write(lambda connection: connection.execute(t.inbox.update().values(jws=jws)))
+    assert installed.json("keys", "rewrap") == {"rewrapped": 0, "sealed": 1}
+    with installed.context() as context, context.store.reading() as connection:
+        assert connection.scalar(sa.select(t.inbox.c.jws)).startswith("xjv1:")
+    assert installed.dispatch() == 1

@@ -57,13 +57,15 @@ class Taken:
     refused: tuple[tuple[str, XianjieError], ...]
 
 
-def export(context: Context, office_id: str, *, who: str, now: datetime) -> Exported:
-    """Raises ConfigError for an office that is unknown or pushed to."""
+def export(
+    context: Context, office_id: str, *, who: str, now: datetime, most_bytes: int = stick.MAX_ITEMS_BYTES
+) -> Exported:
+    """Raises ConfigError for an office that is unknown or pushed to. most_bytes: what one medium may carry."""
     office = _office(context, office_id, now)
     require_reason(who, EXPORTED)
 
     def write(connection: Connection) -> Exported:
-        found = mailbox.waiting(connection, office_id, limit=MAX_ITEMS, most_bytes=stick.MAX_ITEMS_BYTES)
+        found = mailbox.waiting(connection, office_id, limit=MAX_ITEMS, most_bytes=most_bytes)
         left = mailbox.count_waiting(connection, office_id, after=found[-1][0]) if found else 0
         made = Stick(
             id=new_id(now),

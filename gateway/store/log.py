@@ -68,6 +68,7 @@ class Tail:
                 "leaf_hash": leaf,
                 "kind": entry.kind.value,
                 "ref": entry.ref,
+                "about": entry.fields.get("about"),
                 "digest": entry.digest,
                 "entry": text.decode("ascii"),
             }
@@ -136,13 +137,13 @@ def enter_recovery(connection: Connection, *, now: datetime) -> None:
     )
 
 
-def begin_epoch(connection: Connection) -> int:
-    """Ends the recovery: the log goes on under the next epoch's name; its number."""
+def begin_epoch(connection: Connection, *, beyond: int = 0) -> int:
+    """Ends the recovery: the log goes on under the next epoch's name; its number. beyond: the highest epoch anybody
+    has seen; the copy may be older than it, and no name is used for two logs."""
     row = connection.execute(_LOCKED_HEAD).one()
-    connection.execute(
-        t.log_head.update().where(t.log_head.c.id == HEAD).values(epoch=row.epoch + 1, recovering_since=None)
-    )
-    return int(row.epoch) + 1
+    epoch = max(int(row.epoch), beyond) + 1
+    connection.execute(t.log_head.update().where(t.log_head.c.id == HEAD).values(epoch=epoch, recovering_since=None))
+    return epoch
 
 
 def extent(connection: Connection) -> int:
@@ -190,6 +191,13 @@ def places(connection: Connection, refs: Iterable[str]) -> list[Place]:
 
 
 _PLACES = sa.select(t.log_leaves).where(among(t.log_leaves.c.ref)).order_by(t.log_leaves.c.leaf_index)
+
+
+def about(connection: Connection, referral_id: str) -> list[Place]:
+    """Every leaf of a message about one referral, in order, whether or not the message is still there."""
+    c = t.log_leaves.c
+    statement = sa.select(t.log_leaves).where(c.about == referral_id).order_by(c.leaf_index)
+    return [_place(row) for row in connection.execute(statement)]
 
 
 def of_kind(connection: Connection, kind: str) -> Iterator[Place]:

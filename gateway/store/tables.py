@@ -29,6 +29,7 @@ metadata = MetaData(
     }
 )
 
+AVAILABLE = text("state = 'available'")
 Row = BigInteger().with_variant(Integer, "sqlite")
 Moment = BigInteger
 Id = String(64)
@@ -272,13 +273,7 @@ outbox = Table(
     UniqueConstraint("recipient", "seq"),
     Index("ix_outbox_lane", "office_id", "due_at"),
     # what waits in mailboxes and nothing else: a poll costs the same however long the office's history is
-    Index(
-        "ix_outbox_mailbox",
-        "recipient",
-        "seq",
-        sqlite_where=text("state = 'available'"),
-        postgresql_where=text("state = 'available'"),
-    ),
+    Index("ix_outbox_mailbox", "recipient", "seq", sqlite_where=AVAILABLE, postgresql_where=AVAILABLE),
 )
 
 attempts = Table(
@@ -427,6 +422,8 @@ log_leaves = Table(
     Column("leaf_hash", LargeBinary(32), nullable=False),
     Column("kind", String(20), nullable=False),
     Column("ref", String(100), nullable=False, index=True),
+    # the referral a message's leaf is about: a case's leaves are found though its rows may be gone
+    Column("about", Id, index=True),
     Column("digest", Digest),
     Column("entry", Text, nullable=False),
 )
@@ -502,3 +499,26 @@ cutoffs = Table(
     Column("troubles", Text, nullable=False),
 )
 """截止核对 each comparison of the log with the rows, whatever it found."""
+
+given_back = Table(
+    "given_back",
+    metadata,
+    _row(),
+    Column("digest", Digest, nullable=False, unique=True),
+    Column("party_id", PartyRef, index=True),
+    Column("state", String(20), nullable=False, index=True),
+    Column("source", PartyRef),
+    Column("recipient", PartyRef),
+    Column("message_id", Id),
+    Column("type", String(64)),
+    Column("seq", BigInteger),
+    Column("at", Moment, nullable=False),
+    Column("epoch", Integer),
+    Column("leaf_index", BigInteger),
+    # sealed under the party's own key; emptied once the message is back in its place
+    Column("jws", Text, nullable=False),
+    Column("receipt", Text),
+    Column("taken_at", Moment, nullable=False),
+    Column("code", String(64)),
+)
+"""取回 what partners gave back after a loss, until it is in its place again."""

@@ -27,11 +27,13 @@ def upgrade() -> None:
         sa.Column("leaf_hash", sa.LargeBinary(length=32), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("ref", sa.String(length=100), nullable=False),
+        sa.Column("about", sa.String(length=64), nullable=True),
         sa.Column("digest", sa.String(length=64), nullable=True),
         sa.Column("entry", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("leaf_index", name=op.f("pk_log_leaves")),
     )
     op.create_index(op.f("ix_log_leaves_ref"), "log_leaves", ["ref"], unique=False)
+    op.create_index(op.f("ix_log_leaves_about"), "log_leaves", ["about"], unique=False)
     op.create_table(
         "log_nodes",
         sa.Column("level", sa.Integer(), autoincrement=False, nullable=False),

@@ -1,8 +1,8 @@
 """存证条目 What one leaf of the transparency log says: ids, codes, times and digests; never personal data.
 
 The bytes hashed are canonical: JSON with sorted keys, no spaces, ASCII only; so whoever holds the message, receipt or
-decision can make the same bytes again. Every kind has its own fields; a field that is not listed, a text with a space
-or a letter beyond ASCII cannot be written at all. What the ids mean is not judged here.
+decision can make the same bytes again. Every kind has its own fields; a field that is not listed or a text with a
+space cannot be written at all. What the ids mean is not judged here.
 """
 
 import json
@@ -45,8 +45,10 @@ _OPTIONAL = {
     EntryKind.RECOVERY: frozenset({"epoch", "origin", "digest", "witnessed_size", "witnessed_root"}),
 }
 _NUMBERS = frozenset({"size", "epoch", "witnessed_size"})
-_REF = re.compile(r"[!-~]{1,100}")
-_TEXT = re.compile(r"[!-~]{1,200}")
+# visible ASCII without quote and backslash: such a text is spelled in JSON as it is
+_TEXT = re.compile(r"[!#-\[\]-~]{1,200}")
+# an administrator may have given an office a Chinese id
+_REF = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,100}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _HASHES = frozenset({"digest", "root", "witnessed_root"})
 _ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False, sort_keys=True, separators=(",", ":"))
@@ -80,7 +82,12 @@ class Entry:
     def to_bytes(self) -> bytes:
         """The canonical bytes; the leaf hash is over these."""
         name = "of" if self.kind is EntryKind.RECEIPT else "id"
-        return canonical({"v": VERSION, "kind": self.kind.value, name: self.ref, **self.fields})
+        members: dict[str, str | int] = {"v": VERSION, "kind": self.kind.value, name: self.ref, **self.fields}
+        if _TEXT.fullmatch(self.ref) is None:
+            return canonical(members)
+        # by hand, since every message pays for it: nothing that may stand here needs an escape
+        spelled = (f'"{key}":"{it}"' if type(it) is str else f'"{key}":{it}' for key, it in sorted(members.items()))
+        return ("{" + ",".join(spelled) + "}").encode("ascii")
 
 
 def _fits(name: str, value: str | int) -> bool:

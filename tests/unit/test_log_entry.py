@@ -4,11 +4,14 @@ from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.errors import MalformedJson, TooLarge
 from gateway.evidence.entry import (
     Entry,
     EntryKind,
+    canonical,
     cutoff_entry,
     decision_digest,
     decision_entry,
@@ -65,9 +68,30 @@ def test_the_same_moment_in_another_zone_is_the_same_entry() -> None:
     )
 
 
+@given(
+    st.sampled_from(ENTRIES),
+    st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=100),
+    st.from_regex(r"[!#-\[\]-~]{1,200}", fullmatch=True),
+    st.integers(0, 2**53 - 1),
+)
+def test_the_bytes_are_those_of_the_canonical_json(entry: Entry, ref: str, text: str, number: int) -> None:
+    changed = {name: text if name in ("to", "what", "rung") else value for name, value in entry.fields.items()}
+    changed |= {"size": number} if entry.kind is EntryKind.RECOVERY else {}
+    made = Entry(kind=entry.kind, ref=ref, fields=changed)
+    name = "of" if entry.kind is EntryKind.RECEIPT else "id"
+    assert canonical({"v": 1, "kind": entry.kind.value, name: ref, **changed}) == made.to_bytes()
+    assert made == read(made.to_bytes())
+
+
 @pytest.mark.parametrize("entry", ENTRIES, ids=[entry.kind for entry in ENTRIES])
 def test_an_entry_is_read_back_as_it_was(entry: Entry) -> None:
     assert read(entry.to_bytes()) == entry
+
+
+def test_an_office_s_chinese_id_is_spelled_in_ascii() -> None:
+    entry = directory_entry(ref="南明民政", what="office_changed", digest=DIGEST, at=NOW)
+    assert b'"id":"\\u5357\\u660e\\u6c11\\u653f"' in entry.to_bytes()
+    assert entry == read(entry.to_bytes())
 
 
 def test_a_message_about_no_referral_has_no_such_field() -> None:
@@ -83,6 +107,9 @@ def test_a_message_about_no_referral_has_no_such_field() -> None:
     [
         {"to": "张三"},
         {"to": "two words"},
+        {"to": 'a"b'},
+        {"to": "a\\b"},
+        {"to": "a\n"},
         {"to": ""},
         {"to": "x" * 201},
         {"digest": DIGEST.upper()},
@@ -101,7 +128,7 @@ def test_a_field_that_is_missing_is_our_own_mistake() -> None:
     with pytest.raises(ValueError, match="other fields"):
         Entry(kind=EntryKind.CUTOFF, ref="c", fields={"digest": DIGEST})
     with pytest.raises(ValueError, match="ref"):
-        cutoff_entry(cutoff_id="第一次", digest=DIGEST, at=NOW)
+        cutoff_entry(cutoff_id="two words", digest=DIGEST, at=NOW)
     with pytest.raises(ValueError, match="size"):
         recovery_entry(recovery_id="2", size=-1, root=bytes(32), at=NOW)
 

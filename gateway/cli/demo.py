@@ -3,7 +3,8 @@
 1. a throw-away installation: database, keys, parties, the sample agreement;
 2. the gateway and the three simulated agencies start on loopback ports the system chooses;
 3. the synthetic province's referrals are written as files, read, signed and pushed as courts would;
-4. the agencies answer; 5. reconcile; 6. balance, findings, report. Then everything is stopped and removed, unless kept.
+4. the agencies answer; 5. reconcile; 6. log, rows and signed bytes compared; balance, findings, report. Then everything
+   is stopped and removed, unless kept.
 """
 
 import shutil
@@ -40,6 +41,7 @@ from gateway.domain.report.build import press_paragraph, render_text
 from gateway.errors import ConfigError
 from gateway.flows import account
 from gateway.flows.context import Context
+from gateway.flows.cutoff import cut_off
 from gateway.flows.reconcile import look, reconcile_all
 from gateway.flows.report import report
 from gateway.sandbox.province_files import WrittenFile, write_files
@@ -190,6 +192,8 @@ def _show(context: Context, world: DemoWorld) -> bool:
         say(f"   报文 messages: {counted(counts.outbox_by_state(connection))}")
     done = reconcile_all(context, now=now)
     say(f"⑤ 对账 reconciled {done.referrals} referrals")
+    made = cut_off(context, now=now)
+    say(f"⑥ 截止核对 cut-off: 存证 log {made.size} 条 leaves · 有误行 rows wrong {made.wrong}")
     with context.store.reading() as connection:
         open_now = findings.listed(connection, limit=100_000)
     click.echo("\n疑点 Findings")
@@ -199,10 +203,10 @@ def _show(context: Context, world: DemoWorld) -> bool:
     click.echo("\n平衡表 Balance")
     lines = account.balance(context, as_of=now, now=now)
     show_balance(lines)
-    made = report(context, PERIOD, region=PROVINCE, court=None, public=False)
-    click.echo("\n" + render_text(made, "zh"))
-    click.echo("\n" + press_paragraph(made))
-    return all(line.balances for line in lines)
+    told = report(context, PERIOD, region=PROVINCE, court=None, public=False)
+    click.echo("\n" + render_text(told, "zh"))
+    click.echo("\n" + press_paragraph(told))
+    return made.wrong == 0 and all(line.balances for line in lines)
 
 
 def _stay(world: DemoWorld, running: Processes, url: str, addresses: dict[str, str]) -> None:

@@ -53,6 +53,7 @@ keys = "keys"
 port = 0
 allow_addresses = ["127.0.0.1/32"]
 demo = true
+cutoff_minutes = 1
 
 [adapters]
 {adapters}

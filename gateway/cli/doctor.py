@@ -13,7 +13,7 @@ from gateway.app import Clock, build_context, load_adapters
 from gateway.cli.console import FINDINGS, Installation, json_option, print_json, with_installation
 from gateway.errors import XianjieError
 from gateway.flows.context import Context
-from gateway.store import migrate
+from gateway.store import migrate, vault
 
 EXTRAS = {"openpyxl": "export", "xlsxwriter": "export", "psycopg": "postgres", "gmssl_pyx": "sm"}
 Checked = tuple[str, bool, str]
@@ -89,6 +89,21 @@ def _own_key(context: Context, now: datetime) -> Checked:
     return "网关密钥 own key", trouble is None, trouble or context.key.kid
 
 
+def _data_key(context: Context, _: datetime) -> Checked:
+    try:
+        with context.store.reading() as connection:
+            vault.require_key(connection)
+    except XianjieError as error:
+        return "数据密钥 data key", False, error.note
+    return "数据密钥 data key", True, "opens this database; keep a copy of it apart from the database's"
+
+
+def _encryption(context: Context, now: datetime) -> Checked:
+    found = [key for key in context.decryption if context.snapshot(now).keyring.find(key.kid) is not None]
+    note = found[0].kid if found else "none registered: partners cannot encrypt to us"
+    return "加密公钥 key for encryption", bool(found), note
+
+
 def _agreements(context: Context, now: datetime) -> Checked:
     snapshot = context.snapshot(now)
     latest = [snapshot.agreements[row] for row in snapshot.latest.values()]
@@ -117,6 +132,8 @@ def _calendar(context: Context, now: datetime) -> Checked:
 
 _CHECKS: tuple[Callable[[Context, datetime], Checked], ...] = (
     _own_key,
+    _encryption,
+    _data_key,
     _agreements,
     _offices,
     _party_keys,

@@ -26,7 +26,7 @@ from gateway.errors import ConfigError
 from gateway.flows.context import Context
 from gateway.flows.sequence import guard
 from gateway.sandbox import agency as simulated_agency
-from gateway.store import migrate
+from gateway.store import migrate, vault
 from gateway.store.shared_clock import SharedClock, database_time
 from gateway.store.witness import WitnessFile
 from gateway.transport.address import resolve
@@ -141,9 +141,16 @@ def make_worker(context: Context, clock: Callable[[], datetime], config: Config)
 
 
 def _require_migrated(context: Context) -> None:
+    """The tables of this version, sealed under our data key. Raises ConfigError."""
     if not migrate.is_current(context.store):
         context.store.close()
         raise ConfigError("the database is not up to date; run `xianjie migrate` first")
+    try:
+        with context.store.reading() as connection:
+            vault.require_key(connection)
+    except ConfigError:
+        context.store.close()
+        raise
 
 
 def _on_signal(stop: Callable[[], None]) -> None:

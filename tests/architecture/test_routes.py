@@ -17,6 +17,7 @@ from tests.log_world import LogWorld
 
 PUBLIC = {
     "/v1/keys": "public keys are for everybody who has a receipt in hand",
+    "/v1/participants": "whose key is whose is for everybody who checks evidence",
     "/v1/openapi.json": "a partner reads it before it has a key",
     "/docs": "the same for people",
     "/docs/errors": "where the `type` of every problem leads",

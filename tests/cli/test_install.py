@@ -3,13 +3,14 @@
 import json
 import os
 import sqlite3
+from base64 import b64encode
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.installed import GATEWAY, NOWHERE, TODAY, Installed, mode, party_of, run
+from tests.cli.installed import GATEWAY, NOWHERE, TODAY, Installed, a_row, mode, ndjson, party_of, run
 
 
 def init(folder: Path, *more: str) -> Any:
@@ -158,7 +159,7 @@ def test_a_whole_installation_is_in_order(installed: Installed) -> None:
     result = installed.run("doctor")
     assert result.exit_code == 0, result.stdout
     assert "✗" not in result.stdout
-    assert len(checks(installed)) == 13
+    assert len(checks(installed)) == 15
 
 
 def test_doctor_without_a_configuration_says_what_is_missing(tmp_path: Path) -> None:
@@ -209,6 +210,21 @@ def test_doctor_sees_another_key_file_than_the_one_registered(installed: Install
     own.unlink()
     installed.done("keys", "generate", GATEWAY, "--out", own)
     assert checks(installed)["own key"] == (False, "not registered")
+
+
+def test_doctor_sees_another_data_key_than_the_one_the_rows_are_sealed_with(installed: Installed) -> None:
+    with installed.serving():
+        assert installed.send(ndjson(installed.folder / "a.ndjson", a_row(1))).exit_code == 0
+    assert checks(installed)["data key"][0] is True
+    (installed.folder / "gw" / "keys" / "data.key").write_text(b64encode(bytes(32)).decode())
+    assert checks(installed)["data key"] == (False, "the data key is not the one this database was written with")
+    assert installed.run("serve", "--port", "0").exit_code == 2
+    assert installed.run("work").exit_code == 2
+
+
+def test_doctor_sees_that_nobody_can_encrypt_to_the_gateway(installed: Installed) -> None:
+    (installed.folder / "gw" / "keys" / "encryption.pem").unlink()
+    assert checks(installed)["key for encryption"][0] is False
 
 
 def test_doctor_sees_that_no_agreement_is_in_force(installed: Installed) -> None:

@@ -14,7 +14,7 @@ from schemas.fields import Code, Day, Flag, Moment, Text, Token, Whole
 from schemas.receipt import ReceiptSchema
 from schemas.referral import CourtPaymentSchema, ReferralSchema, WithdrawalSchema
 
-_JWS = {"type": "string", "description": "compact JWS (RFC 7515), see WIRE §1"}
+_JWS = {"type": "string", "description": "compact JWS (RFC 7515), or the JWE around it (RFC 7516), see WIRE §1"}
 _PROBLEM = {
     "description": "问题文档 problem document (RFC 9457)",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -131,6 +131,13 @@ def _paths() -> dict[str, dict[str, Any]]:
         **_pair_paths(jose),
         **_log_paths(),
         "/v1/keys": {"get": _open("网关公钥 The gateway's public keys (JWKS).")},
+        "/v1/participants": {
+            "get": _operation(
+                "参与方名录 Parties, their public keys with validity, offices; a JWS of the gateway.",
+                {"200": ("xianjie-participants+jws", jose)},
+                is_open=True,
+            )
+        },
         "/v1/openapi.json": {"get": _open("本文档 This document.")},
     }
 

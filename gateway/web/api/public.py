@@ -1,21 +1,23 @@
-"""公开接口 What everybody may read: our public keys, the description of the interface, the meaning of every error.
+"""公开接口 What everybody may read: our public keys, who exchanges here, the interface, the meaning of every error.
 
 Everything is rendered here, without anything from the internet.
 """
 
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, render_template
+from flask import Blueprint, Response, jsonify, render_template, request
 
 from gateway.domain.field_codes import load_field_codes
 from gateway.errors import every_error
+from gateway.flows import participants
 from gateway.web.api.openapi import describe
 from gateway.web.desk import Desk
 
 
 def blueprint(desk: Desk) -> Blueprint:
-    """The four routes."""
+    """The five routes."""
     routes = Blueprint("public", __name__)
+    registry = participants.registry(desk.context)
 
     @routes.get("/v1/keys")
     def get_keys() -> Response:
@@ -24,9 +26,18 @@ def blueprint(desk: Desk) -> Blueprint:
         shown = [
             {**key.jwk, "kid": key.kid, "alg": key.alg.value, "use": key.use, "party": key.party_id}
             for key in own
-            if key.usable_at(now)
+            if key.lapse_at(now) is None
         ]
         return jsonify({"keys": shown})
+
+    @routes.get("/v1/participants")
+    def get_participants() -> Response:
+        found = registry(desk.clock())
+        response = Response(found.jws, content_type="application/jose")
+        response.set_etag(found.version)
+        response.headers["Cache-Control"] = "no-cache"  # may be kept, must be asked for again
+        response.make_conditional(request)
+        return response
 
     @routes.get("/v1/openapi.json")
     def get_openapi() -> Response:

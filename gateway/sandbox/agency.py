@@ -14,6 +14,7 @@ import argparse
 import json
 import logging
 import signal
+import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -111,18 +112,21 @@ class Agency:
 
     def _send_replies(self) -> None:
         postman = self.postman(RequestsHttp())
-        while not self.stopping.wait(LOOK_EVERY):
-            postman.send_due(stopping=self.stopping.is_set)
+        self._again_and_again(lambda: postman.send_due(stopping=self.stopping.is_set))
 
     def _empty_mailboxes(self) -> None:
         postman = self.postman(RequestsHttp())
+        self._again_and_again(lambda: postman.empty_mailboxes(wait=self.config.poll_wait))
+
+    def _again_and_again(self, work: Callable[[], object]) -> None:
+        """Until told to stop. A gateway or a disk that is away for a while ends nothing: what is due stays due."""
         rest = 0.0
         while not self.stopping.wait(rest or LOOK_EVERY):
             try:
-                postman.empty_mailboxes(wait=self.config.poll_wait)
+                work()
                 rest = 0.0
-            except ConnectionError as error:
-                logger.warning("mailbox out of reach: %s", error)
+            except (OSError, sqlite3.Error) as error:
+                logger.warning("held up: %s %s", type(error).__name__, error)
                 rest = REST_AFTER_FAILURE
 
 

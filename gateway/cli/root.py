@@ -16,6 +16,7 @@ from gateway.cli.install import COMMANDS as INSTALL
 from gateway.cli.keys import COMMANDS as KEYS
 from gateway.cli.log import COMMANDS as LOG
 from gateway.cli.mailbox import COMMANDS as MAILBOX
+from gateway.cli.partner_cutoff import COMMANDS as COMMITMENT
 from gateway.cli.registry import COMMANDS as REGISTRY
 from gateway.cli.reporting import COMMANDS as REPORTING
 from gateway.cli.run import COMMANDS as RUN
@@ -42,6 +43,12 @@ def root(context: click.Context, named: str | None) -> None:
     context.obj = Installation(named)
 
 
-for commands in (INSTALL, DOCTOR, REGISTRY, KEYS, RUN, COURT, AGENCY, MAILBOX, DESK, LOG, REPORTING, DEMO, CUTOFF):
+GROUPS = (
+    *(INSTALL, DOCTOR, REGISTRY, KEYS, RUN),
+    *(COURT, AGENCY, MAILBOX, COMMITMENT),
+    *(DESK, LOG, REPORTING, DEMO, CUTOFF),
+)
+
+for commands in GROUPS:
     for command in commands:
         root.add_command(command)

@@ -271,8 +271,9 @@ class PairStatus:
 
 
 def pairs_status(connection: Connection, *, cutoff: datetime | None = None) -> list[PairStatus]:
-    """Every stream with a message in it, looked at now. A party without a commitment to this cut-off, or without any,
-    is overdue, unless what it committed to before is wrong already."""
+    """Every stream with a message in it, looked at now. A party without a commitment since `cutoff` (the last but one,
+    by default), or without any, is overdue, unless what it committed to before is wrong already."""
+    cutoff = cutoff or pairs.last_but_one_cutoff(connection)
     latest = {(one.party_id, one.direction): one for one in pairs.latest(connection)}
     keys = dict.fromkeys([*pairs.streams(connection), *latest])
     return [

@@ -135,6 +135,13 @@ def _stated(row: sa.RowMapping, from_party: bool) -> Stated:
     )
 
 
+def last_but_one_cutoff(connection: Connection) -> datetime | None:
+    """The cut-off before the last one; None where there were not two."""
+    moments = sa.select(t.cutoffs.c.at).order_by(t.cutoffs.c.row.desc()).limit(2)
+    found = [*connection.scalars(moments)]
+    return from_ms(found[1]) if len(found) == 2 else None
+
+
 def partners(connection: Connection) -> list[str]:
     """Every court and agency, suspended ones too."""
     p = t.parties.c

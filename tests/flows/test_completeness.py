@@ -12,9 +12,10 @@ from gateway.client.completeness import body_of
 from gateway.domain.lifecycle import MessageState
 from gateway.envelope.message import digest
 from gateway.errors import CommitmentContradicted, SchemaInvalid, UnknownMessageType
-from gateway.evidence.completeness import IN_TRANSIT, DifferenceKind, Direction, Numbered
+from gateway.evidence.completeness import IN_TRANSIT, Commitment, DifferenceKind, Direction, Numbered
 from gateway.flows.accept import accept
 from gateway.flows.completeness import PairState, PairStatus, pairs_status
+from gateway.flows.cutoff import cut_off
 from gateway.flows.reconcile import reconcile_all
 from gateway.store import tables as t
 from tests.gateway_world import COURT, GATEWAY, World
@@ -384,6 +385,19 @@ def test_who_committed_to_an_earlier_cut_off_is_overdue_for_the_next(world: Worl
     assert status_of(world, court, TO, cutoff=cutoff).state is PairState.OVERDUE
 
 
+def test_who_let_a_whole_period_pass_is_overdue_by_itself(world: World) -> None:
+    court = a_court(world)
+    court.commit()
+    states = []
+    for _ in range(3):
+        world.wait(timedelta(days=1))
+        cut_off(world.context, now=world.now)
+        states.append(status_of(world, court, TO).state)
+    assert states == [PairState.PROVEN, PairState.OVERDUE, PairState.OVERDUE]
+    court.commit()
+    assert status_of(world, court, TO).state is PairState.PROVEN
+
+
 def test_a_pair_without_a_message_owes_nothing(world: World) -> None:
     with world.store.reading() as connection:
         assert pairs_status(connection) == []
@@ -433,11 +447,11 @@ class Moving(Desk):
     at: int = 0
     happens: Callable[[], object] = lambda: None
 
-    def range(self, direction: Direction, start: int, stop: int) -> Mapping[str, Any]:
+    def range(self, direction: Direction, start: int, stop: int, *, under: Commitment) -> Mapping[str, Any]:
         if sum(one.startswith("range") for one in self.asked) == self.at:
             self.happens()
             self.trees = None
-        return super().range(direction, start, stop)
+        return super().range(direction, start, stop, under=under)
 
 
 def test_a_message_that_arrives_while_we_look_is_no_difference(world: World) -> None:
@@ -465,8 +479,8 @@ def test_a_message_that_is_noted_while_we_look_is_committed_to_with_the_rest(wor
 class Lying(Desk):
     """Shows rows that were not committed to."""
 
-    def range(self, direction: Direction, start: int, stop: int) -> Mapping[str, Any]:
-        found = dict(super().range(direction, start, stop))
+    def range(self, direction: Direction, start: int, stop: int, *, under: Commitment) -> Mapping[str, Any]:
+        found = dict(super().range(direction, start, stop, under=under))
         found["rows"] = [{**row, "digest": OTHER} for row in found["rows"]]
         return found
 

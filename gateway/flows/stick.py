@@ -21,12 +21,12 @@ from sqlalchemy import Connection
 from gateway.domain.agreement import Channel, Office
 from gateway.envelope import stick, strict_json
 from gateway.envelope.message import new_id
-from gateway.envelope.signing import verify
 from gateway.envelope.stick import Stick, StickItem, StickKind
 from gateway.errors import ConfigError, FieldProblem, StickRefused, XianjieError
 from gateway.flows.accept import Accepted, accept_many
 from gateway.flows.context import Context
 from gateway.flows.operate import require_reason
+from gateway.flows.prove import prove
 from gateway.store import decisions, mailbox
 from schemas.fields import format_moment
 from schemas.stick import MAX_ITEMS
@@ -93,7 +93,7 @@ def take(context: Context, raw: bytes, *, who: str, now: datetime) -> Taken:
     """Raises StickRefused for a stick that is not whole, proven and for us; any retryable error when an outcome is not
     known: nothing is answered then, and the same stick may be taken again."""
     require_reason(who, TAKEN)
-    keyring = context.snapshot(now).keyring
+    keyring = context.keyring_for(raw.partition(b"\n")[0], now)
     found = stick.read(raw, keyring, kind=StickKind.REPLIES, recipient=context.party_id, now=now)
     with context.store.reading() as connection:
         stick.require_not_older(found, _newest(connection, found))
@@ -145,10 +145,9 @@ def _series(office_id: str) -> str:
 def _require_own_messages(found: Stick, context: Context, now: datetime) -> None:
     """What can be proven to be somebody else's, or another message than listed, is no part of this stick. What cannot
     be proven at all is refused by itself, with its own receipt line."""
-    keyring = context.snapshot(now).keyring
     for item in found.items:
         try:
-            message = verify(item.line, keyring, recipient=context.party_id, now=now, check_time=False)
+            message = prove(item.line, context, now=now)
         except XianjieError:
             continue
         if message.party_id != found.source or message.envelope.id != item.id:

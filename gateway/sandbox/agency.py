@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 from types import FrameType
 
 from flask import Flask, Response, request
@@ -100,22 +100,40 @@ class Agency:
             config=self.config, notebook=self.notebook, reception=self.reception, http=http, clock=self.clock
         )
 
-    def work(self) -> list[threading.Thread]:
+    def work(self, http: Callable[[], Http] = RequestsHttp) -> list[threading.Thread]:
         """Starts sending replies and, where a desk has a mailbox, emptying it; both end when `stopping` is set."""
         jobs = [self._send_replies]
         if any(desk.channel is Channel.MAILBOX for desk in self.config.desks.values()):
             jobs.append(self._empty_mailboxes)
-        threads = [threading.Thread(target=job, name=job.__name__.strip("_"), daemon=True) for job in jobs]
+        threads = [
+            threading.Thread(target=job, args=(http(),), name=job.__name__.strip("_"), daemon=True) for job in jobs
+        ]
         for thread in threads:
             thread.start()
         return threads
 
-    def _send_replies(self) -> None:
-        postman = self.postman(RequestsHttp())
-        self._again_and_again(lambda: postman.send_due(stopping=self.stopping.is_set))
+    def _send_replies(self, http: Http) -> None:
+        """Also commits, where that is wanted: what numbers a party's messages is one thread."""
+        postman, every = self.postman(http), self.config.commit_every
+        committed = monotonic()
 
-    def _empty_mailboxes(self) -> None:
-        postman = self.postman(RequestsHttp())
+        def work() -> None:
+            nonlocal committed
+            postman.send_due(stopping=self.stopping.is_set)
+            if every and monotonic() - committed >= every:
+                committed = monotonic()
+                self._commit(postman)
+
+        self._again_and_again(work)
+
+    def _commit(self, postman: Postman) -> None:
+        try:
+            postman.commit()
+        except XianjieError as error:
+            logger.warning("not committed: %s", error.code)
+
+    def _empty_mailboxes(self, http: Http) -> None:
+        postman = self.postman(http)
         self._again_and_again(lambda: postman.empty_mailboxes(wait=self.config.poll_wait))
 
     def _again_and_again(self, work: Callable[[], object]) -> None:

@@ -24,7 +24,17 @@ from gateway.sandbox.formats import FORMATS
 LOOPBACK = "127.0.0.1"
 ALWAYS = datetime(2000, 1, 1, tzinfo=UTC)
 """The simulator believes the keys it was given, whenever they began."""
-_KNOWN = {"agency", "listen", "notebook", "poll_wait", "clock_offset_seconds", "gateway", "desks", "behaviour"}
+_KNOWN = {
+    "agency",
+    "listen",
+    "notebook",
+    "poll_wait",
+    "clock_offset_seconds",
+    "commit_every",
+    "gateway",
+    "desks",
+    "behaviour",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +66,8 @@ class AgencyConfig:
     poll_wait: int = 10
     clock_offset: timedelta = timedelta(0)
     """How far this process's clock is from the true time, for demonstrations that play in another year."""
+    commit_every: float = 0.0
+    """Seconds between two commitments to everything exchanged; 0 for none."""
 
     def __post_init__(self) -> None:
         if self.agency not in FORMATS:
@@ -86,6 +98,7 @@ def read_config(path: Path) -> AgencyConfig:
             notebook=path.parent / known["notebook"] if "notebook" in known else None,
             poll_wait=int(known.get("poll_wait", 10)),
             clock_offset=timedelta(seconds=float(known.get("clock_offset_seconds", 0))),
+            commit_every=float(known.get("commit_every", 0)),
         )
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise ConfigError(f"the agency's configuration: {type(error).__name__} {error}") from error

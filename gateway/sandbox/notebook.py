@@ -1,8 +1,9 @@
 """模拟台账 What a simulated agency remembers, in one small SQLite file: receipts it gave, handoffs, replies, counters.
 
 A receipt is kept with the digest of what it acknowledges, so the same message gets the same bytes for ever, also after
-a restart. A reply is written down before it is sent and keeps its bytes until it is answered. Replies about one handoff
-go in their order.
+a restart. A reply is written down before it is sent and keeps its bytes until it is answered; what was written is never
+struck out, since its number is given. Replies about one handoff go in their order. What was received and sent can be
+read by number, to compare it with the gateway.
 """
 
 import json
@@ -12,23 +13,42 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from gateway.envelope.message import digest
+from gateway.evidence.completeness import SETTLED, Numbered
 from gateway.sandbox.behaviour import Step
 from gateway.sandbox.formats import AskedHandoff, AskedNeed
 
 _TABLES = """
 create table if not exists received (
-  message_id text primary key, digest text not null, receipt text not null);
+  message_id text primary key, digest text not null, receipt text not null, party text, seq integer);
 create table if not exists handoffs (
   handoff_id text primary key, message_id text not null, digest text not null, party text not null,
   referral text not null, asked text not null);
 create table if not exists replies (
   row integer primary key, handoff_id text not null, party text not null, step text not null, due real not null,
-  message_id text, jws text, attempts integer not null, done text, unique (handoff_id, step));
+  message_id text, jws text, attempts integer not null, done text, seq integer, unique (handoff_id, step));
 create index if not exists replies_to_send on replies (handoff_id, row) where done is null;
+create table if not exists commitments (
+  row integer primary key, party text not null, seq integer not null, message_id text not null, jws text not null,
+  done text);
 create table if not exists counters (party text primary key, seq integer not null);
 create table if not exists read_up_to (party text primary key, seq integer not null);
 """
+_SENT = """
+with written as (
+  select party, seq, message_id, jws, done from replies where jws is not null
+  union all select party, seq, message_id, jws, done from commitments)
+select seq, message_id, jws, done from written
+where party = :party and seq is not null and done is not 'refused' and (:seq is null or seq = :seq)
+"""
+_RECEIVED = """
+select seq, message_id, digest from received
+where party = :party and seq is not null and (:seq is null or seq = :seq)
+"""
+PENDING = "pending"
+_NEW = (("received", "party", "text"), ("received", "seq", "integer"), ("replies", "seq", "integer"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +92,7 @@ class Notebook:
         self._base.execute("pragma journal_mode = wal")
         self._base.execute("pragma synchronous = normal")
         self._base.executescript(_TABLES)
+        _add_what_is_new(self._base)
 
     def close(self) -> None:
         with self._lock:
@@ -91,6 +112,8 @@ class Notebook:
         message_id: str,
         digest: str,
         receipt: str,
+        party: str,
+        seq: int | None,
         handoff: OpenHandoff | None,
         plan: Iterable[tuple[Step, float]],
     ) -> Kept | None:
@@ -100,7 +123,8 @@ class Notebook:
         """
         with self._writing() as base:
             added = base.execute(
-                "insert or ignore into received values (?, ?, ?)", (message_id, digest, receipt)
+                "insert or ignore into received (message_id, digest, receipt, party, seq) values (?, ?, ?, ?, ?)",
+                (message_id, digest, receipt, party, seq),
             ).rowcount
             if not added:
                 return self.kept(message_id)
@@ -122,11 +146,15 @@ class Notebook:
         """Closing instead of what was still to be said; False where everything was said, or the handoff is unknown."""
         with self._writing() as base:
             found = base.execute(
-                "delete from replies where handoff_id = ? and done is null and step <> ? returning party",
+                "select party from replies where handoff_id = ? and done is null and step <> ?",
                 (handoff_id, Step.CLOSING.value),
             ).fetchall()
             if not found:
                 return False
+            base.execute(
+                "delete from replies where handoff_id = ? and done is null and jws is null and step <> ?",
+                (handoff_id, Step.CLOSING.value),
+            )
             base.execute(
                 "insert or ignore into replies (handoff_id, party, step, due, attempts) values (?, ?, ?, ?, 0)",
                 (handoff_id, found[0][0], Step.CLOSING.value, due),
@@ -166,10 +194,45 @@ class Notebook:
     def write(self, row: int, *, party: str, seq: int, message_id: str, jws: str) -> None:
         """The reply's bytes, before they are sent."""
         with self._writing() as base:
-            base.execute("update replies set message_id = ?, jws = ? where row = ?", (message_id, jws, row))
             base.execute(
-                "insert into counters values (?, ?) on conflict (party) do update set seq = excluded.seq", (party, seq)
+                "update replies set message_id = ?, jws = ?, seq = ? where row = ?", (message_id, jws, seq, row)
             )
+            _use_up(base, party, seq)
+
+    def commit(self, *, party: str, seq: int, message_id: str, jws: str) -> None:
+        """A commitment's bytes, before they are sent."""
+        with self._writing() as base:
+            base.execute(
+                "insert into commitments (party, seq, message_id, jws) values (?, ?, ?, ?)",
+                (party, seq, message_id, jws),
+            )
+            _use_up(base, party, seq)
+
+    def unanswered_commitments(self, party: str) -> list[tuple[int, str]]:
+        """(row, bytes) of commitments nobody answered yet, oldest first."""
+        with self._lock:
+            statement = "select row, jws from commitments where party = ? and done is null order by row"
+            return [(int(row), str(jws)) for row, jws in self._base.execute(statement, (party,))]
+
+    def settle_commitment(self, row: int, done: str) -> None:
+        """What became of a commitment: `sent` or `refused`."""
+        self._change("update commitments set done = ? where row = ?", (done, row))
+
+    def sent(self, party: str, seq: int | None = None) -> list[Numbered]:
+        """What a party wrote to the gateway and was not refused; all of it, or what has one number."""
+        return [
+            Numbered(seq=number, message_id=message_id, digest=digest(jws), state=SETTLED if done else PENDING)
+            for number, message_id, jws, done in self._stream(_SENT, party, seq)
+        ]
+
+    def received(self, party: str, seq: int | None = None) -> list[Numbered]:
+        """What the gateway sent to a party; all of it, or what has one number."""
+        rows = self._stream(_RECEIVED, party, seq)
+        return [Numbered(seq=number, message_id=message_id, digest=found) for number, message_id, found in rows]
+
+    def _stream(self, statement: str, party: str, seq: int | None) -> list[tuple[Any, ...]]:
+        with self._lock:
+            return self._base.execute(statement, {"party": party, "seq": seq}).fetchall()
 
     def settle(self, row: int, done: str) -> None:
         """What became of a reply: `sent`, `refused` or `nothing`."""
@@ -205,3 +268,16 @@ class Notebook:
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._lock, self._base:
             yield self._base
+
+
+def _use_up(base: sqlite3.Connection, party: str, seq: int) -> None:
+    base.execute(
+        "insert into counters values (?, ?) on conflict (party) do update set seq = excluded.seq", (party, seq)
+    )
+
+
+def _add_what_is_new(base: sqlite3.Connection) -> None:
+    """Columns that a notebook of an earlier version lacks."""
+    for table, column, kind in _NEW:
+        if column not in {row[1] for row in base.execute(f"pragma table_info({table})")}:
+            base.execute(f"alter table {table} add column {column} {kind}")

@@ -5,20 +5,24 @@ names it (200 or 202), or the gateway refuses it for good (4xx). Everything else
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import requests
 
+from gateway.client.completeness import COMMITMENT_TYPE, Books, OverHttp, Reckoning, body_of, reckon
 from gateway.domain.agreement import Channel
 from gateway.envelope.encryption import encrypt
 from gateway.envelope.message import Envelope, digest, new_id
-from gateway.envelope.signing import MESSAGE_TYP, sign
+from gateway.envelope.signing import MESSAGE_TYP, VerifiedMessage, sign, verify
 from gateway.envelope.token import issue
 from gateway.errors import XianjieError
+from gateway.evidence.completeness import Direction, Numbered
 from gateway.evidence.receipt import read, require_answer
 from gateway.failpoints import failpoint
 from gateway.sandbox.agency_config import AgencyConfig, Desk
@@ -168,21 +172,62 @@ class Postman:
         return sum(self._empty(desk, wait=wait) for desk in boxes)
 
     def _empty(self, desk: Desk, *, wait: int) -> int:
-        address = f"{self.config.gateway_url}/v1/inbox"
         after = self.notebook.read_up_to(desk.party_id)
-        token = issue(
-            desk.key,
-            audience=self.config.gateway,
-            method="GET",
-            url=address,
-            now=self.clock(),
-            jti=uuid4().hex,
-        )
-        query = f"?after={after}&limit={INBOX_LIMIT}&wait={wait}"
-        status, body = self.http.get(address + query, token, timeout=TIMEOUT + wait)
-        if status != 200:
-            raise ConnectionError(f"inbox {status}")
+        body = self._read(desk, "/v1/inbox", {"after": after, "limit": INBOX_LIMIT, "wait": wait}, extra=wait)
         return sum(self._retrieve(raw, desk) for raw in _lines(body))
+
+    def _read(self, desk: Desk, path: str, query: Mapping[str, Any], *, extra: float = 0) -> bytes:
+        """One authenticated read. Raises ConnectionError for any answer but a good one."""
+        address = f"{self.config.gateway_url}{path}"
+        token = issue(
+            desk.key, audience=self.config.gateway, method="GET", url=address, now=self.clock(), jti=uuid4().hex
+        )
+        asked = f"{address}?{urlencode(query)}" if query else address
+        status, body = self.http.get(asked, token, timeout=TIMEOUT + extra)
+        if status != 200:
+            raise ConnectionError(f"{path} {status}")
+        return body
+
+    def commit(self) -> list[Reckoning]:
+        """Each desk compares its part of the notebook with the gateway and commits to what came of it; an earlier
+        commitment that nobody answered goes first. Raises ConnectionError, and what proves nothing."""
+        return [self._commit(desk) for desk in self.config.desks.values()]
+
+    def _commit(self, desk: Desk) -> Reckoning:
+        config, now, party = self.config, self.clock(), desk.party_id
+        self._send_commitments(desk)
+        books = Books(party_id=party, gateway=config.gateway, rows=partial(self._held, party))
+        found = reckon(books, OverHttp(get=partial(self._read, desk), prove=partial(self._prove, party)), cutoff=now)
+        seq = self.notebook.next_seq(party)
+        envelope = Envelope(
+            id=new_id(now),
+            source=party,
+            type=COMMITMENT_TYPE,
+            time=now,
+            recipient=config.gateway,
+            seq=seq,
+            data=body_of(found),
+        )
+        jws = sign(envelope.to_payload(), desk.key, MESSAGE_TYP)
+        self.notebook.commit(party=party, seq=seq, message_id=envelope.id, jws=jws)
+        self._send_commitments(desk)
+        for sentence in () if found.is_whole else found.sentences():
+            logger.warning("commitment: %s", sentence)
+        return replace(found, message_id=envelope.id)
+
+    def _send_commitments(self, desk: Desk) -> None:
+        for row, jws in self.notebook.unanswered_commitments(desk.party_id):
+            done = self._outcome(jws, desk, self.clock())
+            if done is None:
+                raise ConnectionError("commitment")
+            self.notebook.settle_commitment(row, done)
+
+    def _held(self, party: str, direction: Direction, seq: int | None) -> list[Numbered]:
+        of = self.notebook.sent if direction is Direction.TO_GATEWAY else self.notebook.received
+        return of(party, seq)
+
+    def _prove(self, party: str, raw: bytes) -> VerifiedMessage:
+        return verify(raw.strip(), self.config.keyring, recipient=party, now=self.clock())
 
     def _retrieve(self, raw: bytes, desk: Desk) -> bool:
         """Takes one message in; what cannot be read stays in the mailbox for a person, and is passed over."""

@@ -91,7 +91,13 @@ class Reception:
         receipt = self._receipt(message, rung=rung, digest=message.digest, now=now)
         handoff, plan = self._plan(message, now)
         kept = self._notebook.keep(
-            message_id=message.envelope.id, digest=message.digest, receipt=receipt, handoff=handoff, plan=plan
+            message_id=message.envelope.id,
+            digest=message.digest,
+            receipt=receipt,
+            party=message.envelope.recipient,
+            seq=message.envelope.seq,
+            handoff=handoff,
+            plan=plan,
         )
         failpoint("agency.kept")
         if kept is not None:

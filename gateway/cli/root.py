@@ -6,6 +6,7 @@ import click
 
 import gateway
 from gateway.cli.agency import COMMANDS as AGENCY
+from gateway.cli.backup import COMMANDS as BACKUP
 from gateway.cli.console import Installation, exit_code_of, explain
 from gateway.cli.court import COMMANDS as COURT
 from gateway.cli.cutoff import COMMANDS as CUTOFF
@@ -44,7 +45,7 @@ def root(context: click.Context, named: str | None) -> None:
 
 
 GROUPS = (
-    *(INSTALL, DOCTOR, REGISTRY, KEYS, RUN),
+    *(INSTALL, DOCTOR, REGISTRY, KEYS, RUN, BACKUP),
     *(COURT, AGENCY, MAILBOX, COMMITMENT),
     *(DESK, LOG, REPORTING, DEMO, CUTOFF),
 )

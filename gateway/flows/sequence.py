@@ -31,14 +31,15 @@ def guard(context: Context, witness: WitnessFile, *, now: datetime) -> str | Non
     """Why this database cannot be what was signed, as a code; None when it can. Enters recovery in the first case."""
     with context.store.reading() as connection:
         head = log.head(connection)
-        trouble = _trouble(connection, context, head, witness)
+        trouble = trouble_of(connection, context, head, witness)
     if trouble is not None and not head.recovering:
         context.store.write(lambda connection: log.enter_recovery(connection, now=now))
         logger.error("recovery entered", extra={"reason": trouble, "tree_size": head.size})
     return trouble
 
 
-def _trouble(connection: Connection, context: Context, head: Head, witness: WitnessFile) -> str | None:
+def trouble_of(connection: Connection, context: Context, head: Head, witness: WitnessFile) -> str | None:
+    """Why the database cannot be what was signed; None when it can. Changes nothing."""
     kept = witness.read()
     if kept is None:
         return None

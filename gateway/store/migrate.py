@@ -25,13 +25,13 @@ def migrate(store: Store) -> str:
         if not store.is_sqlite:
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         command.upgrade(_config(connection), "head")
-        return _current(connection) or ""
+        return current(connection) or ""
 
 
 def is_current(store: Store) -> bool:
     """Whether the database has every table this version needs."""
     with store.reading() as connection:
-        return _current(connection) == head()
+        return current(connection) == head()
 
 
 @cache
@@ -40,7 +40,8 @@ def head() -> str:
     return ScriptDirectory.from_config(_config(None)).get_current_head() or ""
 
 
-def _current(connection: Connection) -> str | None:
+def current(connection: Connection) -> str | None:
+    """The revision a database is at; None for an empty one."""
     return MigrationContext.configure(connection).get_current_revision()
 
 

@@ -33,7 +33,9 @@ _TABLES = (
     t.replies,
     t.decisions,
 )
-_IDS = frozenset({"message_id", "referral_id", "need_id", "handoff_id", "reply_id", "subject", "cause"})
+_IDS = frozenset(
+    {"message_id", "referral_id", "need_id", "handoff_id", "reply_id", "subject", "cause", "decision_id", "evidence_id"}
+)
 _KEYS = frozenset({"person_key", "key", "echo_key"})
 
 

@@ -110,10 +110,10 @@ def apply(
     code = outcome.code
     if code is None:
         return "unknown_code"
-    # an office whose clock runs ahead must not make every later answer look old
+    # an office whose clock runs ahead must not make every later answer look old, nor must ours when it is set back
     moment = min(outcome.at, now)
     at = to_ms(moment)
-    if step != need.row["step"] or (need.row["answered_at"] is not None and at < need.row["answered_at"]):
+    if step != need.row["step"] or to_ms(outcome.at) < (need.row["answered_at"] or 0):
         return "superseded"
     target = _TARGET[code]
     if code is ReplyCode.APPROVED and is_status and not has_next:
@@ -137,7 +137,7 @@ def apply(
 def _set_clocks(need: NeedInHand, outcome: Outcome, at: int) -> None:
     row, code = need.row, outcome.code
     # that a message arrived answers nothing: an answer dated by its day alone may come from the same morning
-    values: dict[str, Any] = {} if isinstance(code, ReceiptCode) else {"answered_at": at}
+    values: dict[str, Any] = {} if isinstance(code, ReceiptCode) else {"answered_at": max(at, row["answered_at"] or 0)}
     if code is ReceiptCode.RECEIVED or code in _DISPOSITIONS:
         values["received_at"] = row["received_at"] or at
     if code in _DISPOSITIONS:

@@ -98,11 +98,15 @@ class ClerkDesk:
             found.setdefault(one.envelope.in_reply_to or "", []).append(one)
         return found
 
+    def received(self) -> list[Letter]:
+        """Every message that ever came to this journal."""
+        party, gateway = self.pair
+        return self.book.received(gateway, party)
+
     def in_hand(self) -> list[Letter]:
         """Handoffs this journal signed for or answered, whose last word was not said yet: they left the mailbox."""
         answered = self.answered()
-        party, gateway = self.pair
-        received = self.book.received(gateway, party)
+        received = self.received()
         gone = {message.envelope.in_reply_to for message in received if message.envelope.type == WITHDRAWN}
         return [
             message

@@ -57,10 +57,11 @@ def retrieval(letter: Letter) -> Outgoing:
 
 
 def find(desk: ClerkDesk, named: str) -> tuple[Letter, bool]:
-    """The message a clerk means, and whether it was withdrawn: one that waits, or one in hand. Raises UsageError."""
+    """The message a clerk means, and whether it was withdrawn: one that waits, or one that came to this journal before,
+    though it was opened since, here or by a colleague. Raises UsageError."""
     letters, _ = desk.waiting()
     there = {letter.envelope.id for letter in letters}
-    letters += [letter for letter in desk.in_hand() if letter.envelope.id not in there]
+    letters += [letter for letter in desk.received() if letter.envelope.id not in there]
     meant = [one for one in letters if named in (one.envelope.id, str(one.envelope.seq))]
     if not meant:
         meant = [one for one in letters if one.envelope.subject == named and one.envelope.type != WITHDRAWN]

@@ -21,6 +21,7 @@ from gateway.domain.masking import load_mask_floor
 from gateway.domain.programmes import load_programmes
 from gateway.domain.regions import load_regions
 from gateway.envelope.algorithms import Algorithm
+from gateway.envelope.encryption import EncryptionKey, decrypt, is_encrypted
 from gateway.envelope.keyring import Keyring, SigningKey
 from gateway.envelope.message import Envelope, new_id
 from gateway.envelope.signing import MESSAGE_TYP, VerifiedMessage, sign, verify
@@ -102,6 +103,7 @@ class PushOffice:
     bodies: list[bytes] = field(default_factory=list)
     fault: Callable[[bytes], Answer | None] | None = None
     verdict: ReceiptVerdict = ReceiptVerdict.ACCEPTED
+    decryption: tuple[EncryptionKey, ...] = ()
 
     def push(self, body: bytes) -> Answer:
         """What the office's server does with one request."""
@@ -113,8 +115,9 @@ class PushOffice:
         return Answer(status=200, body="\n".join(self.receipt(line) for line in body.split(b"\n")).encode())
 
     def receipt(self, raw: bytes) -> str:
-        """The office's own signed receipt for one message."""
-        message = verify(raw, self.world.keyring, recipient=self.partner.party_id, now=self.world.now)
+        """The office's own signed receipt for one message, opened first where it is encrypted."""
+        jws = decrypt(raw, self.decryption) if is_encrypted(raw) else raw
+        message = verify(jws, self.world.keyring, recipient=self.partner.party_id, now=self.world.now)
         self.received.append(message)
         return issue(message, key=self.partner.key, now=self.world.now, rung=Rung.RELAY, verdict=self.verdict)
 

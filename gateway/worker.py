@@ -122,7 +122,7 @@ class Worker:
             publish(self._context, self._witness, lease, now=self._clock())
 
     def _cut_off(self) -> None:
-        cut_off(self._context, now=self._clock())
+        cut_off(self._context, now=self._clock(), witness=self._witness)
 
     def _reconcile_all(self) -> None:
         reconcile_all(self._context, now=self._clock())

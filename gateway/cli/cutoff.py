@@ -9,6 +9,7 @@ from gateway.cli.console import DONE, FINDINGS, Installation, json_option, print
 from gateway.flows.audit.trouble import What
 from gateway.flows.completeness import PairState, pairs_status
 from gateway.flows.cutoff import MOST_KEPT, CutOff, cut_off
+from gateway.store.witness import WitnessFile
 
 _WORDS = {What.MISSING: "缺失 missing", What.ALTERED: "被改 altered", What.UNLOGGED: "无存证 unlogged"}
 
@@ -19,7 +20,7 @@ _WORDS = {What.MISSING: "缺失 missing", What.ALTERED: "被改 altered", What.U
 def cutoff(installation: Installation, as_json: bool) -> None:
     """截止核对 Holds the log against the rows and the rows against what was signed; exit 1 when a row is wrong."""
     with installation.open() as (context, clock):
-        made = cut_off(context, now=clock())
+        made = cut_off(context, now=clock(), witness=WitnessFile(installation.config.state))
         with context.store.reading() as connection:
             pairs = pairs_status(connection)
     late = sum(pair.state is PairState.OVERDUE for pair in pairs)

@@ -93,6 +93,19 @@ def make_keys(folder: Path, party: str) -> SigningKey:
     return key
 
 
+def make_missing_keys(folder: Path, party: str) -> list[str]:
+    """The keys that a version before this one did not need; those that are there are left alone."""
+    newer = {
+        LOG_KEY: lambda: LogKey.generate(party).to_pem(),
+        ENCRYPTION_KEY: lambda: EncryptionKey.generate(party).to_pem(),
+        DATA_KEY: lambda: b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n",
+    }
+    missing = [name for name in newer if not (folder / name).exists()]
+    for name in missing:
+        write_private(folder / name, newer[name]())
+    return missing
+
+
 def write_private(path: Path, content: bytes) -> None:
     """A new file of mode 0600; ConfigError where one is."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -136,7 +149,11 @@ def bring_up_to_date(store: Store) -> str:
 @click.command("migrate")
 @with_installation
 def migrate_command(installation: Installation) -> None:
-    """迁移 Brings the database to this version's tables; running it twice is harmless."""
+    """迁移 Brings the database to this version's tables, and makes the keys it newly needs; running it twice is
+    harmless."""
+    config = installation.config
+    for name in make_missing_keys(config.keys, config.party_id):
+        say(f"已建立 made: keys/{name} (此版本新需 new in this version; 请备份 back it up)")
     store = Store(installation.config.database)
     try:
         say(f"数据库版本 database revision {bring_up_to_date(store)}")

@@ -29,6 +29,7 @@ from gateway.flows.audit.trouble import Trouble, What
 from gateway.flows.context import Context
 from gateway.flows.log import verify_log
 from gateway.store import cutoffs, findings, log
+from gateway.store.witness import WitnessFile
 
 logger = logging.getLogger(__name__)
 
@@ -49,9 +50,9 @@ class CutOff:
     wrong: int
 
 
-def cut_off(context: Context, *, now: datetime) -> CutOff:
-    """One comparison of everything, kept with its findings."""
-    troubles = _log_troubles(context)
+def cut_off(context: Context, *, now: datetime, witness: WitnessFile | None = None) -> CutOff:
+    """One comparison of everything, kept with its findings. witness: this node's last checkpoint, outside."""
+    troubles = _log_troubles(context, witness)
     with context.store.reading() as connection:
         head = log.head(connection)
         troubles += sorted(
@@ -71,11 +72,11 @@ def cut_off(context: Context, *, now: datetime) -> CutOff:
     return made
 
 
-def _log_troubles(context: Context) -> list[Trouble]:
+def _log_troubles(context: Context, witness: WitnessFile | None) -> list[Trouble]:
     """What is wrong with the log alone, by leaf."""
     return [
         Trouble(table="log", ref=f"{one.kind.value}:{one.first}-{one.last}", what=What.ALTERED)
-        for one in verify_log(context).troubles
+        for one in verify_log(context, witness=witness).troubles
     ]
 
 

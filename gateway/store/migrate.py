@@ -14,17 +14,19 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from gateway.store.adopt import adopt
 from gateway.store.engine import Store
 
 _LOCK = 0x7869616E6A6965  # "xianjie"
 
 
 def migrate(store: Store) -> str:
-    """Applies what is missing; returns the revision reached."""
+    """Applies what is missing, and logs what was on file before the log was; returns the revision reached."""
     with store.engine.connect().execution_options(xianjie_write=True) as connection, connection.begin():
         if not store.is_sqlite:
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         command.upgrade(_config(connection), "head")
+        adopt(connection)
         return current(connection) or ""
 
 

@@ -26,15 +26,13 @@ def put_all(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[s
         return []
     made = [{"decision_id": new_id(from_ms(row["at"])), **row} for row in rows]
     connection.execute(_INSERT, made)
-    log.append(
-        connection,
-        [
-            decision_entry(
-                decision_id=row["decision_id"], what=row["what"], digest=digest_of(row), at=from_ms(row["at"])
-            )
-            for row in made
-        ],
-    )
+    tail = log.open_tail(connection)
+    for row in made:
+        entry = decision_entry(
+            decision_id=row["decision_id"], what=row["what"], digest=digest_of(row), at=from_ms(row["at"])
+        )
+        tail.add(entry, about=row["subject"][: log.MOST_ABOUT])
+    tail.save(connection)
     return [row["decision_id"] for row in made]
 
 

@@ -22,6 +22,8 @@ from gateway.store.prepared import among, ids
 HEAD = 1
 FIRST_EPOCH = 1
 PAGE = 10_000
+MOST_ABOUT = 64
+"""As many characters of an id are kept to find its leaves by."""
 RECOVERY_SECONDS = 60
 
 
@@ -56,8 +58,8 @@ class Tail:
         self._leaves: list[dict[str, object]] = []
         self._nodes: list[dict[str, object]] = []
 
-    def add(self, entry: Entry) -> int:
-        """The index of the entry's leaf."""
+    def add(self, entry: Entry, *, about: str | None = None) -> int:
+        """The index of the entry's leaf. about: the id it is found by, where the entry itself names no referral."""
         text = entry.to_bytes()
         index, leaf = self._frontier.size, leaf_hash(text)
         for level, node_index, hash_ in self._frontier.add(leaf):
@@ -68,7 +70,7 @@ class Tail:
                 "leaf_hash": leaf,
                 "kind": entry.kind.value,
                 "ref": entry.ref,
-                "about": entry.fields.get("about"),
+                "about": entry.fields.get("about", about),
                 "digest": entry.digest,
                 "entry": text.decode("ascii"),
             }
@@ -130,6 +132,8 @@ def head(connection: Connection) -> Head:
 
 def enter_recovery(connection: Connection, *, now: datetime) -> None:
     """From now on nothing is signed and no leaf added but by the recovery."""
+    if connection.execute(_HEAD).first() is None:  # even an empty database is older than a log that was signed
+        connection.execute(t.log_head.insert().values(id=HEAD, epoch=FIRST_EPOCH, size=0, frontier=b""))
     connection.execute(
         t.log_head.update()
         .where(t.log_head.c.id == HEAD, t.log_head.c.recovering_since.is_(None))
@@ -193,11 +197,13 @@ def places(connection: Connection, refs: Iterable[str]) -> list[Place]:
 _PLACES = sa.select(t.log_leaves).where(among(t.log_leaves.c.ref)).order_by(t.log_leaves.c.leaf_index)
 
 
-def about(connection: Connection, referral_id: str) -> list[Place]:
-    """Every leaf of a message about one referral, in order, whether or not the message is still there."""
-    c = t.log_leaves.c
-    statement = sa.select(t.log_leaves).where(c.about == referral_id).order_by(c.leaf_index)
-    return [_place(row) for row in connection.execute(statement)]
+def about(connection: Connection, refs: Iterable[str]) -> list[Place]:
+    """Every leaf of a message about one of these referrals, and of a decision about one of these ids, in order;
+    whether or not the message or the decision is still there."""
+    return [_place(row) for row in connection.execute(_ABOUT, ids(set(refs)))]
+
+
+_ABOUT = sa.select(t.log_leaves).where(among(t.log_leaves.c.about)).order_by(t.log_leaves.c.leaf_index)
 
 
 def of_kind(connection: Connection, kind: str) -> Iterator[Place]:

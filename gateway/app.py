@@ -13,6 +13,7 @@ from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 
+from gateway import failpoints
 from gateway.config import Config
 from gateway.domain.calendar import load_calendar
 from gateway.domain.coexistence import load_coexistence
@@ -50,6 +51,8 @@ class Clock:
 
 def build_context(config: Config) -> Context:
     """Everything the flows need. Raises ConfigError, ExampleKeyRefused, MissingExtra."""
+    if config.failpoint is not None:
+        failpoints.arm(config.failpoint)
     store = open_store(config)
     programmes = load_programmes()
     return Context(

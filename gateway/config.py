@@ -15,7 +15,9 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
+from gateway import failpoints
 from gateway.errors import ConfigError
+from gateway.failpoints import OneFailure
 
 FILE = "xianjie.toml"
 LOOPBACK = "127.0.0.1"
@@ -65,6 +67,8 @@ class Config:
     data_key: str | None = field(default=None, repr=False)
     """XIANJIE_DATA_KEY; wins over the file in `keys`."""
     clock_offset: timedelta = timedelta(0)
+    failpoint: OneFailure | None = None
+    """XIANJIE_FAILPOINT, in a demonstration alone: where this process fails."""
     adapters: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_ADAPTERS))
 
 
@@ -109,6 +113,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Config:
         demo=demo,
         data_key=environment.get("XIANJIE_DATA_KEY") or None,
         clock_offset=_offset(environment) if demo else timedelta(0),
+        failpoint=_failpoint(environment, demo=demo),
         adapters=dict(adapters),
     )
 
@@ -158,6 +163,19 @@ def _witnesses(texts: list[Any], path: Path) -> tuple[str, ...]:
     if not all(isinstance(text, str) and text.count("+") >= 2 for text in texts):
         raise ConfigError(f"{path.name}: `witnesses` lists verifier keys such as name+1a2b3c4d+BASE64")
     return tuple(texts)
+
+
+def _failpoint(environment: Mapping[str, str], *, demo: bool) -> OneFailure | None:
+    """Nobody's case may hang on a gateway that was told to fail."""
+    text = environment.get(failpoints.VARIABLE)
+    if text is None:
+        return None
+    if not demo:
+        raise ConfigError(f"{failpoints.VARIABLE} is set: only a demonstration may be told to fail")
+    try:
+        return failpoints.read_failure(text)
+    except ValueError as error:
+        raise ConfigError(f"{failpoints.VARIABLE}: {error}") from error
 
 
 def _offset(environment: Mapping[str, str]) -> timedelta:

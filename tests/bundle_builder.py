@@ -28,7 +28,7 @@ from gateway.evidence.contents import OldHead, Participant, fingerprint, read_co
 from gateway.evidence.merkle import EMPTY_ROOT, consistency_proof, in_memory, inclusion_proof, leaf_hash, root_at
 from gateway.evidence.packing import Collected, manifest_of, members_of, sealed
 from gateway.evidence.summary import EDITION, render_page, render_plain
-from gateway.evidence.verifier.key_leaves import registration_digest
+from gateway.evidence.verifier.key_leaves import end_digest, registration_digest
 from schemas.fields import format_moment
 
 GATEWAY, COURT, AGENCY = "cn/gateway/520000", "cn/court/520100", "cn/agency/civil_affairs.520102"
@@ -125,7 +125,10 @@ class Scene:
         known = {"not_before": START - timedelta(days=100), "not_after": None, "revoked_at": None, **window}
         public = PublicKey(kid=key.kid, party_id=key.party_id, alg=key.alg, jwk=key.public_jwk(), use=use, **known)
         if logged:
-            self.directory(key.kid, "key_registered", registration_digest(public, public.not_after), at=at)
+            self.directory(key.kid, "key_registered", registration_digest(public), at=at)
+            for what, end in (("key_ended", public.not_after), ("key_revoked", public.revoked_at)):
+                if end is not None:
+                    self.directory(key.kid, what, end_digest(key.kid, end), at=at)
         self.keys.append(public)
         return public
 

@@ -157,6 +157,18 @@ class Contents:
                 found.setdefault(leaf.entry.digest, leaf)
         return found
 
+    @cached_property
+    def live_from(self) -> int | None:
+        """From this leaf on the log grew as things happened; None where no receipt tells. Before it may stand what was
+        on file before the log was, or came back after a loss: in another order, under the moments of then."""
+        places = [paper.said.place for paper in self.receipts if paper.said is not None]
+        told = [one.tree_size for one in places if one is not None and one.origin == self.manifest["origin"]]
+        return min(told, default=None)
+
+    def is_live(self, leaf: Leaf) -> bool:
+        """Whether the leaf was added when what it is of happened."""
+        return self.live_from is not None and leaf.index >= self.live_from
+
     def message_leaf_at(self, index: int) -> Leaf | None:
         """The leaf there, if it is a message's."""
         return self._message_leaves.get(index)

@@ -9,7 +9,6 @@ from gateway.envelope import strict_json
 from gateway.envelope.compact import Header, decode_segment, encode_header, encode_segment
 from gateway.envelope.signing import MESSAGE_TYP, RECEIPT_TYP
 from gateway.evidence.checkpoint import Checkpoint, sign_checkpoint
-from gateway.evidence.verifier.key_leaves import directory_digest
 from tests.bundle_builder import (
     AGENCY,
     COURT,
@@ -21,7 +20,7 @@ from tests.bundle_builder import (
     fixed_log_key,
     minutes,
 )
-from tests.bundle_vectors.registry import fails, milliseconds
+from tests.bundle_vectors.registry import directory_change, fails
 
 
 @fails("key_of_two_parties", KEYS[COURT].kid, "同一密钥挂在两个主体名下", "one key under two parties")
@@ -66,9 +65,7 @@ def key_changed_after_registration() -> bytes:
 def revocation_hidden() -> bytes:
     scene = brief()
     kid = KEYS[COURT].kid
-    scene.directory(
-        kid, "key_revoked", directory_digest(kid, "key_revoked", [milliseconds(minutes(-10))]), at=minutes(60 * 40)
-    )
+    directory_change(scene, kid, "key_revoked", minutes(-10))
     return scene.build()
 
 
@@ -81,9 +78,7 @@ def revocation_hidden() -> bytes:
 def end_of_key_hidden() -> bytes:
     scene = brief()
     kid = KEYS[AGENCY].kid
-    scene.directory(
-        kid, "key_ended", directory_digest(kid, "key_ended", [milliseconds(minutes(10))]), at=minutes(60 * 40)
-    )
+    directory_change(scene, kid, "key_ended", minutes(10))
     return scene.build()
 
 
@@ -127,12 +122,7 @@ def key_nobody_registered() -> bytes:
     "key_revoked", "messages/001.jws", "移送签署时法院密钥已被撤销", "the court's key had been revoked when it signed"
 )
 def signed_with_a_revoked_key() -> bytes:
-    scene = brief(court_key={"revoked_at": minutes(-60)})
-    kid = KEYS[COURT].kid
-    scene.directory(
-        kid, "key_revoked", directory_digest(kid, "key_revoked", [milliseconds(minutes(-60))]), at=minutes(60 * 40)
-    )
-    return scene.build()
+    return brief(court_key={"revoked_at": minutes(-60)}).build()
 
 
 @fails(

@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.evidence.bundle import read_bundle, write_bundle
 from gateway.evidence.verifier.entries import ERASED
-from gateway.evidence.verifier.key_leaves import directory_digest
+from gateway.evidence.verifier.key_leaves import end_digest
 from tests.bundle_builder import (
     AGENCY,
     GATEWAY,
@@ -100,10 +100,6 @@ def erase(scene: Scene, *, decided: bool = True, keep: int = 0) -> Scene:
     return scene
 
 
-def milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
-
-
 def replaced(raw: bytes, name: str, content: bytes) -> bytes:
     """The bundle with one member changed and nothing made to fit."""
     return write_bundle({**read_bundle(raw), name: content})
@@ -111,5 +107,4 @@ def replaced(raw: bytes, name: str, content: bytes) -> bytes:
 
 def directory_change(scene: Scene, kid: str, what: str, at: datetime) -> None:
     """A key is ended or revoked as of a moment, and the log has it."""
-    fixed = directory_digest(kid, what, [milliseconds(at)])
-    scene.directory(kid, what, fixed, at=minutes(60 * 40))
+    scene.directory(kid, what, end_digest(kid, at), at=minutes(60 * 40))

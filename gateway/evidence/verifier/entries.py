@@ -120,10 +120,11 @@ def _check_order(contents: Contents, found: Conclusions) -> None:
         if leaf.index in indexes:
             found.add("leaf_repeated", _name(leaf))
         indexes.add(leaf.index)
-        if latest is not None and latest.at - leaf.at > TOLERANCE:
-            found.add("log_time_backwards", _name(leaf), other=latest.index)
-        if latest is None or leaf.at > latest.at:
-            latest = leaf
+        if contents.is_live(leaf):
+            if latest is not None and latest.at - leaf.at > TOLERANCE:
+                found.add("log_time_backwards", _name(leaf), other=latest.index)
+            if latest is None or leaf.at > latest.at:
+                latest = leaf
         if later_than(leaf.at, contents.made_at):
             found.add("logged_after_export", _name(leaf))
 

@@ -29,41 +29,36 @@ def check_key_leaves(contents: Contents, found: Conclusions) -> None:
         if not registered:
             found.add("key_not_logged", key.kid, party=key.party_id)
             continue
-        _check_registration(key, registered, _leaves(contents, key.kid, ENDED), found)
-        _check_end(key, _leaves(contents, key.kid, ENDED), key.not_after, ENDED, found)
-        _check_end(key, _leaves(contents, key.kid, REVOKED), key.revoked_at, REVOKED, found)
+        if any(leaf.entry.digest == registration_digest(key) for leaf in registered):
+            found.add("key_logged", key.kid, party=key.party_id, leaf=registered[0].index)
+        else:
+            found.add("key_altered", key.kid, party=key.party_id)
+        _check_end(key, _leaves(contents, key.kid, ENDED), key.not_after, "key_end_hidden", found)
+        _check_end(key, _leaves(contents, key.kid, REVOKED), key.revoked_at, "key_revocation_hidden", found)
         if registered[0].index > first_use.get(key.kid, registered[0].index):
             found.add("key_registered_after_use", key.kid, party=key.party_id)
 
 
-def _check_registration(key: PublicKey, registered: list[Leaf], ended: list[Leaf], found: Conclusions) -> None:
-    """Where a key's end was changed, its first end is not told; then only a registration without one can be checked."""
-    windows = [None, key.not_after] if ended else [key.not_after]
-    told = {registration_digest(key, not_after) for not_after in windows}
-    if any(leaf.entry.digest in told for leaf in registered):
-        found.add("key_logged", key.kid, party=key.party_id, leaf=registered[0].index)
-    else:
-        found.add("key_window_untold" if ended else "key_altered", key.kid, party=key.party_id)
+def _check_end(key: PublicKey, leaves: list[Leaf], told: datetime | None, hidden: str, found: Conclusions) -> None:
+    """When it ends, or was revoked: the moment that was logged last, and none that was not logged."""
+    if not leaves and told is not None:
+        found.add("key_altered", key.kid, party=key.party_id)
+    elif leaves and (told is None or end_digest(key.kid, told) != leaves[-1].entry.digest):
+        found.add(hidden, key.kid, party=key.party_id)
 
 
-def _check_end(key: PublicKey, leaves: list[Leaf], told: datetime | None, what: str, found: Conclusions) -> None:
-    """Ended or revoked: the moment the bundle tells is one that was logged."""
-    if not leaves:
-        return
-    logged = {leaf.entry.digest for leaf in leaves}
-    if told is None or directory_digest(key.kid, what, [_ms(told)]) not in logged:
-        found.add("key_end_hidden" if what == ENDED else "key_revocation_hidden", key.kid, party=key.party_id)
+def registration_digest(key: PublicKey) -> str:
+    """What the leaf of a key's registration says, as `store.directory_leaves` makes it."""
+    return _digest([key.kid, key.party_id, key.alg.value, key.use, key.jwk, _ms(key.not_before)])
 
 
-def registration_digest(key: PublicKey, not_after: datetime | None) -> str:
-    """What the leaf of a key's registration says."""
-    end = None if not_after is None else _ms(not_after)
-    return directory_digest(key.kid, REGISTERED, [key.party_id, key.use, key.jwk, _ms(key.not_before), end])
+def end_digest(kid: str, at: datetime) -> str:
+    """What the leaf of a key's end or revocation says."""
+    return _digest([kid, _ms(at)])
 
 
-def directory_digest(ref: str, what: str, particulars: Any) -> str:
-    """The digest of a change of the directory, as `store.directory` logs it."""
-    return sha256(canonical([ref, what, particulars])).hexdigest()
+def _digest(particulars: list[Any]) -> str:
+    return sha256(canonical(particulars)).hexdigest()
 
 
 def _leaves(contents: Contents, kid: str, what: str) -> list[Leaf]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from gateway.envelope.signing import FUTURE_TOLERANCE
-from gateway.evidence.contents import Contents, Paper
+from gateway.evidence.contents import Contents, Leaf, Paper
 from gateway.evidence.receipt import ReceiptVerdict
 from gateway.evidence.rungs import RUNGS_OF_TYPE
 from gateway.evidence.verifier.conclusions import Conclusions
@@ -67,13 +67,17 @@ def _check_answer(paper: Paper, contents: Contents, facts: Facts, found: Conclus
         found.add("answered_digest_other", paper.name, id=envelope.in_reply_to)
     elif answered.recipient != (envelope.recipient if own else envelope.source):
         found.add("answered_by_other_party", paper.name, party=envelope.source, recipient=answered.recipient)
-    elif _before(contents.leaf_of.get(paper.digest), answered.leaf):
+    elif _before(contents.leaf_of.get(paper.digest), answered.leaf, contents):
         found.add("answered_before_it_was_sent", paper.name, id=envelope.in_reply_to)
 
 
-def _before(later: Any, earlier: Any) -> bool:
-    """Whether the log has them in the wrong order."""
-    return later is not None and earlier is not None and later.index < earlier.index
+def _before(later: Leaf | None, earlier: Leaf | None, contents: Contents) -> bool:
+    """Whether the log has them in the wrong order; by their moments where it did not grow as things happened."""
+    if later is None or earlier is None:
+        return False
+    if contents.is_live(later) and contents.is_live(earlier):
+        return later.index < earlier.index
+    return later_than(earlier.at, later.at)
 
 
 def _check_times(paper: Paper, contents: Contents, found: Conclusions) -> None:

@@ -3,8 +3,8 @@
 1. a throw-away installation: database, keys, parties, the sample agreement;
 2. the gateway and the three simulated agencies start on loopback ports the system chooses;
 3. the synthetic province's referrals are written as files, read, signed and pushed as courts would;
-4. the agencies answer; 5. reconcile; 6. log, rows and signed bytes compared; balance, findings, report. Then everything
-   is stopped and removed, unless kept.
+4. the agencies answer, and everybody commits to what was exchanged; 5. reconcile; 6. log, rows and signed bytes
+   compared; balance, findings, report. Then everything is stopped and removed, unless kept.
 """
 
 import shutil
@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,6 +25,7 @@ from gateway.app import build_context
 from gateway.cli.console import FINDINGS, counted, say, table
 from gateway.cli.demo_world import (
     CHANNELS,
+    COMMIT_EVERY,
     GATEWAY,
     PERIOD,
     PROVINCE,
@@ -38,18 +40,22 @@ from gateway.cli.processes import Processes, processes
 from gateway.cli.showing import show_balance, show_findings
 from gateway.client import Client, Journal, Outgoing, Refused
 from gateway.domain.report.build import press_paragraph, render_text
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, XianjieError
 from gateway.flows import account
+from gateway.flows.completeness import PairState, pairs_status
 from gateway.flows.context import Context
 from gateway.flows.cutoff import cut_off
 from gateway.flows.reconcile import look, reconcile_all
 from gateway.flows.report import report
+from gateway.sandbox.province import courts
 from gateway.sandbox.province_files import WrittenFile, write_files
 from gateway.store import counts, findings
 from gateway.workbook.court_files import read_court_file
 
 QUIET_SECONDS = 4.0
 LONGEST_SECONDS = 240.0
+COURTS_COMMIT_EVERY = 60.0
+"""Seconds between two comparisons of every court while the demonstration stays up."""
 LATER = timedelta(days=60)
 
 
@@ -99,6 +105,7 @@ def _play(world: DemoWorld, running: Processes, seed: int, *, keep: bool) -> boo
     try:
         say("④ 部门办理 agencies at work")
         _wait_until_quiet(context, running)
+        _wait_until_proven(context, world, url)
         balanced = _show(context, world)
     finally:
         context.store.close()
@@ -127,14 +134,7 @@ def _push(world: DemoWorld, url: str, written: list[WrittenFile]) -> Pushed:
     """Each court reads its own files and sends what is in them, referrals before what follows them."""
     pushed = Pushed()
     for court, files in groupby(sorted(written, key=lambda file: file.court), key=lambda file: file.court):
-        client = Client(
-            url=url,
-            key=world.key(court),
-            gateway=GATEWAY,
-            gateway_keys=read_jwks(world.folder / "gateway-keys.json", GATEWAY),
-            journal=Journal(world.folder / f"journal-{court.rpartition('/')[2]}.sqlite"),
-            clock=world.clock,
-        )
+        client = _client(world, url, court)
         ordered = sorted(files, key=lambda file: (file.type != "referral.submitted", file.path.name))
         for result in client.send_many(_rows(ordered)):
             if isinstance(result, Refused):
@@ -145,6 +145,49 @@ def _push(world: DemoWorld, url: str, written: list[WrittenFile]) -> Pushed:
             pushed.held += bool(result.holds)
             pushed.warned += bool(result.warnings)
     return pushed
+
+
+def _journal(world: DemoWorld, court: str) -> Path:
+    return world.folder / f"journal-{court.rpartition('/')[2]}.sqlite"
+
+
+def _client(world: DemoWorld, url: str, court: str) -> Client:
+    return Client(
+        url=url,
+        key=world.key(court),
+        gateway=GATEWAY,
+        gateway_keys=read_jwks(world.folder / "gateway-keys.json", GATEWAY),
+        journal=Journal(_journal(world, court)),
+        clock=world.clock,
+    )
+
+
+def _courts_commit(world: DemoWorld, url: str) -> None:
+    """Every court that sent something compares and commits; what is missing or changed is told at once."""
+    for court in courts():
+        if not _journal(world, court.party_id).exists():
+            continue
+        try:
+            found = _client(world, url, court.party_id).commit(world.clock())
+        except XianjieError as error:
+            say(f"   {court.party_id}: {error.code}")
+            continue
+        for sentence in () if found.is_whole else found.sentences():
+            say(f"   {court.party_id} {sentence}")
+
+
+def _wait_until_proven(context: Context, world: DemoWorld, url: str) -> None:
+    """Until every stream of every pair is proven, or long enough for the agencies to have said what is not."""
+    _courts_commit(world, url)
+    until = time.monotonic() + 3 * COMMIT_EVERY
+    while time.monotonic() < until:
+        with context.store.reading() as connection:
+            states = Counter(one.state for one in pairs_status(connection))
+        if set(states) <= {PairState.PROVEN}:
+            break
+        time.sleep(0.5)
+    said = counted({state.value: count for state, count in sorted(states.items())})
+    say(f"   双方承诺 pairs: {said}")
 
 
 def _rows(files: list[WrittenFile]) -> Iterator[Outgoing]:
@@ -222,8 +265,12 @@ def _stay(world: DemoWorld, running: Processes, url: str, addresses: dict[str, s
         ],
     )
     try:
+        committed = time.monotonic()
         while not running.dead():
             time.sleep(1)
+            if time.monotonic() - committed >= COURTS_COMMIT_EVERY:
+                committed = time.monotonic()
+                _courts_commit(world, url)
     except KeyboardInterrupt:
         say("正在停止 stopping")
 

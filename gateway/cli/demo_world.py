@@ -40,6 +40,8 @@ ENCRYPTED = "disabled_persons"
 """This agency registered a key for encryption: what it is sent, and what it sends, nobody on the way can read."""
 PERIOD = (date(2023, 1, 1), date(2024, 7, 31))
 PROVINCE = "520000"
+COMMIT_EVERY = 10.0
+"""Seconds between two commitments of a simulated agency."""
 CHANNELS = {
     "civil_affairs": Channel.PUSH,
     "disabled_persons": Channel.PUSH,
@@ -199,6 +201,7 @@ def agency_toml(world: DemoWorld, agency: str, gateway_url: str) -> Path:
 agency = "{agency}"
 notebook = "{agency}.sqlite"
 poll_wait = 2
+commit_every = {COMMIT_EVERY}
 clock_offset_seconds = {world.offset.total_seconds()}
 
 [gateway]

@@ -13,6 +13,7 @@ from gateway.cli.cutoff import COMMANDS as CUTOFF
 from gateway.cli.demo import COMMANDS as DEMO
 from gateway.cli.desk import COMMANDS as DESK
 from gateway.cli.doctor import COMMANDS as DOCTOR
+from gateway.cli.erase import COMMANDS as ERASE
 from gateway.cli.install import COMMANDS as INSTALL
 from gateway.cli.keys import COMMANDS as KEYS
 from gateway.cli.log import COMMANDS as LOG
@@ -47,7 +48,7 @@ def root(context: click.Context, named: str | None) -> None:
 GROUPS = (
     *(INSTALL, DOCTOR, REGISTRY, KEYS, RUN, BACKUP),
     *(COURT, AGENCY, MAILBOX, COMMITMENT),
-    *(DESK, LOG, REPORTING, DEMO, CUTOFF),
+    *(DESK, ERASE, LOG, REPORTING, DEMO, CUTOFF),
 )
 
 for commands in GROUPS:

@@ -32,8 +32,33 @@ class InRecovery(XianjieError):
     retryable = True
     title = ("网关恢复中", "The gateway is in recovery")
     next_step = (
-        "报送方:按 Retry-After 稍后用同一字节重发。运维:运行 xianjie recovery status。",
-        "Sender: send the same bytes again after Retry-After. Operator: run `xianjie recovery status`.",
+        "报送方:先运行 xianjie give-back 交还已有回执的报文,再按 Retry-After 用同一字节重发。"
+        "运维:运行 xianjie recovery status。",
+        "Sender: run `xianjie give-back`, then send the same bytes again after Retry-After. "
+        "Operator: run `xianjie recovery status`.",
+    )
+
+
+class NotInRecovery(XianjieError):
+    """The gateway never lost anything that it signed, so there is nothing to take back or to resume."""
+
+    code = "not_in_recovery"
+    status = 409
+    fault = Fault.SENDER
+    title = ("网关未处于恢复状态", "The gateway is not in recovery")
+    next_step = ("无需交还或恢复。", "There is nothing to give back and nothing to resume.")
+
+
+class RecoveryIncomplete(XianjieError):
+    """Something the gateway had signed is not back yet; `problems` names the parties, numbers and messages."""
+
+    code = "recovery_incomplete"
+    status = 409
+    fault = Fault.OPERATOR
+    title = ("取回尚不完整", "Not everything has come back")
+    next_step = (
+        "催请所列单位交还;确实无法取回的,附理由使用 --accept-gaps。",
+        "Ask the parties named to give back; what cannot come back is accepted with --accept-gaps and a reason.",
     )
 
 
@@ -55,6 +80,19 @@ class CaseErased(XianjieError):
     next_step = (
         "内容已不可恢复,摘要和日志仍可核验;新情况请用新的移送报送。",
         "The content cannot be restored, digests and log still verify; report what is new under a new referral.",
+    )
+
+
+class StillRetained(XianjieError):
+    """Records must be kept for longer (rule P08); the note says until when."""
+
+    code = "still_retained"
+    status = 409
+    fault = Fault.OPERATOR
+    title = ("留存期限未满", "The records must still be kept")
+    next_step = (
+        "期满后再清除;有法院裁定的,以 --court-order 注明文号。",
+        "Erase it when the term has ended; where a court orders it, name the order with --court-order.",
     )
 
 

@@ -2,12 +2,13 @@
 
 import sys
 from dataclasses import asdict
+from typing import Any
 
 import click
 
 from gateway.cli.console import DONE, FINDINGS, Installation, json_option, print_json, say, table, with_installation
 from gateway.flows.audit.trouble import What
-from gateway.flows.completeness import PairState, pairs_status
+from gateway.flows.completeness import PairState, PairStatus, pairs_status
 from gateway.flows.cutoff import MOST_KEPT, CutOff, cut_off
 from gateway.store.witness import WitnessFile
 
@@ -34,14 +35,12 @@ def cutoff(installation: Installation, as_json: bool) -> None:
                 "root": made.root.hex(),
                 "wrong": made.wrong,
                 "troubles": [asdict(one) for one in made.troubles],
-                "pairs": [
-                    {"party": pair.party_id, "direction": pair.direction.value, "state": pair.state.value}
-                    for pair in pairs
-                ],
+                "pairs": [_as_json(pair) for pair in pairs],
             }
         )
     else:
         _show(made)
+        _show_pairs(pairs)
         say(f"双方承诺 pairs {len(pairs)}: 不一致 differ {len(differ)} · 尚未承诺 not committed {late}")
     sys.exit(FINDINGS if made.wrong or differ else DONE)
 
@@ -55,6 +54,32 @@ def _show(made: CutOff) -> None:
     if made.wrong > MOST_KEPT:
         say(f"… {made.wrong - MOST_KEPT} 行未列出 more not listed")
     say(f"存证 log {made.size} 条 leaves · 有误 wrong {made.wrong}")
+
+
+def _as_json(pair: PairStatus) -> dict[str, Any]:
+    return {
+        "party": pair.party_id,
+        "direction": pair.direction.value,
+        "state": pair.state.value,
+        "cutoff": None if pair.cutoff is None else pair.cutoff.isoformat(),
+        "high_water": pair.high_water,
+        "rows": list(pair.rows),
+    }
+
+
+def _show_pairs(pairs: list[PairStatus]) -> None:
+    """Every row that only one side has or both have differently, and who owes a commitment."""
+    rows = [
+        [pair.party_id, pair.direction.value, row.get("seq"), row["kind"], " ".join(row.get("message_id", ()))]
+        for pair in pairs
+        for row in pair.rows
+    ]
+    if rows:
+        table(["主体", "方向", "号", "情况", "报文"], rows)
+    for pair in pairs:
+        if pair.state is PairState.OVERDUE:
+            since = "从未承诺 never committed" if pair.cutoff is None else f"{pair.cutoff:%Y-%m-%d %H:%M} UTC"
+            say(f"逾期未承诺 overdue {pair.party_id} {pair.direction.value}: {since}")
 
 
 COMMANDS = (cutoff,)

@@ -93,6 +93,17 @@ def test_a_row_deleted_at_the_gateway_is_named_to_both(exchanged: Installed) -> 
     assert evidence["message_id"] == [one["ours"][0]["message_id"]]
 
 
+def test_the_cut_off_names_the_same_row_and_who_owes_a_commitment(exchanged: Installed) -> None:
+    change(exchanged, t.inbox.delete().where(t.inbox.c.seq == 1))
+    commit(exchanged)
+    result = exchanged.run("cutoff")
+    assert (result.exit_code, "missing_at_gateway" in result.stdout) == (1, True)
+    assert f"overdue {party_of('womens_federation')} from_gateway: 从未承诺 never committed" in result.stderr
+    pairs = {(one["party"], one["direction"]): one for one in exchanged.json("cutoff")["pairs"]}
+    pair = pairs[COURT, "to_gateway"]
+    assert (pair["state"], [row["seq"] for row in pair["rows"]]) == ("differs", [1])
+
+
 def test_what_is_on_its_way_is_shown_and_is_no_failure(exchanged: Installed) -> None:
     lose(exchanged, "womens_federation", "delete from received where seq = 3")
     result = commit(exchanged, name="womens_federation")

@@ -16,9 +16,10 @@ from gateway.domain.reconciliation.clocks import running_clocks
 from gateway.domain.reconciliation.values import Dossier, NeedRow, Rulebook
 from gateway.errors import ReferralUnknown
 from gateway.flows.context import Context
+from gateway.flows.ladder import Step, ladders
 from gateway.flows.operate import require_reason
 from gateway.flows.reconcile import with_rules
-from gateway.store import decisions, dossiers
+from gateway.store import decisions, dossiers, handoffs
 from gateway.store.dossiers import Days
 
 
@@ -37,6 +38,16 @@ class NeedFate:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class HandoffFate:
+    """One handoff and how far its evidence reaches."""
+
+    message_id: str
+    agency: str
+    office_id: str
+    ladder: tuple[Step, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Fate:
     """去向 of one referral."""
 
@@ -46,6 +57,7 @@ class Fate:
     withdrawn: bool
     holds: tuple[str, ...]
     needs: tuple[NeedFate, ...]
+    handoffs: tuple[HandoffFate, ...]
 
 
 def balance(
@@ -68,6 +80,8 @@ def fate(context: Context, referral_id: str, *, court: str, now: datetime) -> Fa
     with context.store.reading() as connection:
         pairs = with_rules(connection, context, [referral_id], now)
         holds = dossiers.holds_of(connection, referral_id)
+        sent = handoffs.of_referral(connection, referral_id)
+        steps = ladders(connection, [row.message_id for row in sent])
     if not pairs or pairs[0][0].referral.court != court:
         raise ReferralUnknown(ids={"referral_id": referral_id})
     dossier, rulebook = pairs[0]
@@ -78,6 +92,15 @@ def fate(context: Context, referral_id: str, *, court: str, now: datetime) -> Fa
         withdrawn=dossier.referral.withdrawn,
         holds=holds,
         needs=tuple(_need_fate(need, dossier, rulebook, now) for need in dossier.needs),
+        handoffs=tuple(
+            HandoffFate(
+                message_id=row.message_id,
+                agency=row.agency,
+                office_id=row.office_id,
+                ladder=tuple(steps[row.message_id]),
+            )
+            for row in sent
+        ),
     )
 
 
@@ -134,6 +157,26 @@ def as_json(fate_: Fate) -> dict[str, Any]:
             }
             for need in fate_.needs
         ],
+        "handoffs": [
+            {
+                "message_id": handoff.message_id,
+                "agency": handoff.agency,
+                "office_id": handoff.office_id,
+                "ladder": [_step_json(step) for step in handoff.ladder],
+            }
+            for handoff in fate_.handoffs
+        ],
+    }
+
+
+def _step_json(step: Step) -> dict[str, Any]:
+    return {
+        "rung": step.rung.value,
+        "verdict": step.verdict.value,
+        "code": step.code,
+        "issuer": step.issuer,
+        "at": step.at.isoformat(),
+        "superseded_at": step.superseded_at.isoformat() if step.superseded_at else None,
     }
 
 

@@ -26,6 +26,17 @@ def another(serial: int) -> dict[str, Any]:
 # --- fate ---
 
 
+def test_a_fate_tells_how_far_the_evidence_of_each_handoff_reaches(world: World) -> None:
+    handoff = world.hand_over()
+    world.answer(handoff, "10")
+    (told,) = as_json(fate(world.context, "r-1", court=COURT, now=world.now))["handoffs"]
+    assert told["message_id"] == handoff.envelope.id
+    assert [(step["rung"], step["verdict"]) for step in told["ladder"]] == [
+        ("relay", "accepted"),
+        ("disposition", "accepted"),
+    ]
+
+
 def test_a_court_learns_where_each_need_stands(world: World) -> None:
     world.hand_over(needs=[{"programme": "MLG"}, {"programme": "PSY"}])
     found = fate(world.context, "r-1", court=COURT, now=world.now)
@@ -63,7 +74,7 @@ def test_a_fate_tells_of_holds_and_of_needs_without_an_office(world: World) -> N
 def test_a_fate_names_nobody_and_reads_as_json(world: World) -> None:
     world.hand_over()
     shown = as_json(fate(world.context, "r-1", court=COURT, now=world.now))
-    assert set(shown) == {"referral_id", "case_number", "accepted_at", "withdrawn", "holds", "needs"}
+    assert set(shown) == {"referral_id", "case_number", "accepted_at", "withdrawn", "holds", "needs", "handoffs"}
     assert not [secret for secret in (PERSON["name"], PERSON["id_number"]) if secret in str(shown)]
 
 

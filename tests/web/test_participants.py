@@ -17,7 +17,8 @@ from gateway.envelope.signing import MESSAGE_TYP, PARTICIPANTS_TYP, verify
 from gateway.errors import TrustError
 from gateway.flows.participants import version_of
 from gateway.store import directory
-from tests.gateway_world import CIVIL_AFFAIRS, COURT, GATEWAY, NEIGHBOUR, World
+from tests.gateway_world import CIVIL_AFFAIRS, COURT, GATEWAY, NEIGHBOUR, Partner, World
+from tests.web.callers import get
 
 PATH = "/v1/participants"
 
@@ -136,3 +137,15 @@ def test_a_key_for_encryption_is_shown_as_one(world: World, client: FlaskClient)
 def test_the_registry_cannot_pass_for_a_message(world: World, client: FlaskClient, typ: str) -> None:
     with pytest.raises(TrustError, match="wrong_typ"):
         verify(client.get(PATH).data, world.keyring, recipient=GATEWAY, now=world.now, typ=typ)
+
+
+def test_a_party_reads_with_a_key_from_the_moment_another_process_registered_it(
+    world: World, client: FlaskClient
+) -> None:
+    assert get(client, world, world.court, "/v1/balance").status_code == 200
+    new = Partner(party_id=COURT, key=SigningKey.generate(Algorithm.ED25519, COURT))
+    public = new.key.public_key(not_before=world.now)
+    twin = world.twin()
+    twin.store.write(lambda c: directory.add_key(c, public, now=world.now))
+    twin.store.close()
+    assert get(client, world, new, "/v1/balance").status_code == 200

@@ -17,7 +17,7 @@ from gateway.flows.deliver import LEASE as LANE_LEASE
 from gateway.store import leases, tokens
 from gateway.store.engine import Store
 from gateway.worker import HOUR, LEASE
-from tests.faults.cluster import COURT, Cluster, cluster, held_office, referral, wait_for
+from tests.faults.cluster import COURT, NOWHERE, Cluster, cluster, held_office, referral, wait_for
 from tests.faults.paused_writer import MINUTE, NOW
 from tests.gateway_world import migrated
 
@@ -82,6 +82,43 @@ def test_of_three_workers_one_does_a_turn_and_when_the_one_at_work_dies_another_
         assert timedelta(0) <= late < LEASE
         wait_for(lambda: {row["state"] for row in gateway.rows("SELECT state FROM outbox")} == {"relayed"})
         assert len(office.bodies) == 2
+
+
+@pytest.mark.slow
+def test_one_worker_signs_the_log_and_a_stopped_one_is_followed_under_a_higher_fence(
+    tmp_path: Path, database_url: str
+) -> None:
+    with cluster(tmp_path, database_url) as gateway:
+        gateway.open_offices(NOWHERE)
+        client = gateway.client(COURT, gateway.serve("serve"))
+        for name in WORKERS:
+            gateway.work(name)
+        client.send(**referral(1))
+        wait_for(lambda: all_signed(gateway))
+        asleep = holder(gateway, "sequencer")
+        gateway.signal(asleep, signal.SIGSTOP)
+        client.send(**referral(2))
+        wait_for(lambda: all_signed(gateway))
+        assert holder(gateway, "sequencer") != asleep
+        gateway.signal(asleep, signal.SIGCONT)
+        client.send(**referral(3))
+        wait_for(lambda: all_signed(gateway))
+
+        signed = gateway.rows("SELECT size, fence FROM checkpoints ORDER BY size")
+        fences = [row["fence"] for row in signed]
+        assert (fences, set(fences)) == (sorted(fences), {1, 2})
+        told = [line["tree_size"] for name in WORKERS for line in gateway.log(name, "checkpoint signed")]
+        assert sorted(told) == [row["size"] for row in signed]
+        assert gateway.rows("SELECT recovering_since FROM log_head") == [{"recovering_since": None}]
+
+
+def all_signed(gateway: Cluster) -> bool:
+    """The newest checkpoint covers every leaf there is, and every referral that was sent has left one."""
+    (found,) = gateway.rows(
+        "SELECT (SELECT size FROM log_head) AS size, (SELECT max(size) FROM checkpoints) AS signed,"
+        " (SELECT count(*) FROM needs WHERE dispatch_at IS NOT NULL) AS waiting"
+    )
+    return found["size"] == found["signed"] and not found["waiting"]
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.console import FINDINGS, say
+from gateway.cli.console import FINDINGS, print_json, say
 from gateway.cli.telling import say_unusable
 from gateway.envelope.stick import MAX_STICK_BYTES
 from gateway.errors import ConfigError, StickRefused
@@ -21,10 +21,14 @@ class StickCommands(click.Group):
     """A group whose commands read sticks: one that cannot be used is told with its reason and what to do; exit 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        for_machines = ctx.params.get("as_json") or "--json" in ctx.args
         try:
             return super().invoke(ctx)
         except StickRefused as error:
             say_unusable("离线介质 stick", error)
+            if for_machines:
+                errors = [{"pointer": one.pointer, "code": one.code} for one in error.problems]
+                print_json({"refused": error.code, "errors": errors})
             ctx.exit(FINDINGS)
 
 

@@ -164,7 +164,7 @@ def _apply_all(item: Reply, sent: SentRow, in_hand: Mapping[str, NeedInHand], to
             problem = REPEATS
         else:
             problem = _apply_one(item, sent, outcome, in_hand[need_id])
-        if problem is None:
+        if problem is None and fact is not None:
             told.add(fact)
         rows.append(row | {"applied": problem is None, "problem": problem})
     return rows

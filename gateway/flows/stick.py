@@ -64,29 +64,22 @@ def export(
     office = _office(context, office_id, now)
     require_reason(who, EXPORTED)
 
-    def write(connection: Connection) -> Exported:
+    with context.store.reading() as connection:
         found = mailbox.waiting(connection, office_id, limit=MAX_ITEMS, most_bytes=most_bytes)
         left = mailbox.count_waiting(connection, office_id, after=found[-1][0]) if found else 0
-        made = Stick(
-            id=new_id(now),
-            kind=StickKind.MAILBOX,
-            source=context.party_id,
-            recipient=office.party_id,
-            series=_series(office_id),
-            made_at=now,
-            items=tuple(StickItem(id=message_id, line=wire.encode("ascii")) for _, message_id, wire in found),
-        )
-        why = f"{len(found)} {made.id}"
-        decisions.put(connection, who=who, what=EXPORTED, subject=office_id, why=why, now=now)
-        return Exported(
-            file=stick.write(made, context.key),
-            stick_id=made.id,
-            recipient=office.party_id,
-            messages=len(found),
-            left=left,
-        )
-
-    return context.store.write(write)
+    made = Stick(
+        id=new_id(now),
+        kind=StickKind.MAILBOX,
+        source=context.party_id,
+        recipient=office.party_id,
+        series=_series(office_id),
+        made_at=now,
+        items=tuple(StickItem(id=message_id, line=wire.encode("ascii")) for _, message_id, wire in found),
+    )
+    file = stick.write(made, context.key)
+    why = f"{len(found)} {made.id}"
+    context.store.write(lambda c: decisions.put(c, who=who, what=EXPORTED, subject=office_id, why=why, now=now))
+    return Exported(file=file, stick_id=made.id, recipient=office.party_id, messages=len(found), left=left)
 
 
 def take(context: Context, raw: bytes, *, who: str, now: datetime) -> Taken:

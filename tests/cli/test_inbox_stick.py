@@ -324,6 +324,14 @@ def test_an_older_stick_is_refused_after_a_newer_one_was_read(carried: Carried) 
     carried.ok(newer, "list")
 
 
+def test_a_refusal_for_machines_holds_its_reason(carried: Carried) -> None:
+    stick = carried.mailbox()
+    stick.write_bytes(stick.read_bytes()[:-9])
+    for flags in (("list", "--json"), ("--json", "list")):
+        found = json.loads(carried.clerk(stick, *flags).stdout)
+        assert found == {"refused": "stick_refused", "errors": [{"pointer": "", "code": "stick_cut"}]}
+
+
 def test_a_stick_for_another_office_is_refused(carried: Carried) -> None:
     stick = carried.mailbox()
     result = carried.installed.inbox("--stick", stick, "list", agency="civil_affairs")

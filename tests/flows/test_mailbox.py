@@ -334,7 +334,7 @@ def test_two_pullers_who_both_open_and_both_answer_have_one_effect(world: World)
     assert sorted(heard(world), key=str) == [
         ("ACCEPTED", REPEATS),
         ("ACCEPTED", None),
-        ("RECEIVED", REPEATS),
+        ("RECEIVED", None),
         ("RECEIVED", None),
     ]
     assert world.states() == ["accepted_by_agency"]
@@ -347,15 +347,20 @@ def test_who_opens_it_later_changes_nothing_either(world: World) -> None:
     world.accept(world.reply(WOMENS_FEDERATION, letter, "handoff.retrieved", {}))
     received = world.rows(t.needs)[0]["received_at"]
     world.wait(timedelta(days=1))
-    assert warned(world.accept(world.reply(WOMENS_FEDERATION, letter, "handoff.retrieved", {}))) == [REPEATS]
+    assert warned(world.accept(world.reply(WOMENS_FEDERATION, letter, "handoff.retrieved", {}))) == []
     assert world.rows(t.needs)[0]["received_at"] == received
 
 
-def test_that_it_came_to_the_desk_and_that_it_was_opened_are_two_things(world: World) -> None:
+def test_a_withdrawal_is_signed_for_like_its_handoff_and_repeats_nothing(world: World) -> None:
     fill(world, 1)
     (letter,) = letters(world)
-    assert warned(world.accept(world.reply(WOMENS_FEDERATION, letter, "handoff.delivered", {}))) == []
-    assert warned(world.accept(world.reply(WOMENS_FEDERATION, letter, "handoff.retrieved", {}))) == []
+    world.accept(world.reply(WOMENS_FEDERATION, letter, "handoff.retrieved", {}))
+    data = {"referral_id": "r-1", "reason": "报送有误"}
+    world.accept(world.court.sign("referral.withdrawn", data, now=world.now))
+    world.dispatch()
+    (withdrawal,) = letters(world)
+    assert warned(world.accept(world.reply(WOMENS_FEDERATION, withdrawal, "handoff.retrieved", {}))) == []
+    assert letters(world) == []
 
 
 def test_an_answer_dated_by_its_day_counts_though_the_letter_was_opened_that_noon(world: World) -> None:

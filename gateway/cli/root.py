@@ -22,6 +22,7 @@ from gateway.cli.partner_cutoff import COMMANDS as COMMITMENT
 from gateway.cli.registry import COMMANDS as REGISTRY
 from gateway.cli.reporting import COMMANDS as REPORTING
 from gateway.cli.run import COMMANDS as RUN
+from gateway.cli.verify import COMMANDS as VERIFY
 from gateway.errors import XianjieError
 
 
@@ -48,7 +49,7 @@ def root(context: click.Context, named: str | None) -> None:
 GROUPS = (
     *(INSTALL, DOCTOR, REGISTRY, KEYS, RUN, BACKUP),
     *(COURT, AGENCY, MAILBOX, COMMITMENT),
-    *(DESK, ERASE, LOG, REPORTING, DEMO, CUTOFF),
+    *(DESK, ERASE, LOG, REPORTING, DEMO, CUTOFF, VERIFY),
 )
 
 for commands in GROUPS:

@@ -21,6 +21,7 @@ _PROBLEM = {
 }
 _TEXT = {"text/plain": {"schema": {"type": "string"}}}
 _BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+_ZIP = {"application/zip": {"schema": {"type": "string", "format": "binary"}}}
 _TOKEN: list[dict[str, list[str]]] = [{"token": []}]
 
 
@@ -119,6 +120,14 @@ def _paths() -> dict[str, dict[str, Any]]:
         "/v1/referrals/{referral_id}": {
             "get": _operation(
                 "移送去向 Fate of one referral, for its court.", {"200": ("", _json())}, path="referral_id"
+            )
+        },
+        "/v1/referrals/{referral_id}/evidence": {
+            "get": _operation(
+                "证据包 Every message, receipt, decision and proof of one referral, for its court or an auditor.",
+                {"200": ("what `xianjie verify` checks offline", _ZIP)},
+                query={"witnessed": "size of a checkpoint held, which the bundle then proves to be its beginning"},
+                path="referral_id",
             )
         },
         "/v1/balance": {

@@ -11,7 +11,7 @@ from typing import Any
 from gateway.client.completeness import Books, Reckoning, body_of, reckon
 from gateway.domain.agreement import Channel
 from gateway.envelope.signing import VerifiedMessage, verify
-from gateway.evidence.completeness import Difference, Direction, Numbered
+from gateway.evidence.completeness import Commitment, Difference, Direction, Numbered
 from gateway.evidence.receipt import Receipt
 from gateway.flows.pair_trees import PairTrees
 from gateway.store import findings
@@ -94,9 +94,10 @@ class Desk:
         self.asked.append(f"commitment {direction} {size}")
         return self._trees.commitment(self.party_id, direction, size=size, now=self.world.now).encode()
 
-    def range(self, direction: Direction, start: int, stop: int) -> Mapping[str, Any]:
+    def range(self, direction: Direction, start: int, stop: int, *, under: Commitment) -> Mapping[str, Any]:
         self.asked.append(f"range {direction} {start} {stop}")
-        return self._trees.under(self.party_id, direction, start, stop, root=None, now=self.world.now)
+        root = (under.high_water, under.root)
+        return self._trees.under(self.party_id, direction, start, stop, root=root, now=self.world.now)
 
     def prove(self, raw: bytes) -> VerifiedMessage:
         return verify(raw, self.world.keyring, recipient=self.party_id, now=self.world.now)

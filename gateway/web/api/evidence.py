@@ -5,19 +5,16 @@ since addresses are recorded. `witnessed` names the size of a checkpoint the ask
 """
 
 import re
-from threading import BoundedSemaphore
 
 from flask import Blueprint, Response, request
 
 from gateway.domain.agreement import PartyKind
-from gateway.errors import Busy, FieldProblem, InvalidQuery, ReferralUnknown
+from gateway.errors import FieldProblem, InvalidQuery, ReferralUnknown
 from gateway.flows.evidence import OVER_HTTP, asking_court, export
 from gateway.web.desk import Desk
 from schemas.fields import MessageId
 
 ZIP = "application/zip"
-AT_ONCE = 2
-"""Bundles made at the same time: a large one costs seconds, and intake goes on meanwhile."""
 _REFERRAL_ID = re.compile(MessageId.PATTERN)
 _NUMBER = re.compile(r"[0-9]{1,16}")
 
@@ -25,7 +22,6 @@ _NUMBER = re.compile(r"[0-9]{1,16}")
 def blueprint(desk: Desk) -> Blueprint:
     """The route."""
     routes = Blueprint("evidence", __name__)
-    making = BoundedSemaphore(AT_ONCE)
 
     @routes.get("/v1/referrals/<referral_id>/evidence")
     def get_evidence(referral_id: str) -> Response:
@@ -34,14 +30,7 @@ def blueprint(desk: Desk) -> Blueprint:
             raise ReferralUnknown
         now, witnessed = desk.clock(), _witnessed()
         court = asking_court(desk.context, party_id, now=now)
-        if not making.acquire(blocking=False):
-            raise Busy(retry_after=2)
-        try:
-            made = export(
-                desk.context, referral_id, who=party_id, why=OVER_HTTP, now=now, court=court, witnessed=witnessed
-            )
-        finally:
-            making.release()
+        made = export(desk.context, referral_id, who=party_id, why=OVER_HTTP, now=now, court=court, witnessed=witnessed)
         response = Response(made, content_type=ZIP)
         response.headers["Content-Disposition"] = f'attachment; filename="{referral_id.replace(":", "_")}.zip"'
         return response

@@ -78,6 +78,15 @@ class Ending:
     holds: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Numbers:
+    """A pair's numbers: the highest of our own that has a receipt, those that have none yet, the highest received."""
+
+    receipted: int
+    open: tuple[int, ...]
+    received: int
+
+
 class Journal:
     """Opened at once; made when it is not there."""
 
@@ -161,6 +170,33 @@ class Journal:
         """What was proven to have come from a source; all of it, or what has one number."""
         columns = "seq, message_id, jws, digest FROM received WHERE source = ? AND recipient = ?"
         return [_received(*row) for row in self._stream(columns, source, recipient, seq)]
+
+    def receipted(self, source: str, recipient: str, *, after: int) -> Iterator[tuple[str, str]]:
+        """(compact JWS, receipt) of everything accepted with a number beyond `after`, in order."""
+        statement = (
+            "SELECT jws, receipt FROM entries WHERE source = ? AND recipient = ? AND state = ? AND seq > ? ORDER BY seq"
+        )
+        with _our_errors(self._path), closing(self._open()) as connection:
+            yield from connection.execute(statement, (source, recipient, ACCEPTED, after))
+
+    def received_bytes(self, source: str, recipient: str, *, after: int) -> Iterator[str]:
+        """The compact JWS of everything received with a number beyond `after`, in order."""
+        statement = "SELECT jws FROM received WHERE source = ? AND recipient = ? AND seq > ? ORDER BY seq"
+        with _our_errors(self._path), closing(self._open()) as connection:
+            for row in connection.execute(statement, (source, recipient, after)):
+                yield row[0]
+
+    def numbers(self, own: str, partner: str) -> "Numbers":
+        """Where the pair's two streams stand."""
+        with _our_errors(self._path), closing(self._open()) as connection:
+            pair = (own, partner)
+            mine = "FROM entries WHERE source = ? AND recipient = ? AND state = ?"
+            receipted = connection.execute(f"SELECT max(seq) {mine}", (*pair, ACCEPTED)).fetchone()[0]
+            open_ = connection.execute(f"SELECT seq {mine} ORDER BY seq", (*pair, PENDING)).fetchall()
+            received = connection.execute(
+                "SELECT max(seq) FROM received WHERE source = ? AND recipient = ?", (partner, own)
+            ).fetchone()[0]
+        return Numbers(receipted=receipted or 0, open=tuple(row[0] for row in open_), received=received or 0)
 
     def _stream(self, columns: str, source: str, recipient: str, seq: int | None) -> Iterator[tuple[Any, ...]]:
         statement = f"SELECT {columns} AND seq {'IS NOT NULL' if seq is None else '= ?'}"

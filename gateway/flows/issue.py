@@ -165,7 +165,7 @@ def message_of(issue: Issue, context: Context) -> Outbound:
 
     return Outbound(
         message_id=message_id,
-        effect_key=f"handoff:{handoff.needs[0].need_id}+{len(handoff.needs)}:{office.office_id}:{issue.step}",
+        effect_key=effect_of(handoff.needs[0].need_id, len(handoff.needs), office.office_id, issue.step),
         office=office,
         type=ISSUED_TYPE,
         referral_id=handoff.referral_id,
@@ -173,6 +173,11 @@ def message_of(issue: Issue, context: Context) -> Outbound:
         priority=issue.priority,
         write=write,
     )
+
+
+def effect_of(first_need: str, count: int, office_id: str, step: int) -> str:
+    """What a handoff stands for, for ever: these needs, at this office, at this step."""
+    return f"handoff:{first_need}+{count}:{office_id}:{step}"
 
 
 def row_of(issue: Issue, message_id: str) -> dict[str, Any]:

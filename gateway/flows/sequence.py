@@ -40,7 +40,10 @@ def guard(context: Context, witness: WitnessFile, *, now: datetime) -> str | Non
 
 def trouble_of(connection: Connection, context: Context, head: Head, witness: WitnessFile) -> str | None:
     """Why the database cannot be what was signed; None when it can. Changes nothing."""
-    kept = witness.read()
+    try:
+        kept = witness.read()
+    except ConfigError:
+        return UNREADABLE
     if kept is None:
         return None
     origin = kept.partition("\n")[0]

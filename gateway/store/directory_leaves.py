@@ -22,8 +22,9 @@ AGREEMENT_LOADED = "agreement_loaded"
 
 
 def put(connection: Connection, ref: str, what: str, digest: str, *, now: datetime) -> None:
-    """The leaf of one change."""
-    log.append(connection, [directory_entry(ref=ref, what=what, digest=digest, at=now)])
+    """The leaf of one change. An administrator may mend the directory while the gateway recovers: keys and parties
+    that were lost do not come back from partners."""
+    log.append(connection, [directory_entry(ref=ref, what=what, digest=digest, at=now)], recovering=True)
 
 
 def of_party(row: Mapping[str, Any]) -> str:

@@ -42,6 +42,13 @@ class WitnessFile:
         except OSError as error:
             raise ConfigError(f"state/{FILE} cannot be written ({type(error).__name__})") from error
 
+    def set_aside(self, ending: str) -> None:
+        """The file keeps its bytes under another name: they are evidence, but no checkpoint. Raises ConfigError."""
+        try:
+            self._path.replace(self._path.with_name(f"{FILE}.{ending}"))
+        except OSError as error:
+            raise ConfigError(f"state/{FILE} cannot be set aside ({type(error).__name__})") from error
+
 
 def _sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)

@@ -1,0 +1,163 @@
+"""再收 A partner's message that we had accepted is taken in again, as of then, with the very receipt it had been given.
+
+The flow of its type reads and records it as it did the first time; only the receipt is not issued anew, and notices to
+offices wait until it is known which of them had left. What our receipt promised to hold for a person is held. A
+commitment is kept and not compared: the rows it speaks of are just coming back.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from gateway.domain.agreement import PartyKind
+from gateway.domain.lifecycle import NeedState
+from gateway.envelope.message import digest
+from gateway.envelope.signing import VerifiedMessage
+from gateway.errors import UnknownMessageType
+from gateway.evidence.entry import message_entry, receipt_entry
+from gateway.flows import court, intake, receive
+from gateway.flows.accept import COURT_TYPES
+from gateway.flows.completeness import COMMITMENT_TYPE
+from gateway.flows.context import Context
+from gateway.flows.court import Payment, Withdrawal
+from gateway.flows.intake import Noted, Submission
+from gateway.flows.needs import NeedInHand
+from gateway.flows.receive import REPLY_TYPES, Reply
+from gateway.flows.recovery.proving import Prover, Theirs
+from gateway.store import handoffs, inbox, log, referrals, restored
+from gateway.store.inbox import Inbound
+from gateway.store.outbox import Outbound
+
+OTHER_BYTES, OTHER_RECEIPT, NO_HANDOFF = "same_id_different_bytes", "receipted_otherwise", "handoff_missing"
+
+Prepared = Submission | Withdrawal | Payment | Reply
+
+
+class Received:
+    """Partners' messages, one after the other, inside one transaction."""
+
+    def __init__(
+        self, connection: Connection, context: Context, prover: Prover, notices: list[Outbound], now: datetime
+    ) -> None:
+        self._connection, self._context, self._prover = connection, context, prover
+        self._notices, self._now = notices, now
+
+    def put(self, raw: bytes, receipt: bytes, *, final: bool) -> str | None:
+        """None when it is in its place; else why not. final: an answer to nothing we have is kept as such. Raises what
+        refuses it."""
+        proven = self._prover.theirs(raw, receipt)
+        message = proven.message
+        key = (message.party_id, message.envelope.id)
+        before = inbox.earlier(self._connection, [key]).get(key)
+        if before is not None:
+            if before.digest != message.digest:
+                return OTHER_BYTES
+            return None if before.receipt == proven.receipt.jws else OTHER_RECEIPT
+        if message.envelope.type == COMMITMENT_TYPE:
+            self._keep(proven, None)
+            return None
+        prepared = self._prepare(proven, final=final)
+        if prepared is None:
+            return NO_HANDOFF
+        noted = self._record(prepared)
+        if isinstance(noted, Exception):
+            raise noted
+        if isinstance(prepared, Submission):
+            self._hold(prepared, noted, proven)
+        self._keep(proven, _subject(prepared))
+        return None
+
+    def _prepare(self, proven: Theirs, *, final: bool) -> Prepared | None:
+        message, at = proven.message, proven.accepted_at
+        party, type_ = self._context.snapshot(self._now).parties[message.party_id], message.envelope.type
+        if party.kind is PartyKind.COURT and type_ in COURT_TYPES:
+            found: Any = COURT_TYPES[type_](message, self._context, now=at)
+            prepared: Prepared = replace(found, queue=self._note) if isinstance(found, Withdrawal) else found
+            return prepared
+        if party.kind is PartyKind.AGENCY and type_ in REPLY_TYPES:
+            return self._reply(message, at, final=final)
+        raise UnknownMessageType(ids={"message_id": message.envelope.id, "type": type_})
+
+    def _reply(self, message: VerifiedMessage, at: datetime, *, final: bool) -> Reply | None:
+        answered = message.envelope.in_reply_to or ""
+        sent = handoffs.sent(self._connection, [answered]).get(answered)
+        if sent is None and not final:
+            return None
+        return receive.prepare(message, self._context, sent, now=at)
+
+    def _note(self, _connection: Connection, _source: str, messages: list[Outbound], *, now: datetime) -> None:  # noqa: ARG002 - as `outbox.put`
+        self._notices.extend(messages)
+
+    def _record(self, prepared: Prepared) -> Noted | Exception:
+        if isinstance(prepared, Submission):
+            return intake.record(self._connection, [prepared])[0]
+        if isinstance(prepared, Withdrawal):
+            return court.record_withdrawals(self._connection, [prepared])[0]
+        if isinstance(prepared, Payment):
+            return court.record_payments(self._connection, [prepared])[0]
+        return receive.record(self._connection, [prepared])[0]
+
+    def _hold(self, prepared: Submission, noted: Noted, proven: Theirs) -> None:
+        """The court was told that a person looks first; whatever made us say so may not be back yet."""
+        promised = set(proven.receipt.holds) - set(noted.holds)
+        if not promised:
+            return
+        rules = promised | set(noted.holds)
+        referral_id = prepared.referral.referral_id
+        rows = referrals.needs_of(self._connection, [referral_id], lock=True).get(referral_id, [])
+        needs = [NeedInHand(row=dict(row)) for row in rows if row["state"] == NeedState.ACCEPTED]
+        for need in needs:
+            need.move(NeedState.HELD, at=prepared.now, now=self._now, cause=proven.message.envelope.id)
+            need.set(held_for=" ".join(sorted(rules)), dispatch_at=None)
+        referrals.save_needs(self._connection, [need.row for need in needs], [m for need in needs for m in need.moves])
+        restored.hold(self._connection, referral_id, rules)
+
+    def _keep(self, proven: Theirs, subject: str | None) -> None:
+        """The row with its first receipt, each with a leaf of the new epoch."""
+        message, receipt = proven.message, proven.receipt
+        log.append(
+            self._connection,
+            [
+                message_entry(
+                    message_id=message.envelope.id,
+                    source=message.party_id,
+                    recipient=self._context.party_id,
+                    message_type=message.envelope.type,
+                    digest=message.digest,
+                    about=subject,
+                    at=self._now,
+                ),
+                receipt_entry(
+                    message_id=message.envelope.id,
+                    rung=receipt.rung.value,
+                    verdict=receipt.verdict.value,
+                    issuer=receipt.issuer,
+                    digest=digest(receipt.jws),
+                    at=self._now,
+                ),
+            ],
+        )
+        inbound = Inbound(
+            source=message.party_id,
+            message_id=message.envelope.id,
+            type=message.envelope.type,
+            digest=message.digest,
+            subject=subject,
+            seq=message.envelope.seq,
+            received_at=proven.accepted_at,
+            kid=message.kid,
+            jws=message.jws,
+            receipt=receipt.jws,
+        )
+        inbox.put(self._connection, [inbound])
+
+
+def _subject(prepared: Prepared) -> str | None:
+    """The referral it is about, as the gateway found it."""
+    if isinstance(prepared, Submission):
+        return prepared.referral.referral_id
+    if isinstance(prepared, Reply):
+        return prepared.sent.referral_id if prepared.sent else None
+    return prepared.referral_id

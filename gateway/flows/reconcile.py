@@ -24,7 +24,7 @@ from gateway.flows.completeness import doubts as pair_doubts
 from gateway.flows.context import Context
 from gateway.flows.cutoff import doubts as cutoff_doubts
 from gateway.flows.ladder import overdue, put_timeouts
-from gateway.store import dossiers, findings, inbox
+from gateway.store import dossiers, findings, inbox, pairs
 from gateway.store.findings import Changes
 
 logger = logging.getLogger(__name__)
@@ -69,6 +69,7 @@ def look(context: Context, *, as_of: datetime, now: datetime, court: str | None 
             for dossier, rulebook in with_rules(connection, context, page, now):
                 yield from run(dossier, rulebook, as_of)
         if court is None:
+            yield from pair_doubts(connection)
             yield from _exchange(connection)
 
 
@@ -110,17 +111,21 @@ def _next_look(dossier: Dossier, rulebook: Rulebook, now: datetime) -> datetime 
 
 
 def _reconcile_exchange(context: Context, now: datetime) -> Changes:
+    """Pairs are read before the writer's turn comes, for their streams are long; again only if one committed since."""
+    with context.store.reading() as connection:
+        newest, early = pairs.newest(connection), list(pair_doubts(connection))
+
     def write(connection: Connection) -> Changes:
-        found = [(finding, EXCHANGE_RULES) for finding in _exchange(connection)]
+        of_pairs = early if pairs.newest(connection) == newest else pair_doubts(connection)
+        found = [(finding, EXCHANGE_RULES) for finding in (*of_pairs, *_exchange(connection))]
         return findings.settle(connection, [None], found, now=now)
 
     return context.store.write(write)
 
 
 def _exchange(connection: Connection) -> Iterator[Finding]:
-    """What belongs to no referral: replies to nothing we sent, numbers missing from a party's messages, and messages
-    that only one side of a pair has."""
-    yield from pair_doubts(connection)
+    """What belongs to no referral: replies to nothing we sent, numbers missing from a party's messages, and rows the
+    last cut-off named."""
     yield from cutoff_doubts(connection)
     for reply in dossiers.unexpected(connection):
         yield doubt(

@@ -106,6 +106,11 @@ def put(connection: Connection, stated: Sequence[Stated], *, now: datetime) -> N
         connection.execute(t.commitments.insert(), rows)
 
 
+def newest(connection: Connection) -> int:
+    """A number that grows with every statement."""
+    return int(connection.execute(sa.select(sa.func.max(t.commitments.c.row))).scalar() or 0)
+
+
 def latest(connection: Connection) -> list[Stated]:
     """The newest statement about every stream, by party."""
     c = t.commitments.c

@@ -24,7 +24,7 @@ from gateway.flows.deliver import Courier, Push, deliver
 from gateway.flows.dispatch import dispatch
 from gateway.flows.reconcile import reconcile_all, reconcile_due
 from gateway.flows.sequence import has_grown, publish
-from gateway.store import dossiers, leases, outbox, referrals, tokens
+from gateway.store import dossiers, leases, log, outbox, referrals, tokens
 from gateway.store.leases import Lease
 from gateway.store.witness import WitnessFile
 
@@ -41,6 +41,8 @@ KEEP_SECONDS = 3.0
 TURN_SECONDS = 1.0
 NIGHT = time(2, 30)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+_ALWAYS = frozenset({"tokens", "keep"})
+"""Jobs that neither sign nor send: they go on while the gateway recovers."""
 
 
 class Worker:
@@ -59,7 +61,7 @@ class Worker:
         """witness: where this node keeps the last checkpoint; without one it signs none."""
         self._context, self._clock, self._owner = context, clock, owner
         self._witness, self._cutoff_every = witness, cutoff_every
-        self._stopping = threading.Event()
+        self._stopping, self._lock, self._resting = threading.Event(), threading.Lock(), False
         self._courier = Courier(push=push, owner=owner, clock=clock, jitter=random.random, rest=self._rest)
         self._lanes = ThreadPoolExecutor(max_workers=LANES, thread_name_prefix="xianjie-lane")
         self._running: dict[str, Future[None]] = {}
@@ -212,6 +214,18 @@ class Worker:
         except XianjieError as error:
             logger.warning("leases not given back", extra={"owner": self._owner, "code": error.code})
 
+    def _rests_in_recovery(self) -> bool:
+        """Whether the gateway signs nothing now; said once when it begins and once when it ends."""
+        with self._context.store.reading() as connection:
+            recovering = log.is_recovering(connection)
+        with self._lock:
+            changed, self._resting = recovering is not self._resting, recovering
+        if changed and recovering:
+            logger.warning("worker rests in recovery", extra={"owner": self._owner})
+        elif changed:
+            logger.info("worker goes on", extra={"owner": self._owner})
+        return recovering
+
     def _guarded(self, job: str, work: Callable[[], object]) -> Callable[[], None]:
         """A job's failure is logged and the next tick tries again; nothing else in the process suffers."""
 
@@ -219,7 +233,8 @@ class Worker:
             if self._stopping.is_set():
                 return
             try:
-                work()
+                if job in _ALWAYS or not self._rests_in_recovery():
+                    work()
             except XianjieError as error:
                 logger.warning("job stopped", extra={"job": job, "code": error.code})
             except Exception:

@@ -26,7 +26,7 @@ from gateway.flows.answers import Judged, judge
 from gateway.flows.context import Context
 from gateway.flows.ladder import row_of_receipt, timeout
 from gateway.flows.needs import NeedInHand
-from gateway.store import handoffs, outbox, receipts, referrals
+from gateway.store import handoffs, log, outbox, receipts, referrals
 from gateway.store.clock import to_ms
 from gateway.store.outbox import Leased, Settlement
 from gateway.transport.answer import Answer, NoAnswer
@@ -74,11 +74,7 @@ def deliver(context: Context, office_id: str, courier: Courier) -> Delivered:
     office = context.snapshot(now).offices.get(office_id)
     if office is None or office.url is None:
         return Delivered()
-    leased = context.store.write(
-        lambda connection: outbox.lease(
-            connection, office_id, owner=courier.owner, limit=office.batch, now=now, length=LEASE
-        )
-    )
+    leased = context.store.write(lambda connection: _lease(connection, office, courier, now))
     if not leased:
         return Delivered()
     failpoint("deliver.leased")
@@ -90,6 +86,12 @@ def deliver(context: Context, office_id: str, courier: Courier) -> Delivered:
     failpoint("deliver.settled")
     _log(office_id, ends)
     return _count(ends)
+
+
+def _lease(connection: Connection, office: Office, courier: Courier, now: datetime) -> list[Leased]:
+    """Nothing while the gateway recovers: what an older copy has queued may have arrived long ago."""
+    log.require_signing(connection)
+    return outbox.lease(connection, office.office_id, owner=courier.owner, limit=office.batch, now=now, length=LEASE)
 
 
 def _record(

@@ -16,7 +16,7 @@ from gateway.errors import FieldProblem, InvalidQuery
 from gateway.evidence.completeness import Direction, PairTree, is_subtree, middle
 from gateway.flows.completeness import COMMITMENT_TYPE
 from gateway.flows.context import Context
-from gateway.store import pairs
+from gateway.store import log, pairs
 from schemas.fields import format_moment
 
 GOOD_FOR = timedelta(minutes=2)
@@ -36,7 +36,9 @@ class PairTrees:
 
     def commitment(self, party_id: str, direction: Direction, *, size: int | None, now: datetime) -> str:
         """What we hold of a stream up to `size` (None: all of it), signed for the party: a compact JWS. Raises
-        InvalidQuery for a size far beyond what there is."""
+        InvalidQuery for a size far beyond what there is, InRecovery."""
+        with self._context.store.reading() as connection:
+            log.require_signing(connection)
         context, tree = self._context, self._fresh(party_id, direction, now)
         if size is not None and not tree.reaches(size):
             raise InvalidQuery(problems=[FieldProblem(pointer="/size", code="out_of_range")])

@@ -18,6 +18,7 @@ from gateway.envelope.keyring import PublicKey
 from gateway.envelope.signing import PARTICIPANTS_TYP, sign
 from gateway.evidence.entry import canonical
 from gateway.flows.context import Context
+from gateway.store import log
 from gateway.store.directory import Snapshot
 from schemas.fields import format_moment
 
@@ -31,10 +32,13 @@ class Participants:
 
 
 def registry(context: Context) -> Callable[[datetime], Participants]:
-    """The registry at a moment; the same bytes until the directory changes."""
+    """The registry at a moment; the same bytes until the directory changes. Asking raises InRecovery: an older
+    directory would bring back keys that were revoked."""
     last: list[tuple[Snapshot, Participants]] = []
 
     def at(now: datetime) -> Participants:
+        with context.store.reading() as connection:
+            log.require_signing(connection)
         snapshot = context.snapshot(now)
         if not last or last[0][0] is not snapshot:
             last[:] = [(snapshot, issue(context, snapshot, now=now))]

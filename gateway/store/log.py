@@ -130,6 +130,20 @@ def head(connection: Connection) -> Head:
     return Head(epoch=row.epoch, size=row.size, root=frontier.root(), recovering=row.recovering_since is not None)
 
 
+def is_recovering(connection: Connection) -> bool:
+    """Whether the gateway signs nothing now."""
+    return connection.scalar(_RECOVERING) is not None
+
+
+def require_signing(connection: Connection) -> None:
+    """For whatever signs or hands out outside of a write. Raises InRecovery."""
+    if is_recovering(connection):
+        raise InRecovery(retry_after=RECOVERY_SECONDS)
+
+
+_RECOVERING = sa.select(t.log_head.c.recovering_since).where(t.log_head.c.id == HEAD)
+
+
 def enter_recovery(connection: Connection, *, now: datetime) -> None:
     """From now on nothing is signed and no leaf added but by the recovery."""
     if connection.execute(_HEAD).first() is None:  # even an empty database is older than a log that was signed

@@ -9,7 +9,7 @@ from flask import request
 from gateway.domain.agreement import PartyKind
 from gateway.errors import Forbidden
 from gateway.flows.context import Context
-from gateway.store import tokens
+from gateway.store import log, tokens
 from gateway.web import access_log
 from gateway.web.auth import read_caller
 
@@ -44,6 +44,11 @@ class Desk:
     def url(self) -> str:
         """The address asked, as partners write it."""
         return request.base_url if self.public_url is None else self.public_url.rstrip("/") + request.path
+
+    def require_signing(self) -> None:
+        """Raises InRecovery while an older copy would answer with what is not so any more."""
+        with self.context.store.reading() as connection:
+            log.require_signing(connection)
 
     def _use(self, jti: str, party_id: str, expires_at: datetime) -> bool:
         return self.context.store.write(lambda connection: tokens.use(connection, party_id, jti, expires_at))

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, render_template, request
 
 from gateway.domain.rules import read_table
 from gateway.errors import Forbidden
-from gateway.store import counts, findings, migrate
+from gateway.store import counts, findings, log, migrate
 from gateway.web import metrics
 from gateway.web.desk import Desk
 from gateway.web.problems import CONTENT_LANGUAGE, language_of
@@ -31,9 +31,8 @@ def blueprint(desk: Desk) -> Blueprint:
 
     @routes.get("/readyz")
     def readyz() -> Response:
-        ready = migrate.is_current(desk.context.store)
-        text = "ready\n" if ready else "database not migrated: run `xianjie migrate`\n"
-        return Response(text, status=200 if ready else 503, content_type="text/plain")
+        trouble = _trouble(desk)
+        return Response(f"{trouble or 'ready'}\n", status=503 if trouble else 200, content_type="text/plain")
 
     @routes.get("/metrics")
     def get_metrics() -> Response:
@@ -68,6 +67,14 @@ def blueprint(desk: Desk) -> Blueprint:
         return Response(page, content_type="text/html; charset=utf-8")
 
     return routes
+
+
+def _trouble(desk: Desk) -> str | None:
+    """Why it can do no work; None when it can."""
+    if not migrate.is_current(desk.context.store):
+        return "database not migrated: run `xianjie migrate`"
+    with desk.context.store.reading() as connection:
+        return "in_recovery: run `xianjie recovery status`" if log.is_recovering(connection) else None
 
 
 def _from_here_only() -> None:

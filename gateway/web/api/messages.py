@@ -108,21 +108,21 @@ def _line(outcome: Accepted | Exception, language: Language, base_url: str) -> b
     return json.dumps(problem(error, language=language, base_url=base_url), ensure_ascii=False).encode() + b"\n"
 
 
-def lines_of(stream: ByteStream) -> Iterator[bytes | TooLarge]:
-    """Lines without their ends, blank ones left out; a line above the limit is skipped and answered as such."""
+def lines_of(stream: ByteStream, *, most: int = MAX_JWE_BYTES) -> Iterator[bytes | TooLarge]:
+    """Lines without their ends, blank ones left out; a line above `most` bytes is skipped and answered as such."""
     kept, dropped = b"", False
     while chunk := stream.read(CHUNK):
         *whole, rest = (kept + chunk).split(b"\n")
         for line in whole:
-            if dropped or len(line) > MAX_JWE_BYTES:
+            if dropped or len(line) > most:
                 yield TooLarge()
             elif line.strip():
                 yield line.strip()
             dropped = False
         kept = rest
-        if len(kept) > MAX_JWE_BYTES:
+        if len(kept) > most:
             kept, dropped = b"", True
-    if dropped or len(kept) > MAX_JWE_BYTES:
+    if dropped or len(kept) > most:
         yield TooLarge()
     elif kept.strip():
         yield kept.strip()

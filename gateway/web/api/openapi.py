@@ -12,6 +12,7 @@ from schemas.commitment import CommitmentSchema, RangeSchema
 from schemas.envelope import EnvelopeSchema
 from schemas.fields import Code, Day, Flag, Moment, Text, Token, Whole
 from schemas.receipt import ReceiptSchema
+from schemas.recovery import GivenBackLineSchema, HoldingSchema, OutcomeSchema, StatementSchema
 from schemas.referral import CourtPaymentSchema, ReferralSchema, WithdrawalSchema
 
 _JWS = {"type": "string", "description": "compact JWS (RFC 7515), or the JWE around it (RFC 7516), see WIRE §1"}
@@ -46,6 +47,10 @@ def describe() -> dict[str, Any]:
         ("Receipt", ReceiptSchema),
         ("Commitment", CommitmentSchema),
         ("Range", RangeSchema),
+        ("GivenBackLine", GivenBackLineSchema),
+        ("GivenBackOutcome", OutcomeSchema),
+        ("GivenBackStatement", StatementSchema),
+        ("Holding", HoldingSchema),
     ):
         spec.components.schema(name, schema=schema)
     spec.components.schema("Problem", _problem())
@@ -138,6 +143,7 @@ def _paths() -> dict[str, dict[str, Any]]:
             )
         },
         **_pair_paths(jose),
+        "/v1/recovery": _recovery(),
         **_log_paths(),
         "/v1/keys": {"get": _open("网关公钥 The gateway's public keys (JWKS).")},
         "/v1/participants": {
@@ -148,6 +154,25 @@ def _paths() -> dict[str, dict[str, Any]]:
             )
         },
         "/v1/openapi.json": {"get": _open("本文档 This document.")},
+    }
+
+
+def _recovery() -> dict[str, Any]:
+    """Giving back after a loss: lines of GivenBackLine in, of GivenBackOutcome out."""
+    held = {"application/json": {"schema": {"$ref": "#/components/schemas/Holding"}}}
+    outcomes = {"application/x-ndjson": {"schema": {"$ref": "#/components/schemas/GivenBackOutcome"}}}
+    given = {"application/x-ndjson": {"schema": {"$ref": "#/components/schemas/GivenBackLine"}}}
+    post = _operation(
+        "交还 What the party holds of its pair, one GivenBackLine a line, its statement last.",
+        {"200": ("one GivenBackOutcome a line, in order", outcomes)},
+        body=given,
+    )
+    return {
+        "get": _operation(
+            "恢复中 Up to which numbers the gateway holds the asking party's pair; 409 where nothing was lost.",
+            {"200": ("", held)},
+        ),
+        "post": {**post, "security": _TOKEN},
     }
 
 

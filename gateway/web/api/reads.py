@@ -54,7 +54,11 @@ def blueprint(desk: Desk) -> Blueprint:
         court = desk.caller(PartyKind.COURT)
         if not _REFERRAL_ID.fullmatch(referral_id):  # no id of ours: neither looked up nor repeated
             raise ReferralUnknown
-        found = account.fate(desk.context, referral_id, court=court, now=desk.clock())
+        try:
+            found = account.fate(desk.context, referral_id, court=court, now=desk.clock())
+        except ReferralUnknown:
+            desk.require_signing()  # an older copy does not know what was referred since
+            raise
         return jsonify(account.as_json(found))
 
     @routes.get("/v1/balance")

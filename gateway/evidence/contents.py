@@ -19,7 +19,7 @@ from gateway.envelope import strict_json
 from gateway.envelope.compact import Parts, decode_segment, split
 from gateway.envelope.keyring import PublicKey
 from gateway.envelope.message import Envelope, digest
-from gateway.errors import BundleBroken, ConfigError, MalformedJson, TooLarge, XianjieError
+from gateway.errors import BundleBroken, ConfigError, MalformedJson, SchemaInvalid, TooLarge, XianjieError
 from gateway.evidence import bundle, entry
 from gateway.evidence.entry import Entry, EntryKind
 from gateway.evidence.receipt import LogPlace, ReceiptVerdict, Rung
@@ -30,7 +30,6 @@ from schemas.receipt import RECEIPT
 
 VERSION = shapes.VERSION
 _MOMENT = Moment(required=True)
-_UNREADABLE = (XianjieError, ValidationError, ValueError)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -178,9 +177,21 @@ class Contents:
         return {leaf.index: leaf for leaf in self.leaves if leaf.entry.kind is EntryKind.MESSAGE}
 
     def logged_at(self, paper: Paper) -> datetime:
-        """When the gateway took or made it, by the log; by its own words where the log has no leaf."""
+        """When the gateway took or made it: by the log where it grew as things happened, else by the gateway's receipt,
+        by the receipt's own words, by the message's own time."""
         leaf = self.leaf_of.get(paper.digest)
-        return paper.envelope.time if leaf is None else leaf.at
+        if leaf is not None and self.is_live(leaf):
+            return leaf.at
+        return self._receipted_at.get(paper.digest, paper.envelope.time) if paper.said is None else paper.said.at
+
+    @cached_property
+    def _receipted_at(self) -> Mapping[str, datetime]:
+        """When the gateway says that it took a message, by the message's digest."""
+        return {
+            paper.envelope.in_reply_to_digest or "": paper.said.at
+            for paper in self.receipts
+            if paper.said is not None and paper.said.rung is Rung.SUBMISSION and paper.envelope.source == self.gateway
+        }
 
 
 def fingerprint(files: Mapping[str, bytes]) -> str:
@@ -259,10 +270,13 @@ def _key(row: Mapping[str, Any], subject: str) -> PublicKey:
 
 
 def read_paper(name: str, raw: bytes) -> Paper:
-    """One message or receipt, its signature not asked. Raises XianjieError, ValidationError or ValueError."""
+    """One message or receipt, its signature not asked. Raises XianjieError."""
     parts = split(raw)
-    envelope = Envelope.from_payload(decode_segment(parts.payload_segment))
-    said = _said(envelope) if name.startswith("receipts/") else None
+    try:
+        envelope = Envelope.from_payload(decode_segment(parts.payload_segment))
+        said = _said(envelope) if name.startswith("receipts/") else None
+    except (ValidationError, ValueError) as error:
+        raise SchemaInvalid("paper") from error
     return Paper(name=name, jws=raw, digest=digest(raw), parts=parts, envelope=envelope, said=said)
 
 
@@ -285,9 +299,8 @@ def _papers(files: Mapping[str, bytes], folder: str, unreadable: list[Unreadable
     for name in sorted((name for name in files if name.startswith(folder)), key=lambda name: (len(name), name)):
         try:
             found.append(read_paper(name, files[name]))
-        except _UNREADABLE as error:
-            reason = error.code if isinstance(error, XianjieError) else "schema_invalid"
-            unreadable.append(Unreadable(name=name, reason=reason, digest=sha256(files[name]).hexdigest()))
+        except XianjieError as error:
+            unreadable.append(Unreadable(name=name, reason=error.code, digest=sha256(files[name]).hexdigest()))
     return tuple(found)
 
 

@@ -112,7 +112,7 @@ def _collect(
         rungs=[_rung(row) for row in rungs if row["evidence_id"] is not None],
         leaves=[(place.index, place.entry) for place in places],
         inclusion={place.index: proofs.inclusion(place.index) for place in places if place.index < size},
-        consistency=[proofs.head(old) for old in _told_sizes(papers.receipts, origin, witnessed, size)],
+        consistency=[proofs.head(old) for old in _told_sizes(papers.receipts, witnessed, size)],
         checkpoint=_cosigned(connection, newest),
         keys=[key for key in snapshot.keys if key.kid in kids],
         vkey=context.log_key.named(origin).vkey(),
@@ -234,25 +234,20 @@ class _Proofs:
             raise EvidenceDamaged("log_hashes_missing", ids={"tree_size": old}) from error
 
 
-def _told_sizes(receipts: Iterable[bytes], origin: str, witnessed: Sequence[int], size: int) -> list[int]:
-    """Sizes of trees that receipts tell of, and of those the reader has a checkpoint of."""
+def _told_sizes(receipts: Iterable[bytes], witnessed: Sequence[int], size: int) -> list[int]:
+    """Sizes of trees that receipts tell of, in whatever epoch, and of those the reader has a checkpoint of."""
     if len(witnessed) > MOST_WITNESSED or any(not 0 <= old <= size for old in witnessed):
         raise InvalidQuery(problems=[FieldProblem(pointer="/witnessed", code="out_of_range")])
-    found = set(witnessed)
-    for jws in receipts:
-        place = _place_of(jws)
-        if place is not None and place[0] == origin and place[1] <= size:
-            found.add(place[1])
-    return sorted(found)
+    told = {_told_size(jws) for jws in receipts} | set(witnessed)
+    return sorted(old for old in told if old is not None and old <= size)
 
 
-def _place_of(jws: bytes) -> tuple[str, int] | None:
-    """Log and tree size a receipt tells of."""
+def _told_size(jws: bytes) -> int | None:
     try:
         said = read_paper("receipts/", jws).said
-    except (XianjieError, ValueError):
+    except XianjieError:
         return None
-    return None if said is None or said.place is None else (said.place.origin, said.place.tree_size)
+    return None if said is None or said.place is None else said.place.tree_size
 
 
 def _in_log_order(papers: Iterable[bytes], places: Iterable[Place]) -> list[bytes]:

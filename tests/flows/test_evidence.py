@@ -4,12 +4,17 @@ the database's password deletes or changes is told by the verifier, or the expor
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from gateway.domain.agreement import PartyKind
+from gateway.domain.replies import ReplyCode
+from gateway.envelope import strict_json
+from gateway.envelope.compact import decode_segment, split
+from gateway.envelope.signing import RECEIPT_TYP, sign
 from gateway.errors import (
     ConfigError,
     EvidenceDamaged,
@@ -29,10 +34,12 @@ from gateway.flows.evidence import OVER_HTTP, WHAT, asking_court, export
 from gateway.flows.operate import release, send_again
 from gateway.store import checkpoints, decisions, directory, vault
 from gateway.store import tables as t
+from gateway.store.adopt import adopt
 from gateway.transport.answer import NoAnswer, NoAnswerReason
 from tests.builders import an_id_number
 from tests.gateway_world import CIVIL_AFFAIRS, COURT, NEIGHBOUR, World
 from tests.log_world import LogWorld
+from tests.recovery_world import KeepingWorld
 
 CANARY = "金丝雀甲"
 
@@ -491,3 +498,64 @@ def test_what_cannot_be_packed_is_refused(sqlite_case: LogWorld, change: Change,
     sqlite_case.context.directory.forget()
     with pytest.raises(error):
         exported(sqlite_case)
+
+
+# --- logs that did not only grow ---
+
+
+def test_a_case_that_was_lost_and_given_back_still_verifies(sqlite_url: str, tmp_path: Path) -> None:
+    world = KeepingWorld(sqlite_url, tmp_path)
+    world.refer_number(1)
+    world.sign_log()
+    copy = world.copy()
+    world.dispatch()
+    world.deliver()
+    handoff = world.offices[CIVIL_AFFAIRS].received[-1]
+    world.say(CIVIL_AFFAIRS, handoff, ReplyCode.ACCEPTED)
+    world.say(CIVIL_AFFAIRS, handoff, ReplyCode.PAID)
+    world.sign_log()
+    kid = world.court.key.kid
+    world.wait(timedelta(days=40))
+    assert world.restore(copy) is not None
+    world.recover()
+    world.store.write(lambda c: directory.end_key(c, kid, at=world.now - timedelta(days=1), now=world.now))
+    world.context.directory.forget()
+    world.wait(timedelta(days=1))
+    world.sign_log()
+    raw = export(world.context, "r-1", who="测试员", why="恢复后抽查", now=world.now)
+    found = verify_bundle(raw)
+    assert refuted(found) == []
+    assert "receipt_of_earlier_epoch" in codes(found, Standing.OPEN)
+    rungs = {c.subject.split()[-1] for c in found.of(Standing.PROVEN) if c.code == "rung_reached"}
+    assert {"submission", "relay", "disposition", "outcome"} <= rungs
+    world.say(CIVIL_AFFAIRS, handoff, ReplyCode.CLOSED)
+    world.sign_log()
+    assert refuted(verify_bundle(export(world.context, "r-1", who="x", why="y", now=world.now))) == []
+    world.close()
+
+
+def test_what_was_on_file_before_the_log_was_verifies_once_it_is_taken_over(sqlite_world: World) -> None:
+    world = sqlite_world
+    world.answer(world.hand_over(), "RECEIVED")
+    for table in (t.log_leaves, t.log_nodes, t.log_head):
+        world.change(table.delete())
+    for row in world.rows(t.inbox):
+        older = _without_place(row["receipt"], world)
+        world.change(t.inbox.update().where(t.inbox.c.message_id == row["message_id"]).values(receipt=older))
+    world.store.write(adopt)
+    logged = LogWorld(world)
+    world.context = logged.context
+    world.wait(timedelta(days=1))
+    mine = world.offices[CIVIL_AFFAIRS].received[-1]
+    world.answer(mine, "40", xj_amount="650.00", abaf0028="202603", abaf0029="202612", xj_payee="1")
+    logged.sign()
+    found = judged(logged)
+    assert refuted(found) == []
+    assert "receipt_without_place" in codes(found, Standing.OPEN)
+
+
+def _without_place(receipt: str, world: World) -> str:
+    """The receipt as an older version would have given it."""
+    said = strict_json.loads(decode_segment(split(receipt.encode()).payload_segment))
+    del said["data"]["log"]
+    return sign(strict_json.dumps(said), world.context.key, RECEIPT_TYP)

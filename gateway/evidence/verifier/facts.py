@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from gateway.evidence.contents import Contents, Leaf, Paper
 from gateway.evidence.entry import EntryKind
@@ -9,7 +10,7 @@ from gateway.evidence.entry import EntryKind
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fact:
-    """One message. name: its member, or its leaf where the content is erased."""
+    """One message. name: its member, or its leaf where the content is erased; at: when it was taken or made."""
 
     message_id: str
     source: str
@@ -17,6 +18,7 @@ class Fact:
     type: str
     digest: str
     name: str
+    at: datetime
     leaf: Leaf | None
     paper: Paper | None
 
@@ -52,6 +54,7 @@ def facts_of(contents: Contents) -> Facts:
             type=paper.envelope.type,
             digest=paper.digest,
             name=paper.name,
+            at=contents.logged_at(paper),
             leaf=contents.leaf_of.get(paper.digest),
             paper=paper,
         )
@@ -71,6 +74,7 @@ def _erased(leaf: Leaf) -> Fact:
         type=_text(leaf, "type"),
         digest=_text(leaf, "digest"),
         name=f"log #{leaf.index}",
+        at=leaf.at,
         leaf=leaf,
         paper=None,
     )

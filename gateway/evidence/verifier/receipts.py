@@ -66,7 +66,7 @@ def _check_form(receipt: Paper, said: Said, message: Fact, contents: Contents, f
         found.add("receipt_type_other", receipt.name, type=envelope.type)
     if message.source == contents.gateway and envelope.subject not in (None, contents.referral_id):
         found.add("receipt_of_other_referral", receipt.name)
-    if message.leaf is not None and later_than(message.leaf.at, said.at):
+    if message.paper is not None and later_than(message.at, said.at):
         found.add("receipt_before_its_message", receipt.name)
 
 

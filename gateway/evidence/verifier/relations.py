@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from gateway.envelope.signing import FUTURE_TOLERANCE
-from gateway.evidence.contents import Contents, Leaf, Paper
+from gateway.evidence.contents import Contents, Paper
 from gateway.evidence.receipt import ReceiptVerdict
 from gateway.evidence.rungs import RUNGS_OF_TYPE
 from gateway.evidence.verifier.conclusions import Conclusions
@@ -67,27 +67,25 @@ def _check_answer(paper: Paper, contents: Contents, facts: Facts, found: Conclus
         found.add("answered_digest_other", paper.name, id=envelope.in_reply_to)
     elif answered.recipient != (envelope.recipient if own else envelope.source):
         found.add("answered_by_other_party", paper.name, party=envelope.source, recipient=answered.recipient)
-    elif _before(contents.leaf_of.get(paper.digest), answered.leaf, contents):
+    elif _before(paper, answered, contents):
         found.add("answered_before_it_was_sent", paper.name, id=envelope.in_reply_to)
 
 
-def _before(later: Leaf | None, earlier: Leaf | None, contents: Contents) -> bool:
-    """Whether the log has them in the wrong order; by their moments where it did not grow as things happened."""
-    if later is None or earlier is None:
+def _before(later: Paper, earlier: Fact, contents: Contents) -> bool:
+    """Whether they stand in the wrong order; by their moments where the log did not grow as things happened."""
+    leaf = contents.leaf_of.get(later.digest)
+    if leaf is None or earlier.leaf is None:
         return False
-    if contents.is_live(later) and contents.is_live(earlier):
-        return later.index < earlier.index
-    return later_than(earlier.at, later.at)
+    if contents.is_live(leaf) and contents.is_live(earlier.leaf):
+        return leaf.index < earlier.leaf.index
+    return earlier.paper is not None and later_than(earlier.at, contents.logged_at(later))
 
 
 def _check_times(paper: Paper, contents: Contents, found: Conclusions) -> None:
-    logged = contents.leaf_of.get(paper.digest)
-    if logged is None:
-        return
-    if paper.envelope.time - logged.at > TOLERANCE:
+    at, expires = contents.logged_at(paper), paper.envelope.expires_at
+    if later_than(paper.envelope.time, at):
         found.add("time_after_logging", paper.name)
-    expires = paper.envelope.expires_at
-    if paper.envelope.source != contents.gateway and expires is not None and expires <= logged.at:
+    if paper.envelope.source != contents.gateway and expires is not None and expires <= at:
         found.add("accepted_after_expiry", paper.name)
 
 

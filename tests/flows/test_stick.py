@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.envelope import stick, strict_json
+from gateway.envelope.encryption import EncryptionKey, decrypt, encrypt, is_encrypted
 from gateway.envelope.message import new_id
 from gateway.envelope.signing import VerifiedMessage, verify
 from gateway.envelope.stick import Stick, StickItem, StickKind
@@ -206,6 +207,18 @@ def test_somebody_has_to_have_made_it(sqlite_world: World) -> None:
         export(sqlite_world.context, WOMENS_FEDERATION, who=" ", now=sqlite_world.now)
 
 
+def test_for_an_office_with_a_key_for_encryption_nobody_else_can_read_the_stick(world: World) -> None:
+    own = EncryptionKey.generate(FEDERATION)
+    public = own.public_key(not_before=world.now - timedelta(days=1))
+    world.store.write(lambda c: directory.add_key(c, public, now=world.now))
+    world.context.directory.forget()
+    fill(world, 1)
+    (item,) = opened(world, exported(world).file, StickKind.MAILBOX).items
+    assert is_encrypted(item.line)
+    inside = verify(decrypt(item.line, [own]), world.keyring, recipient=FEDERATION, now=world.now)
+    assert inside.envelope.id == item.id
+
+
 # --- back ---
 
 
@@ -275,6 +288,19 @@ def test_two_clerks_sticks_with_the_same_answer_have_one_effect(world: World) ->
     (receipt,) = receipts(world, taken(world, replies(world, second, series="journal-2")))
     assert [warning.code for warning in receipt.warnings] == ["repeats_earlier_answer"]
     assert world.rows(t.needs)[0]["paid_fen"] == 65_000
+
+
+def test_replies_that_are_encrypted_to_the_gateway_are_taken_and_checked_alike(world: World) -> None:
+    own = EncryptionKey.generate(GATEWAY)
+    context = replace(world.context, decryption=(own,))
+    fill(world, 1)
+    reply = a_reply(world, letters(world)[0])
+    wire = encrypt(reply, own.public_key(not_before=world.now - timedelta(days=1))).encode()
+    wrong = replies(world, items=(StickItem(id="another", line=wire),))
+    with pytest.raises(StickRefused):
+        take(context, wrong, who=WHO, now=world.now)
+    right = replies(world, items=(StickItem(id=id_of(world, reply), line=wire),))
+    assert take(context, right, who=WHO, now=world.now).accepted == 1
 
 
 def test_that_it_was_taken_is_on_file(world: World) -> None:

@@ -23,7 +23,6 @@ from gateway.flows.context import Context
 from gateway.flows.operate import MAX_REASON, require_reason
 from gateway.store import decisions, erasure, referrals, vault
 
-ERASED = "case_erased"
 _ON_THEIR_WAY = frozenset(MessageState) - MESSAGE.final - {MessageState.REFUSED, MessageState.PARKED}
 _NOT_ENDED = OPEN_NEEDS | {NeedState.HELD}
 
@@ -54,7 +53,9 @@ def erase(
             raise StillRetained(f"{floor.rule}: {floor.ends(last).date()}", ids={"referral_id": referral_id})
         if erasure.unsealed(connection, referral_id):
             raise ConfigError("its messages are not sealed; run `xianjie keys rewrap` first")
-        decision_id = decisions.put(connection, who=who, what=ERASED, subject=referral_id, why=reason, now=now)
+        decision_id = decisions.put(
+            connection, who=who, what=vault.CASE_ERASED, subject=referral_id, why=reason, now=now
+        )
         erasure.blank(connection, referral_id)
         vault.erase(connection, referral_id, now=now)
         return decision_id

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from gateway.store import sealing
 from gateway.store import tables as t
 from gateway.store.prepared import among, ids
-from gateway.store.vault import case_of
+from gateway.store.vault import CASE_ERASED, case_of
 
 PAGE = 1000
 Row = dict[str, Any]
@@ -63,12 +63,13 @@ _OUTBOUND = sa.select(t.outbox).where(among(t.outbox.c.message_id))
 
 
 def erased(connection: Connection, case_ids: Iterable[str]) -> set[str]:
-    """Those of the cases that were erased."""
+    """Those of the cases that were erased by a decision. A key that went without one is somebody's doing."""
     return set(connection.scalars(_ERASED, ids(set(case_ids))))
 
 
+_DECIDED = sa.exists().where(t.decisions.c.what == CASE_ERASED, t.decisions.c.subject == t.case_keys.c.referral_id)
 _ERASED = sa.select(t.case_keys.c.referral_id).where(
-    among(t.case_keys.c.referral_id), t.case_keys.c.erased_at.is_not(None)
+    among(t.case_keys.c.referral_id), t.case_keys.c.erased_at.is_not(None), _DECIDED
 )
 
 

@@ -34,6 +34,8 @@ SEALED, WRAPPED = "xjv1:", "xjk1:"
 OPTION = "xianjie_vault"
 """The execution option by which every connection of a store knows its vault."""
 CACHED = 4096
+CASE_ERASED = "case_erased"
+"""What the decision is called by which a case's key was deleted."""
 
 
 class Vault:

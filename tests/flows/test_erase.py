@@ -21,6 +21,8 @@ from gateway.evidence.entry import read
 from gateway.evidence.merkle import inclusion_proof, leaf_hash, root_at, verify_inclusion
 from gateway.flows.accept import Accepted, accept_many
 from gateway.flows.account import balance, fate
+from gateway.flows.audit.trouble import What
+from gateway.flows.cutoff import cut_off
 from gateway.flows.erase import Erased, erase
 from gateway.flows.reconcile import reconcile_all
 from gateway.store import inbox, log
@@ -260,6 +262,27 @@ def test_the_books_balance_as_before(world: World) -> None:
     assert (line.accepted, line.assisted) == (before[0].accepted, before[0].assisted) == (1, 1)
     assert fate(world.context, "r-1", court=COURT, now=world.now).needs[0].state == "assisted"
     reconcile_all(world.context, now=world.now)
+
+
+def test_the_next_cut_off_finds_nothing_wrong_with_an_erased_case(world: World) -> None:
+    finish(world)
+    world.wait(YEARS)
+    erased(world)
+    assert cut_off(world.context, now=world.now).troubles == ()
+
+
+@pytest.mark.parametrize("row_gone", [False, True])
+def test_a_key_that_somebody_deleted_without_a_decision_is_named_by_the_next_cut_off(
+    world: World, row_gone: bool
+) -> None:
+    finish(world)
+    k = t.case_keys
+    world.change(k.delete() if row_gone else k.update().values(wrapped=None, erased_at=0))
+    found = cut_off(world.context, now=world.now).troubles
+    assert {(one.table, one.what, one.column) for one in found} >= {
+        ("inbox", What.ALTERED, "jws"),
+        ("outbox", What.ALTERED, "jws"),
+    }
 
 
 # --- afterwards ---

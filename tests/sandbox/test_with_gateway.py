@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from gateway.domain.agreement import Channel
 from gateway.envelope.token import verify_token
+from gateway.flows import mailbox
 from gateway.flows.accept import accept
 from gateway.flows.deliver import Courier, deliver
 from gateway.flows.dispatch import dispatch
@@ -45,10 +46,8 @@ class Wire:
         world = self.world
         proven = verify_token(token, world.keyring, audience=GATEWAY, method="GET", url=url, now=world.now)
         after = int(parse_qs(urlsplit(url).query)["after"][0])
-        mine = (t.outbox.c.recipient == proven.party_id, t.outbox.c.state == "available", t.outbox.c.seq > after)
-        with world.store.reading() as connection:
-            found = connection.scalars(sa.select(t.outbox.c.jws).where(*mine).order_by(t.outbox.c.seq))
-            return 200, "\n".join(found).encode()
+        found = mailbox.pull(world.context, proven.party_id, after=after, limit=mailbox.MOST)
+        return 200, "\n".join(wire for _, wire in found).encode()
 
 
 @dataclass

@@ -59,25 +59,19 @@ def of_referral(connection: Connection, referral_id: str) -> list[SentRow]:
 def save_states(connection: Connection, states: Mapping[str, HandoffState]) -> None:
     """Writes changed states by handoff id."""
     if states:
-        connection.execute(
-            t.handoffs.update()
-            .where(t.handoffs.c.handoff_id == sa.bindparam("b_handoff_id"))
-            .values(state=sa.bindparam("b_state")),
-            [{"b_handoff_id": key, "b_state": state.value} for key, state in states.items()],
-        )
+        rows = [{"b_handoff_id": key, "b_state": state.value} for key, state in states.items()]
+        connection.execute(_SAVE_STATE, rows)
 
 
 def park(connection: Connection, reasons: Mapping[str, str]) -> None:
     """Notes why handoffs were parked or refused, by handoff id."""
     if reasons:
-        connection.execute(
-            t.handoffs.update()
-            .where(t.handoffs.c.handoff_id == sa.bindparam("b_handoff_id"))
-            .values(parked_reason=sa.bindparam("b_reason")),
-            [{"b_handoff_id": key, "b_reason": reason} for key, reason in reasons.items()],
-        )
+        connection.execute(_PARK, [{"b_handoff_id": key, "b_reason": reason} for key, reason in reasons.items()])
 
 
+_ONE = t.handoffs.update().where(t.handoffs.c.handoff_id == sa.bindparam("b_handoff_id"))
+_SAVE_STATE = _ONE.values(state=sa.bindparam("b_state"))
+_PARK = _ONE.values(parked_reason=sa.bindparam("b_reason"))
 _JOINED = (
     sa.select(t.handoffs, t.outbox.c.digest, t.outbox.c.message_id.label("named_message_id"))
     .join(t.outbox, t.outbox.c.handoff_id == t.handoffs.c.handoff_id)

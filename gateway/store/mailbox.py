@@ -88,11 +88,14 @@ def _page(rows: Iterable[sa.Row[Any]], most_bytes: int) -> list[sa.Row[Any]]:
 
 def mark_retrieved(connection: Connection, message_ids: Sequence[str]) -> None:
     """The party fetched and acknowledged these: they leave the mailbox. Others are left as they are."""
-    connection.execute(
-        t.outbox.update()
-        .where(_O.message_id.in_(list(message_ids)), _O.state == MessageState.AVAILABLE.value)
-        .values(state=MessageState.RETRIEVED.value)
-    )
+    connection.execute(_RETRIEVE, ids(message_ids))
+
+
+_RETRIEVE = (
+    t.outbox.update()
+    .where(among(_O.message_id), _O.state == MessageState.AVAILABLE.value)
+    .values(state=MessageState.RETRIEVED.value)
+)
 
 
 def mark_all_retrieved(connection: Connection, handoff_ids: Sequence[str]) -> None:

@@ -21,6 +21,7 @@ from gateway.evidence.entry import Entry, message_entry
 from gateway.store import log, sealing
 from gateway.store import tables as t
 from gateway.store.clock import to_ms
+from gateway.store.prepared import among, ids
 from gateway.store.sealing import Queued
 
 READY = (MessageState.QUEUED.value, MessageState.UNKNOWN.value)
@@ -99,14 +100,17 @@ def put(connection: Connection, source: str, messages: Sequence[Outbound], *, no
         )
     if rows:
         sealing.seal_outbound(connection, rows, now=now)
-        connection.execute(t.outbox.insert(), rows)
+        connection.execute(_INSERT, rows)
         log.append(connection, [_entry(row, source, now) for row in rows])
     for recipient, seq in last.items():
-        connection.execute(
-            t.counters.update()
-            .where(t.counters.c.source == source, t.counters.c.recipient == recipient)
-            .values(last_seq=seq)
-        )
+        connection.execute(_COUNT_ON, {"b_source": source, "b_recipient": recipient, "b_seq": seq})
+
+
+_INSERT, _INSERT_ATTEMPT = t.outbox.insert(), t.attempts.insert()
+_C = t.counters.c
+_OF_PAIR = sa.and_(_C.source == sa.bindparam("b_source"), _C.recipient == sa.bindparam("b_recipient"))
+_LAST_SEQ = sa.select(_C.last_seq).where(_OF_PAIR).with_for_update()
+_COUNT_ON = t.counters.update().where(_OF_PAIR).values(last_seq=sa.bindparam("b_seq"))
 
 
 def _entry(row: Mapping[str, Any], source: str, now: datetime) -> Entry:
@@ -123,9 +127,7 @@ def _entry(row: Mapping[str, Any], source: str, now: datetime) -> Entry:
 
 def _last_seq(connection: Connection, source: str, recipient: str) -> int:
     """The pair's counter, its row locked until the commit; made at zero when there is none."""
-    c = t.counters.c
-    where = (c.source == source, c.recipient == recipient)
-    found = connection.execute(sa.select(c.last_seq).where(*where).with_for_update()).scalar()
+    found = connection.execute(_LAST_SEQ, {"b_source": source, "b_recipient": recipient}).scalar()
     if found is None:
         connection.execute(t.counters.insert().values(source=source, recipient=recipient, last_seq=0))
         return 0
@@ -134,32 +136,49 @@ def _last_seq(connection: Connection, source: str, recipient: str) -> int:
 
 def lanes(connection: Connection, *, now: datetime) -> list[str]:
     """Offices with something due whose lane is neither paused nor blocked by its breaker."""
-    o, f = t.outbox.c, t.offices.c
-    rows = connection.scalars(
-        sa.select(f.office_id)
-        .where(_open_lane(now), sa.exists().where(o.office_id == f.office_id, _ready(now)))
-        .order_by(f.office_id)
-    )
-    return list(rows)
-
-
-def _open_lane(now: datetime) -> sa.ColumnElement[bool]:
-    f = t.offices.c
-    return sa.and_(f.paused.is_(False), sa.or_(f.blocked_until.is_(None), f.blocked_until <= to_ms(now)))
-
-
-def _ready(now: datetime) -> sa.ColumnElement[bool]:
-    """Due, or left behind by a worker whose lease ran out; never while an earlier message of its handoff is open: a
-    withdrawal does not overtake what it withdraws. What is being sent is due at its lease's end, what is finished has
-    no `due_at`: one range of the lane's index holds exactly these, however long the office's history."""
-    o, before = t.outbox.c, t.outbox.alias("before")
-    overtakes = sa.exists().where(
-        before.c.handoff_id == o.handoff_id, before.c.row < o.row, before.c.state.in_((*READY, _SENDING))
-    )
-    return sa.and_(o.due_at <= to_ms(now), o.state.in_((*READY, _SENDING)), ~overtakes)
+    return list(connection.scalars(_LANES, {"b_now": to_ms(now)}))
 
 
 _SENDING = MessageState.SENDING.value
+_O, _F = t.outbox.c, t.offices.c
+_NOW: sa.BindParameter[int] = sa.bindparam("b_now")
+_BEFORE = t.outbox.alias("before")
+_OVERTAKES = sa.exists().where(
+    _BEFORE.c.handoff_id == _O.handoff_id, _BEFORE.c.row < _O.row, _BEFORE.c.state.in_((*READY, _SENDING))
+)
+_OPEN_LANE = sa.and_(_F.paused.is_(False), sa.or_(_F.blocked_until.is_(None), _F.blocked_until <= _NOW))
+_DUE = sa.and_(_O.due_at <= _NOW, _O.state.in_((*READY, _SENDING)), ~_OVERTAKES)
+"""Due, or left behind by a worker whose lease ran out; never while an earlier message of its handoff is open: a
+withdrawal does not overtake what it withdraws. What is being sent is due at its lease's end, what is finished has no
+`due_at`: one range of the lane's index holds exactly these, however long the office's history."""
+_LANES = (
+    sa.select(_F.office_id)
+    .where(_OPEN_LANE, sa.exists().where(_O.office_id == _F.office_id, _DUE))
+    .order_by(_F.office_id)
+)
+_OF_LANE = (
+    sa.select(t.outbox)
+    .where(
+        _O.office_id == sa.bindparam("b_office"),
+        sa.exists().where(_F.office_id == sa.bindparam("b_office"), _OPEN_LANE),
+        _DUE,
+    )
+    .order_by(_O.priority, _O.row)
+    .limit(sa.bindparam("b_limit"))
+    .with_for_update(skip_locked=True, of=t.outbox)
+)
+_TAKE = (
+    t.outbox.update()
+    .where(among(_O.message_id))
+    .values(
+        state=_SENDING,
+        lease_owner=sa.bindparam("b_owner"),
+        lease_fence=_O.lease_fence + 1,
+        lease_until=sa.bindparam("b_until"),
+        due_at=sa.bindparam("b_until"),
+        attempts=_O.attempts + 1,
+    )
+)
 
 
 def lease(
@@ -171,32 +190,15 @@ def lease(
     A message under another worker's running lease is left alone; one whose lease ran out becomes ours with a higher
     fence: its sender may have sent it, so it was `sending` and is sent again with the same bytes.
     """
-    o, f = t.outbox.c, t.offices.c
-    is_open = sa.exists().where(f.office_id == office_id, _open_lane(now))
-    found = connection.execute(
-        sa.select(t.outbox)
-        .where(o.office_id == office_id, is_open, _ready(now))
-        .order_by(o.priority, o.row)
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=t.outbox)
-    ).mappings()
+    asked = {"b_office": office_id, "b_now": to_ms(now), "b_limit": limit}
+    found = connection.execute(_OF_LANE, asked).mappings()
     rows, opened = _readable(connection, _together(found.all()))
     if not rows:
         return []
+    taken = ids(row["message_id"] for row in rows)
+    connection.execute(_TAKE, taken | {"b_owner": owner, "b_until": to_ms(now + length)})
     connection.execute(
-        t.outbox.update()
-        .where(o.message_id.in_([row["message_id"] for row in rows]))
-        .values(
-            state=MessageState.SENDING.value,
-            lease_owner=owner,
-            lease_fence=o.lease_fence + 1,
-            lease_until=to_ms(now + length),
-            due_at=to_ms(now + length),
-            attempts=o.attempts + 1,
-        )
-    )
-    connection.execute(
-        t.attempts.insert(),
+        _INSERT_ATTEMPT,
         [
             {
                 "message_id": row["message_id"],
@@ -266,17 +268,16 @@ def settle(connection: Connection, settlements: Sequence[Settlement], *, now: da
 
 def _require_fences(connection: Connection, settlements: Sequence[Settlement]) -> None:
     """Every message is still ours: locked here, so that it stays so until the commit."""
-    o = t.outbox.c
-    ids = [settlement.leased.message_id for settlement in settlements]
-    found = connection.execute(
-        sa.select(o.message_id, o.lease_fence, o.state).where(o.message_id.in_(ids)).order_by(o.row).with_for_update()
-    )
+    found = connection.execute(_FENCES, ids(settlement.leased.message_id for settlement in settlements))
     ours = {row.message_id: row.lease_fence for row in found if row.state == MessageState.SENDING.value}
     for settlement in settlements:
         if ours.get(settlement.leased.message_id) != settlement.leased.fence:
             raise LeaseLost(ids={"message_id": settlement.leased.message_id})
 
 
+_FENCES = (
+    sa.select(_O.message_id, _O.lease_fence, _O.state).where(among(_O.message_id)).order_by(_O.row).with_for_update()
+)
 _SETTLE_MESSAGE = (
     t.outbox.update()
     .where(t.outbox.c.message_id == sa.bindparam("b_message_id"), t.outbox.c.lease_fence == sa.bindparam("b_fence"))
@@ -314,13 +315,14 @@ def _after_sending(state: MessageState) -> MessageState:
 
 def mark_proven(connection: Connection, message_ids: Sequence[str]) -> None:
     """The office answered these, naming their digests: they arrived, whatever became of their receipts (Law 3)."""
-    o = t.outbox.c
-    in_doubt = (MessageState.UNKNOWN.value, MessageState.PARKED.value)
-    connection.execute(
-        t.outbox.update()
-        .where(o.message_id.in_(list(message_ids)), o.state.in_(in_doubt))
-        .values(state=MessageState.RELAYED.value, due_at=None, reason=None)
-    )
+    connection.execute(_PROVE, ids(message_ids))
+
+
+_PROVE = (
+    t.outbox.update()
+    .where(among(_O.message_id), _O.state.in_((MessageState.UNKNOWN.value, MessageState.PARKED.value)))
+    .values(state=MessageState.RELAYED.value, due_at=None, reason=None)
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -385,8 +387,10 @@ def block_lane(connection: Connection, office_id: str, *, failures: int, until: 
 
 def failures_of(connection: Connection, office_id: str) -> int:
     """How often in a row the lane failed."""
-    found = connection.execute(sa.select(t.offices.c.failures).where(t.offices.c.office_id == office_id)).scalar()
-    return int(found or 0)
+    return int(connection.execute(_FAILURES, {"b_office": office_id}).scalar() or 0)
+
+
+_FAILURES = sa.select(_F.failures).where(_F.office_id == sa.bindparam("b_office"))
 
 
 def _leased(row: Mapping[str, Any], queued: Queued) -> Leased:

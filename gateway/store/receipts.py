@@ -15,22 +15,22 @@ from gateway.evidence.entry import receipt_entry
 from gateway.store import log
 from gateway.store import tables as t
 from gateway.store.clock import from_ms
+from gateway.store.prepared import among, ids
 
 
 def put(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Adds evidence; what says what an earlier one said already is passed over."""
     if not rows:
         return
-    c = t.receipts.c
-    statement = sa.select(c.message_id, c.rung, c.positive).where(c.message_id.in_({row["message_id"] for row in rows}))
-    known = {(row.message_id, row.rung, row.positive) for row in connection.execute(statement)}
+    said = connection.execute(_SAID, ids({row["message_id"] for row in rows}))
+    known = {(row.message_id, row.rung, row.positive) for row in said}
     fresh: dict[tuple[str, str, bool], Mapping[str, Any]] = {}
     for row in rows:
         key = (row["message_id"], row["rung"], row["positive"])
         if key not in known:
             fresh.setdefault(key, {"evidence_id": None, **row})
     if fresh:
-        connection.execute(t.receipts.insert(), list(fresh.values()))
+        connection.execute(_INSERT, list(fresh.values()))
         log.append(
             connection,
             [
@@ -46,6 +46,11 @@ def put(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
                 if row["evidence_id"] is None
             ],
         )
+
+
+_C = t.receipts.c
+_SAID = sa.select(_C.message_id, _C.rung, _C.positive).where(among(_C.message_id))
+_INSERT = t.receipts.insert()
 
 
 def of_messages(connection: Connection, message_ids: Sequence[str]) -> list[Mapping[str, Any]]:

@@ -184,14 +184,7 @@ class Waiting:
 
 def waiting(connection: Connection, *, now: datetime, limit: int) -> list[Waiting]:
     """Referrals whose needs are due to be routed, minors first, then oldest; at most `limit` needs."""
-    r, n = t.referrals.c, t.needs.c
-    rows = connection.execute(
-        sa.select(n.need_id, r.referral_id, r.court, r.message_id, r.agreement_row, r.accepted_at)
-        .select_from(t.needs.join(t.referrals, r.referral_id == n.referral_id))
-        .where(n.dispatch_at <= to_ms(now))
-        .order_by(n.priority, n.row)
-        .limit(limit)
-    ).all()
+    rows = connection.execute(_WAITING, {"b_now": to_ms(now), "b_limit": limit}).all()
     grouped: dict[str, list[Any]] = {}
     for row in rows:
         grouped.setdefault(row.referral_id, []).append(row)
@@ -206,6 +199,16 @@ def waiting(connection: Connection, *, now: datetime, limit: int) -> list[Waitin
         )
         for key, found in grouped.items()
     ]
+
+
+_R, _N = t.referrals.c, t.needs.c
+_WAITING = (
+    sa.select(_N.need_id, _R.referral_id, _R.court, _R.message_id, _R.agreement_row, _R.accepted_at)
+    .select_from(t.needs.join(t.referrals, _R.referral_id == _N.referral_id))
+    .where(_N.dispatch_at <= sa.bindparam("b_now"))
+    .order_by(_N.priority, _N.row)
+    .limit(sa.bindparam("b_limit"))
+)
 
 
 def save_needs(

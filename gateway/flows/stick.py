@@ -27,7 +27,7 @@ from gateway.flows.accept import Accepted, accept_many
 from gateway.flows.context import Context
 from gateway.flows.operate import require_reason
 from gateway.flows.prove import prove
-from gateway.store import decisions, mailbox
+from gateway.store import decisions, log, mailbox
 from schemas.fields import format_moment
 from schemas.stick import MAX_ITEMS
 
@@ -60,11 +60,13 @@ class Taken:
 def export(
     context: Context, office_id: str, *, who: str, now: datetime, most_bytes: int = stick.MAX_ITEMS_BYTES
 ) -> Exported:
-    """Raises ConfigError for an office that is unknown or pushed to. most_bytes: what one medium may carry."""
+    """Raises ConfigError for an office that is unknown or pushed to, InRecovery as pulling does. most_bytes: what one
+    medium may carry."""
     office = _office(context, office_id, now)
     require_reason(who, EXPORTED)
 
     with context.store.reading() as connection:
+        log.require_signing(connection)
         found = mailbox.waiting(connection, office_id, limit=MAX_ITEMS, most_bytes=most_bytes)
         left = mailbox.count_waiting(connection, office_id, after=found[-1][0]) if found else 0
     made = Stick(

@@ -15,7 +15,7 @@ from gateway.envelope.encryption import EncryptionKey, decrypt, encrypt, is_encr
 from gateway.envelope.message import new_id
 from gateway.envelope.signing import VerifiedMessage, verify
 from gateway.envelope.stick import Stick, StickItem, StickKind
-from gateway.errors import ConfigError, StickRefused, StoreUnavailable
+from gateway.errors import ConfigError, InRecovery, StickRefused, StoreUnavailable
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.receipt import read as read_receipt
 from gateway.flows.mailbox import pull
@@ -200,6 +200,13 @@ def test_there_is_no_stick_for_an_office_without_a_mailbox(sqlite_world: World, 
         exported(sqlite_world, office_id)
     assert note in caught.value.note
     assert sqlite_world.rows(t.decisions) == []
+
+
+def test_a_gateway_that_lost_a_part_makes_no_stick_of_the_rest(world: World) -> None:
+    fill(world, 1)
+    world.change(t.log_head.update().values(recovering_since=1))
+    with pytest.raises(InRecovery):
+        exported(world)
 
 
 def test_somebody_has_to_have_made_it(sqlite_world: World) -> None:

@@ -17,14 +17,14 @@ import click
 
 from gateway.app import Clock, build_context
 from gateway.config import Config, find_file, load
-from gateway.errors import Busy, ConfigError, PartnerUnreachable, StoreUnavailable, XianjieError
+from gateway.errors import Busy, ConfigError, InRecovery, PartnerUnreachable, StoreUnavailable, XianjieError
 from gateway.flows.context import Context
 from gateway.web.access_log import JsonLines
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 DONE, FINDINGS, USAGE, UNAVAILABLE = 0, 1, 2, 3
-_UNAVAILABLE = (StoreUnavailable, Busy, PartnerUnreachable)
+_UNAVAILABLE = (StoreUnavailable, Busy, PartnerUnreachable, InRecovery)
 
 
 def explain(error: XianjieError) -> None:
@@ -130,7 +130,7 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # its warnings tell of each tick a slow job sits out
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("waitress").setLevel(logging.WARNING)  # its information lines name paths
 

@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sqlite3
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -94,6 +95,22 @@ class Cluster:
         """To one process, by its pid."""
         os.kill(self.pids[name], number)
 
+    def freeze(self, name: str) -> None:
+        """Stops one process, but not inside a write: over SQLite nobody else could write until it goes on (ADR 15)."""
+        url = sa.make_url(self.world.config.database)
+        if url.get_backend_name() != "sqlite":
+            self.signal(name, signal.SIGSTOP)
+            return
+        with closing(sqlite3.connect(url.database or "", timeout=PATIENCE, isolation_level=None)) as base:
+            base.execute("BEGIN IMMEDIATE")
+            self.signal(name, signal.SIGSTOP)
+            wait_for(lambda: _is_stopped(self.pids[name]))
+            base.execute("ROLLBACK")
+
+    def thaw(self, name: str) -> None:
+        """It goes on as if nothing had been."""
+        self.signal(name, signal.SIGCONT)
+
     def log(self, name: str, event: str | None = None) -> list[dict[str, Any]]:
         """What a process said so far; of one event only."""
         text = (self.world.folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
@@ -126,6 +143,11 @@ def cluster(folder: Path, database: str) -> Iterator[Cluster]:
         finally:
             for pid in made.pids.values():
                 _wake(pid)
+
+
+def _is_stopped(pid: int) -> bool:
+    done = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=True)
+    return done.stdout.startswith("T")
 
 
 def _wake(pid: int) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from gateway.envelope.message import digest
 from gateway.flows.deliver import LEASE as LANE_LEASE
 from gateway.store import leases, tokens
 from gateway.store.engine import Store
@@ -96,11 +97,11 @@ def test_one_worker_signs_the_log_and_a_stopped_one_is_followed_under_a_higher_f
         client.send(**referral(1))
         wait_for(lambda: all_signed(gateway))
         asleep = holder(gateway, "sequencer")
-        gateway.signal(asleep, signal.SIGSTOP)
+        gateway.freeze(asleep)
         client.send(**referral(2))
         wait_for(lambda: all_signed(gateway))
         assert holder(gateway, "sequencer") != asleep
-        gateway.signal(asleep, signal.SIGCONT)
+        gateway.thaw(asleep)
         client.send(**referral(3))
         wait_for(lambda: all_signed(gateway))
 
@@ -132,20 +133,20 @@ def test_a_worker_stopped_in_the_middle_of_a_push_past_its_lease_cannot_write_wh
         gateway.work("asleep")
         gateway.client(COURT, gateway.serve("serve")).send(**referral(1))
         assert office.came.wait(30)
-        gateway.signal("asleep", signal.SIGSTOP)
+        gateway.freeze("asleep")
         office.release.set()
 
         gateway.work("awake", later=LANE_LEASE + SECOND)
         wait_for(lambda: gateway.log("awake", "messages relayed"))
         before = gateway.rows("SELECT * FROM outbox"), gateway.rows("SELECT * FROM receipts")
-        gateway.signal("asleep", signal.SIGCONT)
+        gateway.thaw("asleep")
         (line,) = wait_for(lambda: gateway.log("asleep", "lane stopped"))
         assert line["code"] == "lease_lost"
 
         assert (gateway.rows("SELECT * FROM outbox"), gateway.rows("SELECT * FROM receipts")) == before
         (message,) = before[0]
         assert (message["state"], message["lease_fence"], message["attempts"]) == ("relayed", 2, 2)
-        assert [body.decode() for body in office.bodies] == [message["jws"]] * 2
+        assert [digest(body.decode()) for body in office.bodies] == [message["digest"]] * 2
         attempts = gateway.rows("SELECT number, outcome FROM attempts ORDER BY number")
         assert [(row["number"], row["outcome"]) for row in attempts] == [(1, None), (2, "relayed")]
 

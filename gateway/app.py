@@ -82,7 +82,10 @@ def open_store(config: Config) -> Store:
 def load_decryption(config: Config) -> tuple[EncryptionKey, ...]:
     """Our own keys for what is encrypted to us: `encryption.pem`, and beside it whatever partners may still use."""
     paths = sorted(config.keys.glob(f"{Path(ENCRYPTION_KEY).stem}*.pem"), key=lambda path: path.name != ENCRYPTION_KEY)
-    return tuple(EncryptionKey.load_pem(_private_bytes(path), config.party_id) for path in paths)
+    found = tuple(EncryptionKey.load_pem(_private_bytes(path), config.party_id) for path in paths)
+    for key in found:
+        refuse_example_key(key.kid, demo=config.demo)
+    return found
 
 
 def load_adapters(paths: Mapping[str, str]) -> dict[str, Adapter]:
@@ -114,7 +117,7 @@ def refuse_example_key(kid: str, *, demo: bool) -> None:
 
 
 def example_kids() -> frozenset[str]:
-    """The fingerprints of the keys in `keys_example/`."""
+    """The fingerprints of the keys in `keys_example/` and of the private ones that test vectors publish."""
     lines = files("gateway").joinpath("example_keys.csv").read_text(encoding="utf-8").splitlines()
     return frozenset(line.split(",")[0] for line in lines[1:] if line)
 

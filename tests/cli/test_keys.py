@@ -17,6 +17,7 @@ from gateway.store import tables as t
 from tests.cli.installed import COURT, GATEWAY, Installed, a_row, mode, ndjson, party_of, run
 
 EXAMPLES = Path(__file__).parents[2] / "keys_example"
+VECTORS = Path(__file__).parents[1] / "vectors" / "envelope" / "encrypted.json"
 
 
 def generate(out: Path, *more: str, party: str = COURT) -> Any:
@@ -271,6 +272,19 @@ def test_an_ended_key_for_encryption_never_comes_back(installed: Installed) -> N
     installed.done("keys", "revoke", kid_of(public), "--because", "遗失")
     result = installed.run("keys", "register", COURT, public)
     assert (result.exit_code, "key_revoked" in result.stderr) == (2, True)
+
+
+def test_the_published_vectors_key_is_refused_outside_a_demonstration(installed: Installed) -> None:
+    vectors = json.loads(VECTORS.read_text("utf-8"))
+    public, own = installed.folder / "vector.jwk", installed.folder / "gw" / "keys" / "encryption.pem"
+    public.write_text(json.dumps(vectors["jwk"]))
+    own.write_text(vectors["private_key_pem"])
+    assert installed.run("keys", "list").exit_code == 0
+    text = installed.config_path.read_text(encoding="utf-8").replace("demo = true", "demo = false")
+    installed.config_path.write_text(text, encoding="utf-8")
+    assert installed.run("serve", "--port", "0").stderr.startswith("example_key_refused")
+    own.unlink()
+    assert installed.run("keys", "register", COURT, public).stderr.startswith("example_key_refused")
 
 
 # --- what was accepted with a key ---

@@ -15,6 +15,7 @@ outcome that is not known raises `PartnerUnreachable`, and the next call sends t
 from gateway.client.client import Client
 from gateway.client.completeness import Reckoning
 from gateway.client.journal import Journal
+from gateway.client.recovery import GivenBack
 from gateway.client.values import Outgoing, Refused, Sent
 
-__all__ = ["Client", "Journal", "Outgoing", "Reckoning", "Refused", "Sent"]
+__all__ = ["Client", "GivenBack", "Journal", "Outgoing", "Reckoning", "Refused", "Sent"]

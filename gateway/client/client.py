@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway.client.completeness import COMMITMENT_TYPE, Books, OverHttp, Reckoning, body_of, reckon
 from gateway.client.journal import ACCEPTED, Ending, Entry, Journal
+from gateway.client.recovery import GivenBack, GivingBack
 from gateway.client.values import Outgoing, Refused, Sent
 from gateway.client.wire import MAX_OBJECT, MAX_PAGE, Wire, error_of, read_problem
 from gateway.domain.agreement import PartyKind
@@ -21,6 +22,7 @@ from gateway.envelope.message import Envelope, digest, new_id
 from gateway.envelope.signing import MESSAGE_TYP, VerifiedMessage, sign, verify
 from gateway.errors import (
     FieldProblem,
+    InRecovery,
     PartnerUnreachable,
     ReceiptMismatch,
     ReferralUnknown,
@@ -171,6 +173,21 @@ class Client:
         said = sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]
         return replace(found, message_id=self.send(COMMITMENT_TYPE, body, effect=_COMMITMENT + said).message_id)
 
+    def give_back(self) -> GivenBack:
+        """Gives the gateway, which runs on an older copy of its database, everything of this pair that it lost. Raises
+        NotInRecovery where it lost nothing, PartnerUnreachable: run it again, twice changes nothing."""
+        giving = GivingBack(
+            key=self._key, gateway=self._gateway, journal=self._journal, clock=self._clock, wrap=self._wrap
+        )
+        return giving.send(self._get_object, self._post_back)
+
+    def _post_back(self, path: str, body: bytes) -> Iterator[bytes]:
+        now = self._clock()
+        proof = token.issue(
+            self._key, audience=self._gateway, method="POST", url=self._wire.url + path, now=now, jti=new_id(now)
+        )
+        return self._wire.post_lines(path, body, NDJSON, bearer=proof)
+
     def _held(self, direction: Direction, seq: int | None) -> list[Numbered]:
         own, gateway = self._key.party_id, self._gateway
         if direction is Direction.TO_GATEWAY:
@@ -256,6 +273,8 @@ class Client:
         ids = {"message_id": entry.message_id}
         if line.lstrip().startswith((b"{", b"[", b"<")):
             problem = read_problem(line)
+            if problem is not None and problem["code"] == InRecovery.code:
+                return InRecovery(ids=ids)
             if problem is None or problem.get("retryable", True) or problem.get("status", 500) >= 500:
                 return PartnerUnreachable(problem["code"] if problem else "not_a_receipt", ids=ids)
             return problem

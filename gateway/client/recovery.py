@@ -11,14 +11,16 @@ Giving back twice changes nothing. A message without a receipt is not given: it 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, Self
 
 from marshmallow import ValidationError
 
 from gateway.client.journal import Journal
 from gateway.envelope import strict_json
-from gateway.envelope.keyring import SigningKey
+from gateway.envelope.encryption import encrypt
+from gateway.envelope.keyring import PublicKey, SigningKey, newest_encryption_key
 from gateway.envelope.message import Envelope, new_id
 from gateway.envelope.signing import MESSAGE_TYP, sign
 from gateway.errors import MalformedJson, PartnerUnreachable
@@ -54,6 +56,21 @@ class GivingBack:
     journal: Journal
     clock: Callable[[], datetime]
     wrap: Callable[[str], str]
+
+    @classmethod
+    def offline(
+        cls,
+        *,
+        key: SigningKey,
+        gateway: str,
+        gateway_keys: Iterable[PublicKey],
+        journal: Journal,
+        clock: Callable[[], datetime],
+    ) -> Self:
+        """Without a wire: for a file. Encrypted to the gateway, where it has a key for that."""
+        public = newest_encryption_key(gateway_keys, clock())
+        wrap: Callable[[str], str] = _as_it_is if public is None else partial(encrypt, key=public)
+        return cls(key=key, gateway=gateway, journal=journal, clock=clock, wrap=wrap)
 
     def lines(self, *, sent_after: int = 0, received_after: int = 0) -> Iterator[bytes]:
         """Everything the journal holds beyond these numbers, the statement last."""
@@ -96,6 +113,10 @@ class GivingBack:
                 raise PartnerUnreachable("answer_cut")
             found = _added(found, answers)
         return found
+
+
+def _as_it_is(jws: str) -> str:
+    return jws
 
 
 def line_of(message: str, receipt: str | None) -> bytes:

@@ -15,7 +15,7 @@ from typing import Any
 import requests
 from urllib3.exceptions import HTTPError
 
-from gateway.errors import ConfigError, MessageError, PartnerUnreachable, XianjieError, every_error
+from gateway.errors import ConfigError, InRecovery, MessageError, PartnerUnreachable, XianjieError, every_error
 
 MAX_OBJECT = 1024 * 1024
 MAX_PAGE = 32 * 1024 * 1024
@@ -41,9 +41,10 @@ class Wire:
         self.url, self._verify_tls, self._timeout = url.rstrip("/"), verify_tls, timeout
         self._mine = threading.local()
 
-    def post_lines(self, path: str, body: bytes, content_type: str) -> Iterator[bytes]:
+    def post_lines(self, path: str, body: bytes, content_type: str, *, bearer: str | None = None) -> Iterator[bytes]:
         """The answer's lines as they come; ends early when the connection does or time is up."""
-        with self._asked("POST", path, data=body, headers={"Content-Type": content_type}) as response:
+        proof = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
+        with self._asked("POST", path, data=body, headers={"Content-Type": content_type, **proof}) as response:
             yield from _lines(_chunks(response, monotonic() + self._timeout))
 
     def get(
@@ -108,8 +109,6 @@ _CLASSES = {error.code: error for error in every_error()}
 def _unusable(response: requests.Response) -> XianjieError:
     """What a whole request was answered with: try later, mend the configuration, or the gateway's own no."""
     status = response.status_code
-    if status >= 500 or status == requests.codes.too_many_requests:
-        return PartnerUnreachable(f"http_{status}", retry_after=_seconds(response.headers.get("Retry-After")))
     if 300 <= status < 400:
         return ConfigError(f"the gateway's address redirects (http_{status}); give its real one")
     try:
@@ -117,6 +116,11 @@ def _unusable(response: requests.Response) -> XianjieError:
     except _CutError:
         body = b""
     problem = read_problem(body)
+    if status >= 500 or status == requests.codes.too_many_requests:
+        patience = _seconds(response.headers.get("Retry-After"))
+        if problem is not None and problem["code"] == InRecovery.code:
+            return InRecovery(retry_after=patience)
+        return PartnerUnreachable(f"http_{status}", retry_after=patience)
     if problem is None or problem["code"] in ("not_found", "method_not_allowed"):
         return ConfigError(f"there is no gateway at this address (http_{status})")
     return error_of(problem)

@@ -7,6 +7,7 @@
 4. Work, then tell: delivered, disposition, outcome, each in your own format, signed, in reply to the message's id and
    digest, numbered from 1 (`postman`). Resend the same bytes until the gateway's receipt names them.
 5. Behind a firewall? Fetch from `GET /v1/inbox` with a one-use token instead of step 2, and say `handoff.retrieved`.
+6. Keep the bytes of both directions: a gateway that lost some asks for them (`giving_back`).
 Run: `python -m gateway.sandbox.agency --config agency.toml`; one JSON line on standard output says the address.
 """
 
@@ -31,6 +32,7 @@ from waitress.server import create_server  # type: ignore[import-untyped]
 from gateway.domain.agreement import Channel
 from gateway.errors import XianjieError
 from gateway.sandbox.agency_config import AgencyConfig, read_config
+from gateway.sandbox.giving_back import GivingBack
 from gateway.sandbox.notebook import Notebook
 from gateway.sandbox.postman import Http, Postman, RequestsHttp
 from gateway.sandbox.reception import Clock, HttpAnswer, Reception
@@ -51,8 +53,14 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def make_app(config: AgencyConfig, reception: Reception, wait: Callable[[float], None] = sleep) -> Flask:
-    """`POST /handoffs` and `GET /healthz`. wait: how an answer is delayed."""
+def make_app(
+    config: AgencyConfig,
+    reception: Reception,
+    wait: Callable[[float], None] = sleep,
+    giving_back: GivingBack | None = None,
+) -> Flask:
+    """`POST /handoffs`, `GET /handoffs/held` and `GET /healthz`. wait: how an answer is delayed; giving_back: None for
+    an agency that gives nothing back by itself."""
     app = Flask("xianjie-sandbox-agency")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     requests_so_far = count(1)
@@ -66,10 +74,17 @@ def make_app(config: AgencyConfig, reception: Reception, wait: Callable[[float],
             return _response(HttpAnswer(status=503, content_type="text/plain"))
         return _response(reception.push(dict(request.headers), body, request.mimetype))
 
+    def held() -> Response:
+        if giving_back is None:
+            return _response(HttpAnswer(status=404, content_type="text/plain"))
+        asked = giving_back.held(request.headers.get("Authorization", ""), request.base_url, request.args.to_dict())
+        return _response(asked)
+
     def healthz() -> Response:
         return _response(HttpAnswer(status=200, body=b"ok", content_type="text/plain"))
 
     app.add_url_rule("/handoffs", view_func=handoffs, methods=["POST"])
+    app.add_url_rule("/handoffs/held", view_func=held, methods=["GET"])
     app.add_url_rule("/healthz", view_func=healthz, methods=["GET"])
     return app
 
@@ -99,6 +114,10 @@ class Agency:
         return Postman(
             config=self.config, notebook=self.notebook, reception=self.reception, http=http, clock=self.clock
         )
+
+    def giving_back(self) -> GivingBack:
+        """What it gives the gateway back after a loss."""
+        return GivingBack(self.config, self.notebook, self.clock)
 
     def work(self, http: Callable[[], Http] = RequestsHttp) -> list[threading.Thread]:
         """Starts sending replies and, where a desk has a mailbox, emptying it; both end when `stopping` is set."""
@@ -152,7 +171,7 @@ def serve(config: AgencyConfig, announce: Callable[[str], None]) -> None:
     """Runs until SIGTERM or SIGINT; what is being answered is answered, what is not yet told stays in the notebook."""
     agency = Agency.of(config, lambda: utc_now() + config.clock_offset)
     server = create_server(
-        make_app(config, agency.reception),
+        make_app(config, agency.reception, giving_back=agency.giving_back()),
         host=config.host,
         port=config.port,
         threads=8,

@@ -35,6 +35,11 @@ create table if not exists commitments (
   done text);
 create table if not exists counters (party text primary key, seq integer not null);
 create table if not exists read_up_to (party text primary key, seq integer not null);
+create table if not exists held (
+  row integer primary key, party text not null, own integer not null, seq integer not null, message_id text not null,
+  jws text not null, receipt text, unique (party, own, message_id));
+create index if not exists held_numbers on held (party, own, seq);
+create table if not exists tokens (jti text primary key, expires real not null);
 """
 _SENT = """
 with written as (
@@ -47,6 +52,7 @@ _RECEIVED = """
 select seq, message_id, digest from received
 where party = :party and seq is not null and (:seq is null or seq = :seq)
 """
+_RECEIPTED = "update held set receipt = ? where own = 1 and message_id = (select message_id from {table} where row = ?)"
 PENDING = "pending"
 _NEW = (("received", "party", "text"), ("received", "seq", "integer"), ("replies", "seq", "integer"))
 
@@ -57,6 +63,18 @@ class Kept:
 
     digest: str
     receipt: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    """One message of a party's pair, and the receipt for it. own: the party sent it."""
+
+    party: str
+    own: bool
+    seq: int
+    message_id: str
+    jws: str
+    receipt: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,6 +134,7 @@ class Notebook:
         seq: int | None,
         handoff: OpenHandoff | None,
         plan: Iterable[tuple[Step, float]],
+        jws: str = "",
     ) -> Kept | None:
         """A message, its receipt, and for a handoff the replies that will follow, all or nothing.
 
@@ -128,6 +147,8 @@ class Notebook:
             ).rowcount
             if not added:
                 return self.kept(message_id)
+            if seq is not None:
+                _hold(base, party, seq, message_id, jws, receipt)
             if handoff is None:
                 return None
             asked = json.dumps(asdict(handoff.asked))
@@ -197,6 +218,7 @@ class Notebook:
             base.execute(
                 "update replies set message_id = ?, jws = ?, seq = ? where row = ?", (message_id, jws, seq, row)
             )
+            _hold(base, party, seq, message_id, jws)
             _use_up(base, party, seq)
 
     def commit(self, *, party: str, seq: int, message_id: str, jws: str) -> None:
@@ -206,6 +228,7 @@ class Notebook:
                 "insert into commitments (party, seq, message_id, jws) values (?, ?, ?, ?)",
                 (party, seq, message_id, jws),
             )
+            _hold(base, party, seq, message_id, jws)
             _use_up(base, party, seq)
 
     def unanswered_commitments(self, party: str) -> list[tuple[int, str]]:
@@ -214,9 +237,11 @@ class Notebook:
             statement = "select row, jws from commitments where party = ? and done is null order by row"
             return [(int(row), str(jws)) for row, jws in self._base.execute(statement, (party,))]
 
-    def settle_commitment(self, row: int, done: str) -> None:
-        """What became of a commitment: `sent` or `refused`."""
-        self._change("update commitments set done = ? where row = ?", (done, row))
+    def settle_commitment(self, row: int, done: str, *, receipt: str | None = None) -> None:
+        """What became of a commitment: `sent` with the gateway's receipt, or `refused`."""
+        with self._writing() as base:
+            base.execute("update commitments set done = ? where row = ?", (done, row))
+            base.execute(_RECEIPTED.format(table="commitments"), (receipt, row))
 
     def sent(self, party: str, seq: int | None = None) -> list[Numbered]:
         """What a party wrote to the gateway and was not refused; all of it, or what has one number."""
@@ -234,9 +259,26 @@ class Notebook:
         with self._lock:
             return self._base.execute(statement, {"party": party, "seq": seq}).fetchall()
 
-    def settle(self, row: int, done: str) -> None:
-        """What became of a reply: `sent`, `refused` or `nothing`."""
-        self._change("update replies set done = ?, attempts = attempts + 1 where row = ?", (done, row))
+    def settle(self, row: int, done: str, *, receipt: str | None = None) -> None:
+        """What became of a reply: `sent` with the gateway's receipt, `refused` or `nothing`."""
+        with self._writing() as base:
+            base.execute("update replies set done = ?, attempts = attempts + 1 where row = ?", (done, row))
+            base.execute(_RECEIPTED.format(table="replies"), (receipt, row))
+
+    def held(self, party: str, *, own: bool, since: int) -> list[Held]:
+        """The bytes of what a party sent or got with a number beyond `since`, in order."""
+        statement = (
+            "select seq, message_id, jws, receipt from held where party = ? and own = ? and seq > ? order by seq"
+        )
+        with self._lock:
+            rows = self._base.execute(statement, (party, own, since)).fetchall()
+        return [Held(party=party, own=own, seq=row[0], message_id=row[1], jws=row[2], receipt=row[3]) for row in rows]
+
+    def use_token(self, jti: str, *, expires: float, now: float) -> bool:
+        """Marks a token as used; False when it was used before."""
+        with self._writing() as base:
+            base.execute("delete from tokens where expires < ?", (now,))
+            return base.execute("insert or ignore into tokens values (?, ?)", (jti, expires)).rowcount > 0
 
     def again(self, row: int, *, due: float) -> None:
         """The same bytes once more, later."""
@@ -268,6 +310,16 @@ class Notebook:
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._lock, self._base:
             yield self._base
+
+
+def _hold(
+    base: sqlite3.Connection, party: str, seq: int, message_id: str, jws: str, receipt: str | None = None
+) -> None:
+    """What was received has a receipt from the beginning; what is sent gets one."""
+    base.execute(
+        "insert or ignore into held (party, own, seq, message_id, jws, receipt) values (?, ?, ?, ?, ?, ?)",
+        (party, receipt is None, seq, message_id, jws, receipt),
+    )
 
 
 def _use_up(base: sqlite3.Connection, party: str, seq: int) -> None:

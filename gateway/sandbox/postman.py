@@ -100,38 +100,40 @@ class Postman:
         if jws is None:
             self.notebook.settle(due.row, "nothing")
             return
-        done = self._outcome(jws, self.config.desks[due.party], now)
+        done, receipt = self._outcome(jws, self.config.desks[due.party], now)
         failpoint("agency.told")
         if done is None:
             wait = min(LONGEST_RETRY, FIRST_RETRY * 2**due.attempts)
             self.notebook.again(due.row, due=(now + timedelta(seconds=wait)).timestamp())
         else:
-            self.notebook.settle(due.row, done)
+            self.notebook.settle(due.row, done, receipt=receipt)
         logger.info("reply %s", done or "again", extra={"handoff_id": due.handoff_id, "step": due.step.value})
 
-    def _outcome(self, jws: str, desk: Desk, now: datetime) -> str | None:
-        """`sent`, `refused`, or None: nobody knows yet."""
+    def _outcome(self, jws: str, desk: Desk, now: datetime) -> tuple[str | None, str | None]:
+        """`sent` with the gateway's receipt, `refused`, or None: nobody knows yet."""
         try:
             status, body = self.http.post(f"{self.config.gateway_url}/v1/messages", self._wrap(jws, desk, now), JOSE)
         except ConnectionError:
-            return None
+            return None, None
         if status in (200, 202):
-            return "sent" if self._is_receipt_of(jws, body, desk, now) else None
-        return "refused" if 400 <= status < 500 and status not in TRY_AGAIN else None
+            receipt = self._receipt_of(jws, body, desk, now)
+            return ("sent" if receipt else None), receipt
+        return ("refused" if 400 <= status < 500 and status not in TRY_AGAIN else None), None
 
     def _wrap(self, jws: str, desk: Desk, now: datetime) -> bytes:
         """A desk that is written to encrypted writes so itself, where the gateway has a key for it."""
         key = self.config.keyring.encryption_key_of(self.config.gateway, now)
         return (jws if key is None or desk.decryption is None else encrypt(jws, key)).encode()
 
-    def _is_receipt_of(self, jws: str, body: bytes, desk: Desk, now: datetime) -> bool:
+    def _receipt_of(self, jws: str, body: bytes, desk: Desk, now: datetime) -> str | None:
+        """The gateway's receipt for these bytes; None for anything else."""
         config = self.config
         try:
             receipt = read(body.strip(), config.keyring, recipient=desk.party_id, issuer=config.gateway, now=now)
             require_answer(receipt, message_id=receipt.message_id, message_digest=digest(jws))
         except XianjieError:
-            return False
-        return True
+            return None
+        return receipt.jws
 
     def _write(self, due: DueReply, now: datetime) -> str | None:
         """The reply's bytes, kept before they are sent; None where this step has nothing to say."""
@@ -217,10 +219,10 @@ class Postman:
 
     def _send_commitments(self, desk: Desk) -> None:
         for row, jws in self.notebook.unanswered_commitments(desk.party_id):
-            done = self._outcome(jws, desk, self.clock())
+            done, receipt = self._outcome(jws, desk, self.clock())
             if done is None:
                 raise ConnectionError("commitment")
-            self.notebook.settle_commitment(row, done)
+            self.notebook.settle_commitment(row, done, receipt=receipt)
 
     def _held(self, party: str, direction: Direction, seq: int | None) -> list[Numbered]:
         of = self.notebook.sent if direction is Direction.TO_GATEWAY else self.notebook.received

@@ -98,6 +98,7 @@ class Reception:
             seq=message.envelope.seq,
             handoff=handoff,
             plan=plan,
+            jws=message.jws,
         )
         failpoint("agency.kept")
         if kept is not None:

@@ -86,6 +86,16 @@ class Pusher:
         request = requests.Request(
             "POST", _address_url(endpoint), data=sent, headers=_headers(endpoint, content_type, headers)
         ).prepare()
+        return self._send(request, sent, deadline, timeout)
+
+    def fetch(self, endpoint: Endpoint, *, headers: Mapping[str, str], timeout: float) -> Answer:
+        """One GET, bounded like a push. Raises `NoAnswer`."""
+        deadline = monotonic() + timeout
+        ours = {name: value for name, value in _headers(endpoint, "", headers).items() if name != "Content-Type"}
+        request = requests.Request("GET", _address_url(endpoint), headers=ours).prepare()
+        return self._send(request, _Body(b"", deadline), deadline, timeout)
+
+    def _send(self, request: requests.PreparedRequest, sent: _Body, deadline: float, timeout: float) -> Answer:
         limits = Limits(connect=min(self._connect_seconds, timeout), read=timeout, total=timeout)
         try:
             response = self._session().send(request, stream=True, allow_redirects=False, timeout=limits)  # type: ignore[arg-type]

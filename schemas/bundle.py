@@ -166,9 +166,19 @@ class RungSchema(StrictSchema):
     evidence_id = MessageId(required=True)
 
 
+class NeedStandingSchema(StrictSchema):
+    """Where the gateway says that one need stands."""
+
+    need_id = MessageId(required=True)
+    programme = Text(max=20, required=True)
+    state = Text(max=30, required=True)
+    since = Moment(required=True)
+
+
 class ReadingsSchema(StrictSchema):
     """`readings.json`."""
 
+    needs = ListOf(Nest(NeedStandingSchema), max=MOST, required=True)
     replies = ListOf(Nest(ReadingSchema), max=MOST, required=True)
     rungs = ListOf(Nest(RungSchema), max=MOST, required=True)
 

@@ -83,6 +83,7 @@ class Scene:
     receipts: list[bytes] = field(default_factory=list)
     decisions: list[dict[str, Any]] = field(default_factory=list)
     attempts: list[dict[str, Any]] = field(default_factory=list)
+    needs: list[dict[str, Any]] = field(default_factory=list)
     replies: list[dict[str, Any]] = field(default_factory=list)
     rungs: list[dict[str, Any]] = field(default_factory=list)
     keys: list[PublicKey] = field(default_factory=list)
@@ -324,6 +325,7 @@ class Scene:
             "receipts": self.receipts,
             "decisions": self.decisions,
             "attempts": self.attempts,
+            "needs": self.needs,
             "replies": self.replies,
             "rungs": self.rungs,
             "leaves": [(index, self.log[index].decode()) for index in self.told],
@@ -402,6 +404,8 @@ def _story(steps: Mapping[str, Mapping[str, Any]], *, full: bool) -> Scene:
         **step("handoff", source=GATEWAY, recipient=AGENCY, type_="handoff.issued", data=body, at=minutes(2), seq=3)
     )
     scene.said = {"referral": referral, "handoff": handoff}
+    state, since = ("assisted", minutes(2000)) if full else ("handed_off", minutes(120))
+    scene.needs = [{"need_id": f"{REFERRAL}:1", "programme": "MLG", "state": state, "since": since}]
     if full:
         late = {"reason_code": "no_receipt"}
         scene.receipt(**step("timeout", about=handoff, rung="relay", verdict="timeout", at=minutes(90), body=late))

@@ -103,6 +103,7 @@ class Contents:
     unreadable: tuple[Unreadable, ...]
     decisions: tuple[Mapping[str, Any], ...]
     attempts: tuple[Mapping[str, Any], ...]
+    needs: tuple[Mapping[str, Any], ...]
     replies: tuple[Mapping[str, Any], ...]
     rungs: tuple[Mapping[str, Any], ...]
     leaves: tuple[Leaf, ...]
@@ -223,6 +224,7 @@ def read_contents(files: Mapping[str, bytes]) -> Contents:
         unreadable=tuple(unreadable),
         decisions=tuple(_load(files, bundle.DECISIONS, shapes.DECISIONS)["decisions"]),
         attempts=tuple(_load(files, bundle.ATTEMPTS, shapes.ATTEMPTS)["attempts"]),
+        needs=tuple(readings["needs"]),
         replies=tuple(readings["replies"]),
         rungs=tuple({**row, "rung": Rung(row["rung"])} for row in readings["rungs"]),
         leaves=_leaves(_load(files, bundle.ENTRIES, shapes.ENTRIES)["entries"]),

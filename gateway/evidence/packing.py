@@ -42,6 +42,7 @@ class Collected:
     receipts: Sequence[bytes] = ()
     decisions: Sequence[Mapping[str, Any]] = ()
     attempts: Sequence[Mapping[str, Any]] = ()
+    needs: Sequence[Mapping[str, Any]] = ()
     replies: Sequence[Mapping[str, Any]] = ()
     rungs: Sequence[Mapping[str, Any]] = ()
     leaves: Sequence[tuple[int, str]] = ()
@@ -70,7 +71,8 @@ def members_of(collected: Collected) -> dict[str, bytes]:
     files |= {bundle.receipt_name(number): jws for number, jws in enumerate(collected.receipts, start=1)}
     files[bundle.DECISIONS] = _json({"decisions": list(collected.decisions)})
     files[bundle.ATTEMPTS] = _json({"attempts": _rows(collected.attempts)})
-    files[bundle.READINGS] = _json({"replies": _rows(collected.replies), "rungs": _rows(collected.rungs)})
+    told = {"needs": collected.needs, "replies": collected.replies, "rungs": collected.rungs}
+    files[bundle.READINGS] = _json({name: _rows(rows) for name, rows in told.items()})
     files[bundle.KEYS] = _json(_keys(collected))
     participants = [
         {"party_id": one.party_id, "kind": one.kind, "name_zh": one.name_zh, "region": one.region}

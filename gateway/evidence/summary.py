@@ -15,6 +15,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 
 from gateway.domain.calendar import CHINA
+from gateway.domain.lifecycle import OPEN_NEEDS, NeedState
 from gateway.errors import CheckpointInvalid
 from gateway.evidence.checkpoint import unverified
 from gateway.evidence.contents import Contents, Paper, moment_of
@@ -25,6 +26,7 @@ EDITION = 1
 LONGEST = 500
 MOST_FEN = 10**13
 _SHORT = 12
+_OPEN_STATES = frozenset(state.value for state in OPEN_NEEDS | {NeedState.HELD})
 _AMOUNTS = {"referral.submitted": "decided_amount_fen", "judicial_assistance.paid": "amount_fen"}
 
 
@@ -72,6 +74,7 @@ def _view(contents: Contents) -> dict[str, Any]:
         "receipts": [_receipt(paper, contents) for paper in contents.receipts],
         "unreadable": [f"{paper.name} ({paper.reason})" for paper in contents.unreadable],
         "ladders": [_ladder(ladder, contents) for ladder in found],
+        "needs": [_need(row) for row in contents.needs],
         "replies": [_reply(row) for row in contents.replies],
         "decisions": [_decision(row) for row in contents.decisions],
         "attempts": list(_attempts(contents)),
@@ -144,6 +147,15 @@ def _state(state: RungState, ladder: HandoffLadder, contents: Contents) -> dict[
     }
 
 
+def _need(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "need": row["need_id"],
+        "programme": row["programme"],
+        "state": word("state", row["state"]),
+        "since": _moment(row["since"]),
+    }
+
+
 def _reply(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "at": _moment(row["at"]),
@@ -199,6 +211,13 @@ def _open(found: Sequence[HandoffLadder], contents: Contents) -> Iterator[Word]:
             yield Word(
                 zh=f"{office}:尚无{'、'.join(word('rung', rung).zh for rung in missing)}证据。",
                 en=f"{office}: no evidence of {', '.join(missing)} yet.",
+            )
+    for row in contents.needs:
+        if row["state"] in _OPEN_STATES:
+            state = word("state", row["state"])
+            yield Word(
+                zh=f"需求 {row['need_id']} {row['programme']}:{state.zh}。",
+                en=f"need {row['need_id']} {row['programme']}: {state.en}.",
             )
     for paper in contents.unreadable:
         yield Word(zh=f"{paper.name} 无法读取。", en=f"{paper.name} cannot be read.")

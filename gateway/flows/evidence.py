@@ -108,6 +108,7 @@ def _collect(
         receipts=_in_log_order(papers.receipts, places),
         decisions=[{name: row[name] for name in _DECISION} for row in decided],
         attempts=[_attempt(row) for row in evidence_rows.attempts(connection, ids)],
+        needs=[_need(row) for row in evidence_rows.needs(connection, referral_id)],
         replies=[_reading(row) for row in evidence_rows.replies(connection, referral_id)],
         rungs=[_rung(row) for row in rungs if row["evidence_id"] is not None],
         leaves=[(place.index, place.entry) for place in places],
@@ -273,6 +274,10 @@ def _attempt(row: Mapping[str, Any]) -> dict[str, Any]:
         "started_at": from_ms(row["started_at"]),
         "finished_at": None if ended is None else from_ms(ended),
     }
+
+
+def _need(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in ("need_id", "programme", "state")} | {"since": from_ms(row["state_at"])}
 
 
 def _reading(row: Mapping[str, Any]) -> dict[str, Any]:

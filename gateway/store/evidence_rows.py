@@ -98,6 +98,13 @@ def replies(connection: Connection, referral_id: str) -> list[Mapping[str, Any]]
     return _rows(connection, statement.order_by(p.row))
 
 
+def needs(connection: Connection, referral_id: str) -> list[Mapping[str, Any]]:
+    """Where each need of the referral stands, in the court's order."""
+    n = t.needs.c
+    statement = sa.select(n.need_id, n.programme, n.state, n.state_at).where(n.referral_id == referral_id)
+    return _rows(connection, statement.order_by(n.row))
+
+
 def decisions(connection: Connection, referral_id: str, message_ids: Iterable[str]) -> list[Mapping[str, Any]]:
     """Decisions about the referral, its needs, its findings or one of these messages, oldest first."""
     n, f, h = t.needs.c, t.findings.c, t.handoffs.c

@@ -261,3 +261,10 @@ def decision_told_twice() -> bytes:
     scene = honest()
     scene.decisions.append(dict(scene.decisions[0]))
     return scene.build()
+
+
+@fails("need_of_other_referral", "r-2026-0002:1", "把另一案的需求状态列进来", "another case's need is told here")
+def need_of_another_case() -> bytes:
+    scene = brief()
+    scene.needs[0]["need_id"] = "r-2026-0002:1"
+    return scene.build()

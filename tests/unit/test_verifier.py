@@ -431,11 +431,13 @@ def test_both_pages_tell_the_ladder_the_amounts_and_what_is_open() -> None:
         assert "20,000.00" in text
         assert "尚无送达、签收、受理意见、办理结果证据" in text
         assert "no evidence of delivery, retrieval, disposition, outcome yet" in text
+        assert f"需求 {REFERRAL}:1 MLG:已转办。" in text
     page, plain = _paged(honest())
     for text in (page, plain):
         assert "600.00" in text
         assert "2026-04-01 → 2027-03-31" in text
         assert "已被取代" in text
+        assert f"需求 {REFERRAL}:1 MLG:" not in text
 
 
 def test_the_pages_of_a_case_of_the_end_of_time_can_be_made() -> None:

@@ -33,6 +33,7 @@ def check_relations(contents: Contents, facts: Facts, found: Conclusions) -> Non
     _check_numbers(contents, found)
     _check_attempts(contents, facts, found)
     _check_readings(contents, facts, found)
+    _check_needs(contents, found)
     for row in contents.rungs:
         _check_rung(row, facts, found)
     _check_decisions(contents, facts, found)
@@ -135,6 +136,12 @@ def _check_readings(contents: Contents, facts: Facts, found: Conclusions) -> Non
         need_id = row.get("need_id")
         if need_id is not None and row["applied"] and not _belongs(need_id, contents.referral_id):
             found.add("reading_of_other_referral", row["message_id"])
+
+
+def _check_needs(contents: Contents, found: Conclusions) -> None:
+    for row in contents.needs:
+        if not _belongs(row["need_id"], contents.referral_id):
+            found.add("need_of_other_referral", row["need_id"])
 
 
 def _check_rung(row: Mapping[str, Any], facts: Facts, found: Conclusions) -> None:

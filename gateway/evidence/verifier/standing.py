@@ -45,8 +45,9 @@ def conclude(contents: Contents, checkpoint: Checkpoint | None, found: Conclusio
     found.add("omission_not_excluded", contents.referral_id)
     if contents.attempts:
         found.add("attempts_told", contents.gateway, count=len(contents.attempts))
-    if contents.replies:
-        found.add("readings_told", contents.gateway, count=len(contents.replies))
+    told = len(contents.replies) + len(contents.needs)
+    if told:
+        found.add("readings_told", contents.gateway, count=told)
 
 
 def _is_proven(paper: Paper, contents: Contents, checkpoint: Checkpoint | None, found: Conclusions) -> bool:

@@ -27,6 +27,7 @@ from gateway.store import log, outbox, referrals
 from gateway.store.directory import Directory, Snapshot
 from gateway.store.engine import Store
 from gateway.store.vault import OPTION
+from tests.faults.ideal import IdealKeyring, ideal
 from tests.gateway_world import (
     AGREEMENT,
     CIVIL_AFFAIRS,
@@ -36,7 +37,6 @@ from tests.gateway_world import (
     START,
     VAULT,
     WOMENS_FEDERATION,
-    Partner,
     World,
 )
 
@@ -107,10 +107,13 @@ class Ground:
             for office_id in (CIVIL_AFFAIRS, DISABLED_PERSONS):
                 world.change_office(office_id, batch=BATCH)
             world.load_agreement(PLAIN_AGREEMENT)
-            self.partners: dict[str, Partner] = world.partners
-            self.base, snapshot = world.context, world.context.snapshot(START)
+            snapshot = world.context.snapshot(START)
             world.close()
             self._image = _image(path)
+        kinds = {party.party_id: party.kind.value for party in snapshot.parties.values() if party.active}
+        snapshot = replace(snapshot, keyring=IdealKeyring(snapshot.keys, kinds))
+        self.keys = {name: ideal(partner.key) for name, partner in world.partners.items()}
+        self.base = replace(world.context, key=ideal(world.context.key))
         self.offices = {office_id: snapshot.offices[office_id] for office_id in OFFICES}
         self.keyring: Keyring = snapshot.keyring
         self._engine = _memory_engine()
@@ -164,15 +167,15 @@ class Node:
         self.ground.store.forget()
         self.context = self.ground.context(self.ground.store)
 
-    def has_needs(self) -> bool:
-        """Whether something waits to be handed out."""
+    def look(self) -> tuple[bool, list[str]]:
+        """Whether something waits to be handed out; offices with something due."""
+        now = self.clock()
         with self.context.store.reading() as connection:
-            return bool(referrals.waiting(connection, now=self.clock(), limit=1))
+            return bool(referrals.waiting(connection, now=now, limit=1)), outbox.lanes(connection, now=now)
 
     def lanes(self) -> list[str]:
         """Offices with something due."""
-        with self.context.store.reading() as connection:
-            return outbox.lanes(connection, now=self.clock())
+        return self.look()[1]
 
     def stuck(self) -> list[str]:
         """Messages that go no further without a person."""

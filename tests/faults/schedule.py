@@ -130,7 +130,7 @@ class _Draw:
 
     def schedule(self) -> Schedule:
         random = self.random
-        asked = [self._asked() for _ in range(random.choices((1, 2, 3), (84, 12, 4))[0])]
+        asked = [self._asked() for _ in range(random.choices((1, 2, 3), (88, 9, 3))[0])]
         self._fault(sure=True, pushed=asked[0].office_id != WOMENS_FEDERATION)
         if not self._strikes_at_once():
             asked[0] = replace(asked[0], withdraw_at=None)
@@ -157,7 +157,7 @@ class _Draw:
         random = self.random
         office_id = random.choices((CIVIL_AFFAIRS, DISABLED_PERSONS, WOMENS_FEDERATION), (70, 15, 15))[0]
         before = random.choices(
-            ((), ("delivered",), ("ACCEPTED",), ("delivered", "ACCEPTED", "APPROVED")), (76, 8, 10, 6)
+            ((), ("delivered",), ("ACCEPTED",), ("delivered", "ACCEPTED", "APPROVED")), (80, 7, 8, 5)
         )[0]
         return Asked(
             court=random.choices((COURT, NEIGHBOUR), (80, 20))[0],

@@ -101,14 +101,14 @@ class Simulation:
         return lambda: START + timedelta(seconds=self.seconds + sum(self.skew[name] for name in names))
 
     def _court(self, party_id: str) -> Court:
-        key = self.ground.partners[party_id].key
+        key = self.ground.keys[party_id]
         return Court(party_id=party_id, key=key, keyring=self.ground.keyring, clock=self._clock("courts"))
 
     def _agency(self, office_id: str) -> Agency:
         office = self.ground.offices[office_id]
         agency = Agency(
             party_id=office.party_id,
-            key=self.ground.partners[office.party_id].key,
+            key=self.ground.keys[office.party_id],
             keyring=self.ground.keyring,
             clock=self._clock("agencies"),
             agency=office.agency,
@@ -232,10 +232,12 @@ class Simulation:
         node = self.nodes[name]
 
         def tick() -> None:
-            if node.has_needs():
+            needs_wait, lanes = node.look()
+            if needs_wait:
                 self._guarded(name, lambda: self.flows.dispatch(node.context, now=node.clock()))
                 self._wake_mailboxes()
-            for office_id in node.lanes():
+                lanes = node.lanes()
+            for office_id in lanes:
                 self._guarded(name, lambda office_id=office_id: self._deliver(node, office_id))
 
         self._in(name, tick)
@@ -376,7 +378,7 @@ class Simulation:
         if stuck := node.stuck():
             self._by_operator.update(stuck)
             moved |= bool(operate.send_again(node.context, stuck, who="测试", why="恢复", now=node.clock()))
-        while node.has_needs() or node.lanes():
+        while any(node.look()):
             self._tick("worker-1")
             moved = True
         for agency in self.agencies.values():

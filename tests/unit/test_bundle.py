@@ -77,15 +77,14 @@ def test_a_zip_of_the_64_bit_kind_is_refused(raw: bytes) -> None:
 
 def test_members_that_lie_upon_each_other_cannot_multiply_what_is_unpacked() -> None:
     content = bytes(MAX_MEMBER)
-    begin = struct.pack(
-        "<4s5HL2L2H", b"PK\x03\x04", 20, 0, 0, 0, 33, zlib.crc32(content), len(content), len(content), 16, 0
-    )
+    checksum = zlib.crc32(content)
+    begin = struct.pack("<4s5HL2L2H", b"PK\x03\x04", 20, 0, 0, 0, 33, checksum, len(content), len(content), 16, 0)
     body = begin + b"messages/001.jws" + content
     directory = b"".join(
         struct.pack(
             "<4s4B4HL2L5H2L",
             *(b"PK\x01\x02", 20, 3, 20, 0, 0, 0, 0, 33),
-            *(zlib.crc32(content), len(content), len(content), 16, 0, 0, 0, 0, 0, 0),
+            *(checksum, len(content), len(content), 16, 0, 0, 0, 0, 0, 0),
         )
         + f"messages/{number:03d}.jws".encode()
         for number in range(1, 900)

@@ -134,6 +134,17 @@ class RunningPostgres:
         name = url.partition("@/")[2].partition("?")[0]
         self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
+    def close_to_all(self, url: str) -> None:
+        """The database is there and lets nobody in: whoever was connected is thrown out."""
+        name = url.partition("@/")[2].partition("?")[0]
+        self._execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        self._execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", name)
+
+    def open_to_all(self, url: str) -> None:
+        """As before."""
+        name = url.partition("@/")[2].partition("?")[0]
+        self._execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
     def _template(self, prepare: Callable[[str], object]) -> str:
         if prepare not in self._templates:
             name = self._clone("template1")

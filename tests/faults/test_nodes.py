@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,17 @@ from typing import Any
 import pytest
 
 from gateway.envelope.message import digest
+from gateway.errors import StoreUnavailable
 from gateway.flows.deliver import LEASE as LANE_LEASE
+from gateway.flows.deliver import deliver
 from gateway.store import leases, tokens
 from gateway.store.engine import Store
+from gateway.store.tables import outbox
 from gateway.worker import HOUR, LEASE
 from tests.faults.cluster import COURT, NOWHERE, Cluster, cluster, held_office, referral, wait_for
 from tests.faults.paused_writer import MINUTE, NOW
-from tests.gateway_world import migrated
+from tests.gateway_world import CIVIL_AFFAIRS, World, migrated
+from tests.postgres import RunningPostgres
 
 ROOT = Path(__file__).parents[2]
 WRONG_CLOCK = Path(__file__).parent / "wrong_clock"
@@ -213,3 +218,34 @@ def test_a_writer_stopped_inside_its_transaction_loses_it_and_holds_up_the_other
     unused = [store.write(lambda c, jti=jti: tokens.use(c, COURT, jti, NOW)) for jti in ("paused", "again")]
     store.close()
     assert unused == [True, True]
+
+
+def test_what_an_office_answered_is_kept_in_hand_while_the_database_is_away(
+    postgres_server: RunningPostgres, postgres_url: str
+) -> None:
+    world, rests = World(postgres_url), list[float]()
+    (office,) = [office for name, office in world.offices.items() if name == CIVIL_AFFAIRS]
+    world.refer()
+    world.dispatch()
+
+    def answer_as_the_database_goes(body: bytes) -> None:
+        postgres_server.close_to_all(postgres_url)
+
+    def rest(seconds: float) -> bool:
+        rests.append(seconds)
+        if len(rests) == 3:
+            postgres_server.open_to_all(postgres_url)
+        return True
+
+    office.fault = answer_as_the_database_goes
+    courier = replace(world.courier(), rest=rest)
+    assert deliver(world.context, CIVIL_AFFAIRS, courier).relayed == 1
+    assert (len(office.bodies), len(rests), world.states()) == (1, 3, ["handed_off"])
+
+    world.refer(referral_id="r-2", original_case_group="（2025）黔0102民初2号")
+    world.dispatch()
+    with pytest.raises(StoreUnavailable):  # a worker that stops leaves it to the next one
+        deliver(world.context, CIVIL_AFFAIRS, replace(courier, rest=lambda _: False))
+    postgres_server.open_to_all(postgres_url)
+    assert [row["state"] for row in world.rows(outbox)] == ["relayed", "sending"]
+    world.close()

@@ -19,6 +19,7 @@ from gateway.cli.keys import COMMANDS as KEYS
 from gateway.cli.log import COMMANDS as LOG
 from gateway.cli.mailbox import COMMANDS as MAILBOX
 from gateway.cli.partner_cutoff import COMMANDS as COMMITMENT
+from gateway.cli.recovery import COMMANDS as RECOVERY
 from gateway.cli.registry import COMMANDS as REGISTRY
 from gateway.cli.reporting import COMMANDS as REPORTING
 from gateway.cli.run import COMMANDS as RUN
@@ -47,7 +48,7 @@ def root(context: click.Context, named: str | None) -> None:
 
 
 GROUPS = (
-    *(INSTALL, DOCTOR, REGISTRY, KEYS, RUN, BACKUP),
+    *(INSTALL, DOCTOR, REGISTRY, KEYS, RUN, BACKUP, RECOVERY),
     *(COURT, AGENCY, MAILBOX, COMMITMENT),
     *(DESK, ERASE, LOG, REPORTING, DEMO, CUTOFF, VERIFY),
 )

@@ -57,15 +57,17 @@ def standing_of(connection: Connection, context: Context, witnessed: Witnessed, 
     head = log.head(connection)
     unproven = given_back.unproven(connection)
     parties = tuple(_parties(connection, context, unproven, now))
+    since = restored.since(connection)
+    in_the_way = _obstacles(parties, unproven, witnessed) if since else _left_over(connection, unproven)
     return Standing(
         origin=context.origin(head.epoch),
         epoch=head.epoch,
-        since=restored.since(connection),
+        since=since,
         size=head.size,
         root=head.root.hex(),
         witnessed=witnessed,
         parties=parties,
-        obstacles=tuple(_obstacles(parties, unproven, witnessed)),
+        obstacles=tuple(in_the_way),
     )
 
 
@@ -159,6 +161,17 @@ def _obstacles(
             for first, last in stream.missing:
                 numbers = str(first) if first == last else f"{first}-{last}"
                 yield Obstacle(kind=ObstacleKind.NUMBERS_MISSING, about=f"{party.party_id} {direction} {numbers}")
+    yield from _refused(unproven)
+
+
+def _left_over(connection: Connection, unproven: Sequence[Unproven]) -> Iterator[Obstacle]:
+    """After a recovery: what was given back and has no place."""
+    for item in given_back.waiting(connection):
+        yield Obstacle(kind=ObstacleKind.NOT_PLACED, about=f"{item.party_id} {item.message_id}", code=item.code)
+    yield from _refused(unproven)
+
+
+def _refused(unproven: Sequence[Unproven]) -> Iterator[Obstacle]:
     for line in unproven:
         name = " ".join(part for part in (line.party_id, line.message_id or line.digest) if part)
         yield Obstacle(kind=ObstacleKind.LINE_REFUSED, about=name, code=line.code)

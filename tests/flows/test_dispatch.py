@@ -56,8 +56,8 @@ def sent(world: World) -> dict[str, bytes]:
 def pulled_by(world: World, office_id: str = WOMENS_FEDERATION) -> list[VerifiedMessage]:
     party = world.offices[office_id].partner.party_id
     with world.store.reading() as connection:
-        pulled = mailbox.pull(connection, party, after=0, limit=99)
-    return [verify(jws.encode(), world.keyring, recipient=party, now=world.now) for _, jws in pulled]
+        pulled = mailbox.pull(connection, party, after=0, limit=99, most_bytes=10**6)
+    return [verify(jws.encode(), world.keyring, recipient=party, now=world.now) for _, _, jws in pulled]
 
 
 # --- what a handoff is ---

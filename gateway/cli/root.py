@@ -1,5 +1,6 @@
 """命令总目 The tree of commands; each group in a module of its own."""
 
+import logging
 from typing import Any
 
 import click
@@ -44,6 +45,8 @@ class _Commands(click.Group):
 @click.pass_context
 def root(context: click.Context, named: str | None) -> None:
     """衔接 Xianjie: 国家司法救助与社会救助衔接网关 the gateway between judicial and social assistance."""
+    # what a command has to say it says itself; only the processes that stay write log lines
+    logging.getLogger("gateway").addHandler(logging.NullHandler())
     context.obj = Installation(named)
 
 

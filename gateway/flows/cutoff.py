@@ -22,6 +22,7 @@ from gateway.domain.reconciliation.findings import OPERATOR, doubt
 from gateway.domain.reconciliation.values import Finding
 from gateway.envelope.message import new_id
 from gateway.evidence.entry import cutoff_entry
+from gateway.flows.audit.counted import counted_troubles
 from gateway.flows.audit.derived import derived_troubles
 from gateway.flows.audit.logged import leaves_without_rows, rows_without_leaves
 from gateway.flows.audit.registered import directory_troubles
@@ -54,6 +55,7 @@ def cut_off(context: Context, *, now: datetime, witness: WitnessFile | None = No
     """One comparison of everything, kept with its findings. witness: this node's last checkpoint, outside."""
     troubles = _log_troubles(context, witness)
     with context.store.reading() as connection:
+        log.hold_still(connection)
         head = log.head(connection)
         troubles += sorted(
             {
@@ -61,6 +63,7 @@ def cut_off(context: Context, *, now: datetime, witness: WitnessFile | None = No
                 *rows_without_leaves(connection, context),
                 *directory_troubles(connection),
                 *derived_troubles(connection, context, now=now),
+                *counted_troubles(connection, context),
             },
             key=lambda one: (one.table, one.ref, one.what, one.column or ""),
         )

@@ -87,7 +87,7 @@ def prepare(message: VerifiedMessage, context: Context, *, now: datetime) -> Sub
         verdict=verdict,
         agreement_row=row,
         profile=profile,
-        keys=_keys(referral, context) if profile.matching_authorised else (),
+        keys=keys_of(referral, context) if profile.matching_authorised else (),
         now=now,
     )
 
@@ -274,7 +274,8 @@ def case_type_of(case_number: str) -> str | None:
         return None
 
 
-def _keys(referral: Referral, context: Context) -> tuple[tuple[str, str], ...]:
+def keys_of(referral: Referral, context: Context) -> tuple[tuple[str, str], ...]:
+    """(role, identity key) of everybody a referral names by a number."""
     person = referral.person
     numbers = [(BENEFICIARY, person.id_type or "", person.id_number)]
     if person.guardian is not None:

@@ -318,4 +318,5 @@ def _says_what_it_is(place: Place) -> bool:
         said = entry.read(place.entry.encode())
     except XianjieError:
         return False
-    return (said.kind, said.ref, said.digest) == (place.kind, place.ref, place.digest)
+    is_about = said.fields.get("about", place.about) == place.about
+    return is_about and (said.kind, said.ref, said.digest) == (place.kind, place.ref, place.digest)

@@ -36,7 +36,7 @@ def adopt(connection: Connection) -> int:
         for page in _pages(connection, table):
             for row in page:
                 for entry in entries_of(row):
-                    tail.add(entry)
+                    tail.add(entry, about=row["subject"] if table is t.decisions else None)
             tail.save(connection)
     return log.head(connection).size
 

@@ -105,6 +105,13 @@ def decisions(connection: Connection, decision_ids: Iterable[str]) -> dict[str, 
 _DECISIONS = sa.select(t.decisions).where(among(t.decisions.c.decision_id))
 
 
+def highest_numbers(connection: Connection) -> dict[str, int]:
+    """By recipient the highest sequence number we gave a message."""
+    o = t.outbox.c
+    rows = connection.execute(sa.select(o.recipient, sa.func.max(o.seq)).group_by(o.recipient))
+    return {row[0]: row[1] for row in rows}
+
+
 def whole(connection: Connection, table: sa.Table) -> list[Row]:
     """A small table: the directory's."""
     return [dict(row) for row in connection.execute(sa.select(table)).mappings()]

@@ -45,6 +45,7 @@ class Place:
     kind: str
     ref: str
     digest: str | None
+    about: str | None
     leaf_hash: bytes
     entry: str
 
@@ -247,6 +248,7 @@ def _place(row: sa.Row[tuple[object, ...]]) -> Place:
         kind=row.kind,
         ref=row.ref,
         digest=row.digest,
+        about=row.about,
         leaf_hash=bytes(row.leaf_hash),
         entry=row.entry,
     )

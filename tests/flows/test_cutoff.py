@@ -266,7 +266,28 @@ def agreement_reworded(world: World) -> tuple[sa.Executable, Trouble]:
     return t.agreements.update().values(body=row["body"] + "\n# "), wrong
 
 
+def attempt_deleted(world: World) -> tuple[sa.Executable, Trouble]:
+    row = world.rows(t.attempts)[0]
+    gone = Trouble(table="attempts", ref=f"{row['message_id']}:1", what=What.MISSING, referral_id="r-1")
+    return t.attempts.delete().where(t.attempts.c.row == row["row"]), gone
+
+
+def counter_set_back(world: World) -> tuple[sa.Executable, Trouble]:
+    party = world.offices[CIVIL_AFFAIRS].partner.party_id
+    wrong = Trouble(table="counters", ref=party, what=What.ALTERED, column="last_seq")
+    return t.counters.update().where(t.counters.c.recipient == party).values(last_seq=1), wrong
+
+
+def identity_key_deleted(world: World) -> tuple[sa.Executable, Trouble]:
+    row = first(world, t.identity_keys, referral_id="r-2")
+    wrong = Trouble(table="identity_keys", ref="r-2", what=What.ALTERED, referral_id="r-2")
+    return t.identity_keys.delete().where(t.identity_keys.c.row == row["row"]), wrong
+
+
 TAMPERS: list[Tamper] = [
+    attempt_deleted,
+    counter_set_back,
+    identity_key_deleted,
     inbox_row_deleted,
     inbox_bytes_changed,
     inbox_receipt_changed,
@@ -318,6 +339,19 @@ def test_every_single_row_that_is_logged_is_missed_when_it_goes(busy: World, tab
         assert cut(busy).wrong > before
         busy.change(table.insert().values(**row))
         assert cut(busy).wrong == before
+
+
+def test_a_handoff_that_goes_with_its_message_accuses_no_answer(busy: World) -> None:
+    row = first(busy, t.outbox, type="handoff.issued")
+    busy.change(t.handoffs.delete().where(t.handoffs.c.message_id == row["message_id"]))
+    busy.change(t.outbox.delete().where(t.outbox.c.row == row["row"]))
+    assert "replies" not in {one.table for one in cut(busy).troubles}
+
+
+def test_a_cut_off_that_goes_is_missed_by_the_next(busy: World) -> None:
+    made = cut(busy)
+    busy.change(t.cutoffs.delete())
+    assert Trouble(table="cutoffs", ref=made.cutoff_id, what=What.MISSING) in cut(busy).troubles
 
 
 def test_a_leaf_that_was_taken_out_is_told_by_the_log_itself(busy: World) -> None:

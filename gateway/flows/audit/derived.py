@@ -20,6 +20,7 @@ from gateway.errors import XianjieError
 from gateway.flows import court, receive
 from gateway.flows.audit.trouble import Trouble, What
 from gateway.flows.context import Context
+from gateway.flows.intake import keys_of
 from gateway.flows.issue import ISSUED_TYPE
 from gateway.flows.read_referral import read_referral
 from gateway.flows.receive import REPLY_TYPES
@@ -43,7 +44,7 @@ def derived_troubles(connection: Connection, context: Context, *, now: datetime)
     """Every accepted message with what stands on it, then what stands on nothing."""
     for page in audit_rows.pages(connection, t.inbox):
         messages = list(_prove(connection, context, page, now))
-        yield from _referrals(connection, context, [one for one in messages if one[0]["type"] == REFERRAL])
+        yield from _referrals(connection, context, [one for one in messages if one[0]["type"] == REFERRAL], now)
         yield from _payments(connection, context, [one for one in messages if one[0]["type"] == PAID], now)
         yield from _replies(connection, context, [one for one in messages if one[0]["type"] in REPLY_TYPES], now)
     yield from _handoffs(connection)
@@ -68,17 +69,20 @@ def _prove(
         yield row, message
 
 
-def _referrals(connection: Connection, context: Context, messages: Sequence[Message]) -> Iterator[Trouble]:
+def _referrals(
+    connection: Connection, context: Context, messages: Sequence[Message], now: datetime
+) -> Iterator[Trouble]:
     subjects = [row["subject"] for row, _ in messages]
     referrals = audit_rows.by(connection, t.referrals.c.referral_id, subjects)
     needs = audit_rows.by(connection, t.needs.c.referral_id, subjects)
+    keys = audit_rows.by(connection, t.identity_keys.c.referral_id, subjects)
     for row, message in messages:
         referral_id = row["subject"]
         stored = next(iter(referrals.get(referral_id, ())), None)
         if stored is None:
             yield Trouble(table="referrals", ref=referral_id, what=What.MISSING, referral_id=referral_id)
             continue
-        asked: dict[str, str] = {}
+        asked = dict.fromkeys((f"{referral_id}:{n}" for n in range(1, stored["needs_accepted"] + 1)), "")
         if message is not None:
             referral = read_referral(message.envelope.data, court=message.party_id)
             column = next((name for name, said in _particulars(referral, row).items() if stored[name] != said), None)
@@ -86,11 +90,12 @@ def _referrals(connection: Connection, context: Context, messages: Sequence[Mess
                 yield Trouble(
                     table="referrals", ref=referral_id, what=What.ALTERED, referral_id=referral_id, column=column
                 )
-            for number, need in enumerate(referral.needs, start=1):
-                programme = programme_of(need, context.programmes)
-                asked[f"{referral_id}:{number}"] = programme.code if programme else ""
-        else:
-            asked = dict.fromkeys((f"{referral_id}:{n}" for n in range(1, stored["needs_accepted"] + 1)), "")
+            programmes = [programme_of(need, context.programmes) for need in referral.needs]
+            asked = {f"{referral_id}:{n}": p.code if p else "" for n, p in enumerate(programmes, start=1)}
+            authorised = context.snapshot(now).agreements[stored["agreement_row"]].matching_authorised
+            expected = keys_of(referral, context) if authorised else ()
+            if sorted((one["role"], one["key"]) for one in keys.get(referral_id, ())) != sorted(expected):
+                yield Trouble(table="identity_keys", ref=referral_id, what=What.ALTERED, referral_id=referral_id)
         yield from _needs(referral_id, asked, needs.get(referral_id, ()))
 
 
@@ -159,8 +164,9 @@ def _replies(connection: Connection, context: Context, messages: Sequence[Messag
             reply = receive.prepare(message, context, sent.get(message.envelope.in_reply_to or ""), now=now)
         except XianjieError:
             continue  # an adapter that reads otherwise than it did: its own tests are the place for that
-        if {one["handoff_id"] for one in there} > {reply.sent.handoff_id if reply.sent else None}:
-            continue  # what it answers has changed since (its office is another party's): nobody is accused
+        answered = {reply.sent.handoff_id if reply.sent else None}
+        if there and {one["handoff_id"] for one in there} != answered:
+            continue  # what it answers is not there, or its office is another party's by now: told elsewhere
         expected = Counter(_told(said) for said in receive.rows_of(reply))
         unlike = [one for one in there if not _take(expected, _told(one))]
         yield from (_reply_trouble(one["reply_id"], What.ALTERED, row["subject"]) for one in unlike)

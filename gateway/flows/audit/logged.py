@@ -86,10 +86,9 @@ def _receipts(connection: Connection, context: Context, page: Sequence[Entry]) -
     kept = audit_rows.receipts(connection, [one.ref for one in page if not _is_submission(one, context)])
     for one in page:
         if _is_submission(one, context):
-            if one.digest not in {digest(stored.row["receipt"]) for stored in received.get(one.ref, ())}:
-                there = one.ref in received
-                what, column = (What.ALTERED, "receipt") if there else (What.MISSING, None)
-                yield Trouble(table="inbox", ref=one.ref, what=what, column=column)
+            there = [digest(stored.row["receipt"]) for stored in received.get(one.ref, ())]
+            if there and one.digest not in there:  # a row that is gone is named by its message's leaf
+                yield Trouble(table="inbox", ref=one.ref, what=What.ALTERED, column="receipt")
             continue
         rung = str(one.fields["rung"])
         mine = [row for row in kept.get(one.ref, ()) if row["rung"] == rung and row["verdict"] == one.fields["verdict"]]

@@ -97,6 +97,7 @@ class DemoWorld:
         return {
             "XIANJIE_CONFIG": str(self.config_path),
             "XIANJIE_DB": self.config.database,
+            "XIANJIE_DATA_KEY": "",  # the folder's own, whatever is set outside
             "XIANJIE_CLOCK_OFFSET_SECONDS": str(self.offset.total_seconds()),
         }
 

@@ -171,13 +171,14 @@ class Journal:
         columns = "seq, message_id, jws, digest FROM received WHERE source = ? AND recipient = ?"
         return [_received(*row) for row in self._stream(columns, source, recipient, seq)]
 
-    def receipted(self, source: str, recipient: str, *, after: int) -> Iterator[tuple[str, str]]:
-        """(compact JWS, receipt) of everything accepted with a number beyond `after`, in order."""
+    def sent_bytes(self, source: str, recipient: str, *, after: int) -> Iterator[tuple[str, str | None]]:
+        """(compact JWS, receipt or None) of everything not refused with a number beyond `after`, in order."""
         statement = (
-            "SELECT jws, receipt FROM entries WHERE source = ? AND recipient = ? AND state = ? AND seq > ? ORDER BY seq"
+            "SELECT jws, receipt FROM entries"
+            " WHERE source = ? AND recipient = ? AND state != ? AND seq > ? ORDER BY seq"
         )
         with _our_errors(self._path), closing(self._open()) as connection:
-            yield from connection.execute(statement, (source, recipient, ACCEPTED, after))
+            yield from connection.execute(statement, (source, recipient, REFUSED, after))
 
     def received_bytes(self, source: str, recipient: str, *, after: int) -> Iterator[str]:
         """The compact JWS of everything received with a number beyond `after`, in order."""

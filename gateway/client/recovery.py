@@ -1,11 +1,12 @@
 """交还 A partner gives back what it holds of its pair, after the gateway lost what it had signed (docs/recovery.md).
 
 1. ask what the gateway still has (`GET /v1/recovery`): everything behind these numbers is given;
-2. the party's own messages with the gateway's receipts, then the gateway's messages: the very bytes from the journal,
-   encrypted where the gateway has a key for it;
+2. the party's own messages with the gateway's receipts, or without one where none came; then the gateway's messages:
+   the very bytes from the journal, encrypted where the gateway has a key for it;
 3. last a signed statement that this was everything: highest numbers, and lower ones still without a receipt.
 
-Giving back twice changes nothing. A message without a receipt is not given: it is sent again as ever.
+Giving back twice changes nothing. A message without a receipt is sent again as ever: it is given because something of
+the gateway's own may show that it had been accepted.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -75,7 +76,7 @@ class GivingBack:
     def lines(self, *, sent_after: int = 0, received_after: int = 0) -> Iterator[bytes]:
         """Everything the journal holds beyond these numbers, the statement last."""
         own, gateway = self.key.party_id, self.gateway
-        for jws, receipt in self.journal.receipted(own, gateway, after=sent_after):
+        for jws, receipt in self.journal.sent_bytes(own, gateway, after=sent_after):
             yield line_of(self.wrap(jws), receipt)
         for jws in self.journal.received_bytes(gateway, own, after=received_after):
             yield line_of(self.wrap(jws), None)

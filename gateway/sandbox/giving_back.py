@@ -2,8 +2,8 @@
 
 `GET <its url>/held?since=S&own_since=T&skip=N`, asked by the gateway with a one-use token for one of the desks: the
 gateway's messages with a number beyond S and the desk's receipts for them, then the desk's own messages beyond T with
-the gateway's receipts, without the first N; a page holds at most 1 MiB, the last one ends with the desk's signed
-statement that this was all. Everything is the very bytes that were exchanged.
+the gateway's receipts where one came, without the first N; a page holds at most 1 MiB, the last one ends with the
+desk's signed statement that this was all. Everything is the very bytes that were exchanged.
 """
 
 import re
@@ -63,7 +63,7 @@ class GivingBack:
         received = self._notebook.held(desk.party_id, own=False, since=since)
         sent = self._notebook.held(desk.party_id, own=True, since=own_since)
         found = [line_of(self._wrap(one.jws), one.receipt) for one in received]
-        found += [line_of(self._wrap(one.jws), one.receipt) for one in sent if one.receipt is not None]
+        found += [line_of(self._wrap(one.jws), one.receipt) for one in sent]
         return [*found, line_of(self._statement(desk), None)]
 
     def _statement(self, desk: Desk) -> str:

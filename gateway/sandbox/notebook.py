@@ -52,7 +52,10 @@ _RECEIVED = """
 select seq, message_id, digest from received
 where party = :party and seq is not null and (:seq is null or seq = :seq)
 """
-_RECEIPTED = "update held set receipt = ? where own = 1 and message_id = (select message_id from {table} where row = ?)"
+_MESSAGE_OF = {
+    "replies": "select message_id from replies where row = ?",
+    "commitments": "select message_id from commitments where row = ?",
+}
 PENDING = "pending"
 _NEW = (("received", "party", "text"), ("received", "seq", "integer"), ("replies", "seq", "integer"))
 
@@ -241,7 +244,7 @@ class Notebook:
         """What became of a commitment: `sent` with the gateway's receipt, or `refused`."""
         with self._writing() as base:
             base.execute("update commitments set done = ? where row = ?", (done, row))
-            base.execute(_RECEIPTED.format(table="commitments"), (receipt, row))
+            _settle_held(base, "commitments", row, done, receipt)
 
     def sent(self, party: str, seq: int | None = None) -> list[Numbered]:
         """What a party wrote to the gateway and was not refused; all of it, or what has one number."""
@@ -263,7 +266,7 @@ class Notebook:
         """What became of a reply: `sent` with the gateway's receipt, `refused` or `nothing`."""
         with self._writing() as base:
             base.execute("update replies set done = ?, attempts = attempts + 1 where row = ?", (done, row))
-            base.execute(_RECEIPTED.format(table="replies"), (receipt, row))
+            _settle_held(base, "replies", row, done, receipt)
 
     def held(self, party: str, *, own: bool, since: int) -> list[Held]:
         """The bytes of what a party sent or got with a number beyond `since`, in order."""
@@ -320,6 +323,15 @@ def _hold(
         "insert or ignore into held (party, own, seq, message_id, jws, receipt) values (?, ?, ?, ?, ?, ?)",
         (party, receipt is None, seq, message_id, jws, receipt),
     )
+
+
+def _settle_held(base: sqlite3.Connection, table: str, row: int, done: str, receipt: str | None) -> None:
+    """What was sent gets its receipt; what was refused is held no longer."""
+    (message_id,) = base.execute(_MESSAGE_OF[table], (row,)).fetchone()
+    if done == "refused":
+        base.execute("delete from held where own = 1 and message_id = ?", (message_id,))
+    else:
+        base.execute("update held set receipt = ? where own = 1 and message_id = ?", (receipt, message_id))
 
 
 def _use_up(base: sqlite3.Connection, party: str, seq: int) -> None:

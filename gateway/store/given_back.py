@@ -24,6 +24,8 @@ class GivenState(StrEnum):
     """Where what was given back stands."""
 
     WAITING = "waiting"
+    PENDING = "pending"
+    """Without a receipt of ours: put in its place only where something of ours shows that it had been accepted."""
     PLACED = "placed"
     REFUSED = "refused"
     STATEMENT = "statement"
@@ -46,7 +48,7 @@ class GivenBack:
     receipt: str | None = None
     epoch: int | None = None
     leaf_index: int | None = None
-    is_statement: bool = False
+    state: GivenState = GivenState.WAITING
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +88,7 @@ def keep(connection: Connection, items: Sequence[GivenBack], *, now: datetime) -
         fresh.append(before is None or _says_more(item, before))
         if not fresh[-1]:
             continue
-        if item.is_statement:
+        if item.state is GivenState.STATEMENT:
             _forget_statements(connection, item.party_id)
         if before is not None:
             connection.execute(t.given_back.delete().where(_C.digest == item.digest))
@@ -99,7 +101,7 @@ def _row(item: GivenBack, keys: CaseKeys, now: datetime) -> dict[str, Any]:
     return {
         "digest": item.digest,
         "party_id": item.party_id,
-        "state": (GivenState.STATEMENT if item.is_statement else GivenState.WAITING).value,
+        "state": item.state.value,
         "source": item.source,
         "recipient": item.recipient,
         "message_id": item.message_id,
@@ -118,6 +120,8 @@ def _row(item: GivenBack, keys: CaseKeys, now: datetime) -> dict[str, Any]:
 def _says_more(item: GivenBack, before: sa.RowMapping) -> bool:
     if before["state"] == GivenState.REFUSED.value:
         return True
+    if before["state"] == GivenState.PENDING.value:
+        return item.state is GivenState.WAITING
     if before["state"] != GivenState.WAITING.value or item.receipt in (None, before["receipt"]):
         return False
     return before["receipt"] is None or to_ms(item.at) < before["at"]
@@ -169,11 +173,11 @@ def _field(digest: str) -> str:
 _C = t.given_back.c
 _INSERT = t.given_back.insert()
 _KNOWN = sa.select(_C.digest, _C.state, _C.receipt, _C.at).where(among(_C.digest))
-_WAITING = sa.select(t.given_back).where(_C.state == GivenState.WAITING.value).order_by(_C.at, _C.row)
+_IN_STATE = sa.select(t.given_back).where(_C.state == sa.bindparam("b_state")).order_by(_C.at, _C.row)
 
 
-def waiting(connection: Connection) -> list[Waiting]:
-    """All that is not in its place yet, oldest first."""
+def waiting(connection: Connection, state: GivenState = GivenState.WAITING) -> list[Waiting]:
+    """All that is not in its place yet, oldest first; or all that is pending."""
     return [
         Waiting(
             digest=row["digest"],
@@ -188,7 +192,7 @@ def waiting(connection: Connection) -> list[Waiting]:
             leaf_index=row["leaf_index"],
             code=row["code"],
         )
-        for row in connection.execute(_WAITING).mappings()
+        for row in connection.execute(_IN_STATE, {"b_state": state.value}).mappings()
     ]
 
 
@@ -213,9 +217,9 @@ def statements(connection: Connection) -> dict[str, tuple[str, datetime]]:
     return {row["party_id"]: (found[row["digest"]][0], from_ms(row["taken_at"])) for row in rows}
 
 
-def forget_statements(connection: Connection) -> None:
-    """They speak of one recovery, and it has ended."""
-    connection.execute(t.given_back.delete().where(_C.state == GivenState.STATEMENT.value))
+def forget(connection: Connection, state: GivenState) -> None:
+    """Statements speak of one recovery, and it has ended; what is pending is sent again by its sender."""
+    connection.execute(t.given_back.delete().where(_C.state == state.value))
 
 
 def unproven(connection: Connection) -> list[Unproven]:

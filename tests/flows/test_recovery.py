@@ -1,9 +1,11 @@
 """恢复: an older copy is restored, partners give back what they hold, and it goes on as if nothing had been lost."""
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 
@@ -25,6 +27,7 @@ from gateway.flows.recovery.values import ObstacleKind, Took
 from gateway.flows.sequence import guard
 from gateway.store import directory
 from gateway.store import tables as t
+from gateway.worker import Worker
 from tests.builders import an_id_number
 from tests.gateway_world import (
     CIVIL_AFFAIRS,
@@ -337,6 +340,94 @@ def test_an_answer_to_nothing_we_sent_keeps_its_receipt_and_stays_a_doubt(world:
     world.recover()
     assert [row["problem"] for row in world.rows(t.replies)] == ["unexpected"]
     assert world.repeat_all() == before
+
+
+# --- what was accepted, though its receipt never arrived ---
+
+
+def unheard(world: KeepingWorld, party_id: str, type_: str) -> bytes:
+    """The last message of a type of a party's: its receipt was lost on the way."""
+    book = world.books[party_id]
+    message_id, (number, jws, _) = [
+        (key, kept) for key, kept in book.sent.items() if type_ in payload_of(kept[1])["type"]
+    ][-1]
+    book.sent[message_id] = (number, jws, None)
+    return jws.encode()
+
+
+def payload_of(jws: str) -> dict[str, str]:
+    found: dict[str, str] = json.loads(decode_segment(split(jws.encode()).payload_segment))
+    return found
+
+
+def test_a_referral_whose_receipt_never_arrived_is_not_handed_over_twice(world: KeepingWorld) -> None:
+    copy = world.copy()
+    world.hand_over()
+    raw = unheard(world, COURT, "referral.submitted")
+    lose(world, copy)
+    placed = world.recover().placed
+    assert (placed.received, placed.accepted, placed.issued) == (0, 1, 1)
+    assert world.states() == ["handed_off"]
+    receipt = world.accept(raw)  # the court tries again, as ever
+    assert receipt.place is not None and receipt.place.origin == f"{GATEWAY}/2"
+    assert world.accept(raw).jws == receipt.jws
+    assert world.dispatch().handoffs == 0
+    assert all(len(found) == 1 for found in world.handoffs_by_need().values())
+
+
+def test_a_withdrawal_whose_receipt_never_arrived_is_told_by_the_notice_that_followed(world: KeepingWorld) -> None:
+    copy = world.copy()
+    handoff = world.hand_over()
+    world.say(CIVIL_AFFAIRS, handoff, ReplyCode.ACCEPTED)
+    world.withdraw()
+    world.deliver()
+    world.say(CIVIL_AFFAIRS, handoff, ReplyCode.CLOSED)
+    raw = unheard(world, COURT, "referral.withdrawn")
+    lose(world, copy)
+    resumed = world.recover()
+    assert (resumed.placed.accepted, resumed.placed.notices, world.states()) == (1, 0, ["cancelled"])
+    world.accept(raw)
+    assert world.deliver().sent == 0
+
+
+def test_an_approval_whose_receipt_never_arrived_is_told_by_the_next_organs_handoff(world: KeepingWorld) -> None:
+    copy = world.copy()
+    handoff = world.hand_over(DISABLED_PERSONS, needs=[{"programme": "LSD"}])
+    world.say(DISABLED_PERSONS, handoff, ReplyCode.APPROVED)
+    world.dispatch()
+    world.deliver()
+    raw = unheard(world, FEDERATION_PARTY, "handoff.outcome")
+    lose(world, copy)
+    assert world.recover().placed.accepted == 1
+    assert world.dispatch().handoffs == 0
+    assert world.states() == ["handed_off"]
+    world.accept(raw)
+    assert [row["step"] for row in world.rows(t.handoffs)] == [0, 1]
+
+
+def test_a_referral_that_a_withdrawal_with_a_receipt_speaks_of_had_been_accepted(world: KeepingWorld) -> None:
+    copy = world.copy()
+    world.refer_number(1)
+    world.withdraw()
+    raw = unheard(world, COURT, "referral.submitted")
+    lose(world, copy)
+    assert world.recover().placed.accepted == 1
+    assert world.states("r-1") == ["withdrawn"]
+    world.accept(raw)
+
+
+def test_what_nothing_speaks_of_is_left_to_its_sender(world: KeepingWorld) -> None:
+    copy = world.copy()
+    world.refer_number(1)
+    world.refer_number(2)
+    raw = unheard(world, COURT, "referral.submitted")
+    lose(world, copy)
+    placed = world.recover().placed
+    assert (placed.received, placed.accepted) == (1, 0)
+    assert (world.states("r-1"), world.states("r-2")) == (["accepted"], [])
+    world.accept(raw)
+    assert world.states("r-2") == ["accepted"]
+    assert [row["state"] for row in world.rows(t.given_back)] == ["placed"]
 
 
 # --- what is left to a retry, what is refused, what is missing ---
@@ -714,3 +805,37 @@ def test_an_empty_database_is_older_than_a_log_that_was_signed(world: KeepingWor
     empty = {name: [] for name in world.copy()}
     assert world.restore(empty) == "older_than_signed"
     assert world.head().recovering
+
+
+# --- the worker ---
+
+
+def test_a_worker_rests_with_one_line_and_goes_on_by_itself(
+    sqlite_world: KeepingWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = sqlite_world
+    world.refer_number(1)
+    copy = world.copy()
+    world.refer_number(2)
+    lose(world, copy)
+    caplog.set_level("INFO")
+    worker = Worker(world.context, world.push, lambda: world.now, "w", witness=world.witness)
+    worker.start()
+    try:
+        until(lambda: "worker rests in recovery" in caplog.messages)
+        world.recover()
+        until(lambda: "worker goes on" in caplog.messages)
+        until(lambda: world.states("r-1") == world.states("r-2") == ["handed_off"])
+    finally:
+        worker.stop()
+    said = Counter(caplog.messages)
+    assert (said["worker rests in recovery"], said["worker goes on"]) == (1, 1)
+    assert said["job stopped"] + said["job failed"] + said["lane stopped"] + said["lane failed"] == 0
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Waits for another thread, at most half a minute."""
+    give_up = monotonic() + 30
+    while not is_so():
+        assert monotonic() < give_up, "it never came to that"
+        sleep(0.01)

@@ -3,33 +3,46 @@
 1. order: by our own clock and our own numbers (receipts name the leaf, messages their `seq`); so a referral comes
    before its handoff, the handoff before its answers, and a withdrawal between the answers it stood between;
 2. each item goes through the flow of its kind, as of the moment it was accepted, and keeps our first receipt's bytes;
-3. what lacks something waits for the next pass; when a pass moves nothing, answers to nothing we have are kept as such;
-4. offices that had not been told of a withdrawal are told now.
+3. where one lacks what it followed from, partners' messages without a receipt about that case are taken in:
+   they had been accepted, and only their receipts never arrived;
+4. what still lacks something waits for the next pass; at last answers to nothing we have are kept as such;
+5. offices that had not been told of a withdrawal are told now.
 
 Every item stands or falls alone (a savepoint); what has no place is told with its reason, never dropped.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from gateway.errors import XianjieError
+from gateway.errors import ReferralUnknown, XianjieError
 from gateway.flows.context import Context
-from gateway.flows.recovery.issued import Issued
-from gateway.flows.recovery.proving import Prover
+from gateway.flows.receive import REPLY_TYPES
+from gateway.flows.recovery.issued import NO_REFERRAL, NO_WITHDRAWAL, TAKEN, Issued
+from gateway.flows.recovery.proving import Line, Ours, Prover, Theirs
 from gateway.flows.recovery.received import Received
 from gateway.flows.recovery.values import Placed, Unplaced
 from gateway.store import given_back, outbox, restored
-from gateway.store.given_back import Waiting
+from gateway.store.given_back import GivenState, Waiting
 from gateway.store.outbox import Outbound
 
 logger = logging.getLogger(__name__)
 
 PAGE = 100
-CONFLICT, INTERNAL = "conflict", "internal"
+CONFLICT, INTERNAL, ANOTHER_CASE = "conflict", "internal", "another_case"
+_SUBMITTED = frozenset({"referral.submitted"})
+_LACKING: Mapping[str, Collection[str]] = {
+    ReferralUnknown.code: _SUBMITTED,
+    NO_REFERRAL: _SUBMITTED,
+    NO_WITHDRAWAL: frozenset({"referral.withdrawn"}),
+    TAKEN: REPLY_TYPES,
+}
+"""Why something has no place → messages it may have followed from. A handoff of a need that another one stands for may
+be the next organ's, after an approval."""
 
 
 class _LeftError(Exception):
@@ -49,14 +62,19 @@ class _Placing:
     def __init__(self, connection: Connection, context: Context, now: datetime) -> None:
         self._connection, self._context, self._now = connection, context, now
         self._notices: list[Outbound] = []
-        prover = Prover(context, now)
+        self._prover = prover = Prover(context, now)
         self._received = Received(connection, context, prover, self._notices, now)
         self._issued = Issued(connection, context, prover, now)
-        self._counts = {"received": 0, "issued": 0, "proven": 0}
+        pending = [item.digest for item in given_back.waiting(connection, GivenState.PENDING)]
+        texts = given_back.texts(connection, pending)
+        self._pending = {digest: texts[digest][0].encode("ascii") for digest in pending}
+        """By digest what partners hold no receipt for: what was on its way when the gateway stopped."""
+        self._counts = {"received": 0, "accepted": 0, "issued": 0, "proven": 0}
 
     def run(self) -> Placed:
         left = self._passes(in_order(given_back.waiting(self._connection), self._context.party_id), final=False)
         left = self._passes([item for item, _ in left], final=True)
+        given_back.forget(self._connection, GivenState.PENDING)
         notices = self._tell_offices()
         given_back.note_codes(self._connection, [(item.digest, code) for item, code in left])
         unplaced = tuple(
@@ -79,18 +97,21 @@ class _Placing:
             texts = given_back.texts(self._connection, [item.digest for item in page])
             placed = []
             for item in page:
-                code = self._place(item, *texts[item.digest], final=final)
+                put = partial(self._put, item, *texts[item.digest], final=final)
+                code = self._try(put)
+                if code is not None and self._pending and self._accept_what_it_lacks(code, *texts[item.digest]):
+                    code = self._try(put)
                 if code is None:
                     placed.append(item.digest)
                 else:
                     yield item, code
             given_back.mark_placed(self._connection, placed)
 
-    def _place(self, item: Waiting, jws: str, receipt: str | None, *, final: bool) -> str | None:
+    def _try(self, work: Callable[[], None]) -> str | None:
         """None when it is in its place; else why not."""
         try:
             with self._connection.begin_nested():
-                self._put(item, jws, receipt, final=final)
+                work()
         except _LeftError as left:
             return left.code
         except XianjieError as error:
@@ -98,7 +119,7 @@ class _Placing:
         except IntegrityError:
             return CONFLICT
         except Exception as error:  # one that nobody thought of must not cost the others their place
-            logger.error("not put back", extra={"message_id": item.message_id, "error": type(error).__name__})
+            logger.error("not put back", extra={"error": type(error).__name__})
             return INTERNAL
         return None
 
@@ -113,6 +134,40 @@ class _Placing:
         if code is not None:
             raise _LeftError(code)
         self._counts[kind] += 1
+
+    def _accept_what_it_lacks(self, code: str, jws: str, receipt: str | None) -> bool:
+        """Whether anything was accepted that it may have followed from."""
+        types = _LACKING.get(code)
+        if types is None:
+            return False
+        raw, proof = jws.encode("ascii"), None if receipt is None else receipt.encode("ascii")
+        proven = self._prover.prove(Line(name="", claimed=None, message=raw, receipt=proof))
+        if isinstance(proven, Theirs):
+            return self._accept_pending(types, self._received.about(proven.message), proven.accepted_at)
+        assert isinstance(proven, Ours)  # noqa: S101 - what waits is one or the other
+        return self._accept_pending(types, proven.message.envelope.subject, proven.message.envelope.time)
+
+    def _accept_pending(self, types: Collection[str], referral_id: str | None, at: datetime) -> bool:
+        """What partners hold no receipt for, of some types, about one referral, as of the moment of what followed from
+        it; whether anything was accepted. What is refused is left to its sender, who will be told why."""
+        accepted = [
+            digest
+            for digest, raw in self._pending.items()
+            if self._try(partial(self._accept, raw, types, referral_id, at)) is None
+        ]
+        for digest in accepted:
+            del self._pending[digest]
+        given_back.mark_placed(self._connection, accepted)
+        self._counts["accepted"] += len(accepted)
+        return bool(accepted)
+
+    def _accept(self, raw: bytes, types: Collection[str], referral_id: str | None, at: datetime) -> None:
+        message = self._prover.pending(raw)
+        if message.envelope.type not in types or referral_id is None or self._received.about(message) != referral_id:
+            raise _LeftError(ANOTHER_CASE)
+        code = self._received.accept(message, at=at)
+        if code is not None:
+            raise _LeftError(code)
 
     def _tell_offices(self) -> int:
         """Those notices of withdrawals that nobody gave back had not arrived anywhere."""

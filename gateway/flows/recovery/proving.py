@@ -62,9 +62,11 @@ class Ours:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unanswered:
-    """A partner's message without a receipt; nothing of it is proven. message_id: as it names itself."""
+    """A partner's message that has no receipt. message: None where it proves nothing, as it will when it is sent
+    again; message_id: as it names itself."""
 
     message_id: str | None
+    message: VerifiedMessage | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,7 +123,17 @@ class Prover:
             return self.theirs(line.message, line.receipt)
         if claimed.get("type") == GIVEN_BACK_TYPE:
             return self._closing(line.message)
-        return Unanswered(message_id=line.claimed)
+        return Unanswered(message_id=line.claimed, message=self._unanswered(line.message))
+
+    def _unanswered(self, raw: bytes) -> VerifiedMessage | None:
+        try:
+            return self.pending(raw)
+        except XianjieError:
+            return None
+
+    def pending(self, raw: bytes) -> VerifiedMessage:
+        """A partner's message as if it were sent now."""
+        return verify(raw, self._keyring, recipient=self._context.party_id, now=self._now)
 
     def theirs(self, raw: bytes, receipt: bytes) -> Theirs:
         """A partner's message with our receipt."""

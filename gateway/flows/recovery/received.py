@@ -17,6 +17,7 @@ from gateway.envelope.message import digest
 from gateway.envelope.signing import VerifiedMessage
 from gateway.errors import UnknownMessageType
 from gateway.evidence.entry import message_entry, receipt_entry
+from gateway.evidence.receipt import ReceiptVerdict, Rung, issue
 from gateway.flows import court, intake, receive
 from gateway.flows.accept import COURT_TYPES
 from gateway.flows.completeness import COMMITMENT_TYPE
@@ -55,22 +56,52 @@ class Received:
             if before.digest != message.digest:
                 return OTHER_BYTES
             return None if before.receipt == proven.receipt.jws else OTHER_RECEIPT
+        receipt_ = (proven.receipt.jws, proven.accepted_at)
         if message.envelope.type == COMMITMENT_TYPE:
-            self._keep(proven, None)
+            self._keep(message, None, *receipt_)
             return None
-        prepared = self._prepare(proven, final=final)
+        prepared = self._prepare(message, proven.accepted_at, final=final)
         if prepared is None:
             return NO_HANDOFF
         noted = self._record(prepared)
-        if isinstance(noted, Exception):
-            raise noted
         if isinstance(prepared, Submission):
             self._hold(prepared, noted, proven)
-        self._keep(proven, _subject(prepared))
+        self._keep(message, _subject(prepared), *receipt_)
         return None
 
-    def _prepare(self, proven: Theirs, *, final: bool) -> Prepared | None:
-        message, at = proven.message, proven.accepted_at
+    def about(self, message: VerifiedMessage) -> str | None:
+        """The referral a partner's message is about, as far as the rows tell; None where they do not."""
+        body, answered = message.envelope.data, message.envelope.in_reply_to
+        if answered is not None:
+            sent = handoffs.sent(self._connection, [answered]).get(answered)
+            return None if sent is None else sent.referral_id
+        found = body.get("referral_id") if isinstance(body, dict) else None
+        return found if isinstance(found, str) else None
+
+    def accept(self, message: VerifiedMessage, *, at: datetime) -> str | None:
+        """A message whose receipt never arrived, though what followed from it shows that it had been accepted by `at`.
+        It is taken in as of then, and its sender's retry gets the receipt issued now. Returns and raises as `put`."""
+        key = (message.party_id, message.envelope.id)
+        if key in inbox.earlier(self._connection, [key]):
+            return OTHER_RECEIPT
+        prepared = self._prepare(message, at, final=False)
+        if prepared is None:
+            return NO_HANDOFF
+        noted = self._record(prepared)
+        tail = log.open_tail(self._connection)
+        receipt = issue(
+            message,
+            key=self._context.key,
+            now=self._now,
+            rung=Rung.SUBMISSION,
+            warnings=noted.warnings,
+            holds=noted.holds,
+            place=self._context.place(tail, tail.size_before),
+        )
+        self._keep(message, _subject(prepared), receipt, at)
+        return None
+
+    def _prepare(self, message: VerifiedMessage, at: datetime, *, final: bool) -> Prepared | None:
         party, type_ = self._context.snapshot(self._now).parties[message.party_id], message.envelope.type
         if party.kind is PartyKind.COURT and type_ in COURT_TYPES:
             found: Any = COURT_TYPES[type_](message, self._context, now=at)
@@ -90,14 +121,20 @@ class Received:
     def _note(self, _connection: Connection, _source: str, messages: list[Outbound], *, now: datetime) -> None:  # noqa: ARG002 - as `outbox.put`
         self._notices.extend(messages)
 
-    def _record(self, prepared: Prepared) -> Noted | Exception:
+    def _record(self, prepared: Prepared) -> Noted:
+        """By the flow of its type. Raises what refuses it."""
+        found: Noted | Exception
         if isinstance(prepared, Submission):
-            return intake.record(self._connection, [prepared])[0]
-        if isinstance(prepared, Withdrawal):
-            return court.record_withdrawals(self._connection, [prepared])[0]
-        if isinstance(prepared, Payment):
-            return court.record_payments(self._connection, [prepared])[0]
-        return receive.record(self._connection, [prepared])[0]
+            found = intake.record(self._connection, [prepared])[0]
+        elif isinstance(prepared, Withdrawal):
+            found = court.record_withdrawals(self._connection, [prepared])[0]
+        elif isinstance(prepared, Payment):
+            found = court.record_payments(self._connection, [prepared])[0]
+        else:
+            found = receive.record(self._connection, [prepared])[0]
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     def _hold(self, prepared: Submission, noted: Noted, proven: Theirs) -> None:
         """The court was told that a person looks first; whatever made us say so may not be back yet."""
@@ -114,9 +151,8 @@ class Received:
         referrals.save_needs(self._connection, [need.row for need in needs], [m for need in needs for m in need.moves])
         restored.hold(self._connection, referral_id, rules)
 
-    def _keep(self, proven: Theirs, subject: str | None) -> None:
-        """The row with its first receipt, each with a leaf of the new epoch."""
-        message, receipt = proven.message, proven.receipt
+    def _keep(self, message: VerifiedMessage, subject: str | None, receipt: str, received_at: datetime) -> None:
+        """The row with its receipt, each with a leaf of the new epoch: the message's first."""
         log.append(
             self._connection,
             [
@@ -131,10 +167,10 @@ class Received:
                 ),
                 receipt_entry(
                     message_id=message.envelope.id,
-                    rung=receipt.rung.value,
-                    verdict=receipt.verdict.value,
-                    issuer=receipt.issuer,
-                    digest=digest(receipt.jws),
+                    rung=Rung.SUBMISSION.value,
+                    verdict=ReceiptVerdict.ACCEPTED.value,
+                    issuer=self._context.party_id,
+                    digest=digest(receipt),
                     at=self._now,
                 ),
             ],
@@ -146,10 +182,10 @@ class Received:
             digest=message.digest,
             subject=subject,
             seq=message.envelope.seq,
-            received_at=proven.accepted_at,
+            received_at=received_at,
             kid=message.kid,
             jws=message.jws,
-            receipt=receipt.jws,
+            receipt=receipt,
         )
         inbox.put(self._connection, [inbound])
 

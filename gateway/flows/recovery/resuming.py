@@ -27,6 +27,7 @@ from gateway.flows.recovery.placing import place_all
 from gateway.flows.recovery.standing import read_witness, standing_of
 from gateway.flows.recovery.values import Obstacle, ObstacleKind, Placed, Resumed, Standing, Witnessed
 from gateway.store import decisions, given_back, log
+from gateway.store.given_back import GivenState
 from gateway.store.witness import WitnessFile
 
 logger = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ def resume(
         if resumed.accepted and not accept_gaps:
             _refuse(resumed.accepted)
         _decide(connection, resumed, who=who, why=why, now=now)
-        given_back.forget_statements(connection)
+        given_back.forget(connection, GivenState.STATEMENT)
         return resumed
 
     resumed = _write(context, write)

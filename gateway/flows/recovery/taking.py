@@ -1,7 +1,8 @@
 """取回 Lines that partners give back are proven and kept; nothing is put in its place before the recovery ends.
 
 1. each line is read, opened, proven (`proving`); who gives may give of its own pair only;
-2. what the database has is passed over, what has no receipt of ours is left to its sender's ordinary retry;
+2. what the database has is passed over; what has no receipt of ours is left to its sender's ordinary retry, and kept
+   meanwhile: something of ours may show that it had been accepted and only its receipt never arrived;
 3. the rest is kept, and so is the name of every line that proved nothing: a person sees it, nothing is dropped;
 4. a party that was not reached in time may give back later: it is put in its place when its statement closes the
    giving, as far as it still fits.
@@ -15,6 +16,7 @@ from hashlib import sha256
 
 from sqlalchemy import Connection
 
+from gateway.envelope.signing import VerifiedMessage
 from gateway.errors import Forbidden, NotInRecovery, StaleMessage, TrustError, XianjieError
 from gateway.evidence import entry
 from gateway.evidence.entry import EntryKind
@@ -23,7 +25,7 @@ from gateway.flows.recovery.placing import place_all
 from gateway.flows.recovery.proving import Closing, Line, Ours, Prover, Theirs, Unanswered
 from gateway.flows.recovery.values import Holding, LineOutcome, Took
 from gateway.store import given_back, inbox, log, receipts, restored
-from gateway.store.given_back import GivenBack, Unproven
+from gateway.store.given_back import GivenBack, GivenState, Unproven
 from gateway.store.log import FIRST_EPOCH
 
 logger = logging.getLogger(__name__)
@@ -115,7 +117,10 @@ def _read(raw: bytes, prover: Prover, giver: str | None, copied_at: datetime | N
 
 def _as_item(proven: Theirs | Ours | Unanswered | Closing, giver: str | None, copied_at: datetime | None) -> _Read:
     if isinstance(proven, Unanswered):
-        return _Read(outcome=LineOutcome(took=Took.LEFT, message_id=proven.message_id))
+        left = LineOutcome(took=Took.LEFT, message_id=proven.message_id)
+        if proven.message is None or giver not in (None, proven.message.party_id):
+            return _Read(outcome=left)
+        return _Read(outcome=left, item=_item(proven.message, None, GivenState.PENDING))
     message = proven.message
     party_id = proven.recipient if isinstance(proven, Ours) else message.party_id
     if giver not in (None, party_id):
@@ -124,22 +129,23 @@ def _as_item(proven: Theirs | Ours | Unanswered | Closing, giver: str | None, co
         if copied_at is not None and message.envelope.time <= copied_at:
             raise StaleMessage(ids={"message_id": message.envelope.id})  # of an earlier recovery
         took = LineOutcome(took=Took.CLOSED, message_id=message.envelope.id)
-        return _Read(outcome=took, item=_item(proven, party_id, message.envelope.time))
+        return _Read(outcome=took, item=_item(message, None, GivenState.STATEMENT))
     if isinstance(proven, Ours) and message.envelope.seq is None:  # an answer to a question, kept nowhere
         return _Read(outcome=LineOutcome(took=Took.LEFT, message_id=message.envelope.id))
-    at = proven.receipt.at if isinstance(proven, Theirs) else message.envelope.time
     code = proven.code if isinstance(proven, Ours) else None
     outcome = LineOutcome(took=Took.TAKEN, message_id=message.envelope.id, code=code)
-    return _Read(outcome=outcome, item=_item(proven, party_id, at))
+    return _Read(outcome=outcome, item=_item(message, proven, GivenState.WAITING))
 
 
-def _item(proven: Theirs | Ours | Closing, party_id: str, at: datetime) -> GivenBack:
-    message = proven.message
-    receipt = None if isinstance(proven, Closing) else proven.receipt
-    place = receipt.place if isinstance(proven, Theirs) and receipt is not None else None
+def _item(message: VerifiedMessage, proven: Theirs | Ours | None, state: GivenState) -> GivenBack:
+    """proven: with its receipt; None for a message that has none of ours."""
+    receipt = None if proven is None else proven.receipt
+    theirs = proven if isinstance(proven, Theirs) else None
+    place = None if theirs is None else theirs.receipt.place
+    at = message.envelope.time if theirs is None else theirs.receipt.at
     return GivenBack(
         digest=message.digest,
-        party_id=party_id,
+        party_id=proven.recipient if isinstance(proven, Ours) else message.party_id,
         source=message.party_id,
         recipient=message.envelope.recipient,
         message_id=message.envelope.id,
@@ -148,9 +154,9 @@ def _item(proven: Theirs | Ours | Closing, party_id: str, at: datetime) -> Given
         at=at,
         jws=message.jws,
         receipt=None if receipt is None else receipt.jws,
-        epoch=proven.epoch if isinstance(proven, Theirs) else None,
+        epoch=None if theirs is None else theirs.epoch,
         leaf_index=None if place is None else place.index,
-        is_statement=isinstance(proven, Closing),
+        state=state,
     )
 
 
@@ -163,7 +169,7 @@ def _known(connection: Connection, items: Iterable[GivenBack]) -> set[str]:
     known = set()
     for item in found:
         before, sent = theirs.get((item.source, item.message_id)), ours.get(item.message_id)
-        same = before is not None and (before.digest, before.receipt) == (item.digest, item.receipt)
+        same = before is not None and before.digest == item.digest and item.receipt in (None, before.receipt)
         left = sent is not None and sent.digest == item.digest and item.receipt in (None, *on_file)
         if same or left:
             known.add(item.digest)

@@ -15,7 +15,7 @@ class Took(StrEnum):
     KNOWN = "known"
     """The database has it, or it was given before."""
     LEFT = "left"
-    """Without a receipt of ours: its sender sends it again by itself."""
+    """Without a receipt of ours: its sender sends it again by itself, or something of ours shows that we had it."""
     CLOSED = "closed"
     """The party's statement that it has given everything."""
     REFUSED = "refused"
@@ -103,10 +103,12 @@ class Unplaced:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placed:
-    """What was put back. received: partners' messages with our first receipts; issued: our own messages; proven: our
-    messages whose arrival their receipts showed; notices: withdrawals no office had been told of."""
+    """What was put back. received: partners' messages with our first receipts; accepted: such whose receipt had never
+    arrived, and that ours had answered; issued: our own messages; proven: our messages whose arrival their receipts
+    showed; notices: withdrawals no office had been told of."""
 
     received: int = 0
+    accepted: int = 0
     issued: int = 0
     proven: int = 0
     notices: int = 0

@@ -224,10 +224,9 @@ def _show_obstacles(obstacles: Sequence[Obstacle]) -> None:
 
 
 def _said(placed: Placed) -> str:
-    return (
-        f"来文 received {placed.received} · 去文 issued {placed.issued} · 送达证明 proven {placed.proven} · "
-        f"补发撤回通知 notices {placed.notices} · 未归位 without a place {len(placed.unplaced)}"
-    )
+    back = f"来文 received {placed.received} · 回执未达 never receipted {placed.accepted} · 去文 issued {placed.issued}"
+    proven = f"送达证明 proven {placed.proven} · 补发撤回通知 notices {placed.notices}"
+    return f"{back} · {proven} · 未归位 without a place {len(placed.unplaced)}"
 
 
 def _as_json(found: Standing, placed: Placed | None) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def test_nothing_is_lost_and_nothing_is_done_twice(used: Installed) -> None:
     assert "nothing is missing" in status.stderr
     resumed = json.loads(used.done("recovery", "resume", *REASON, "--json").stdout)
     assert (resumed["origin"], resumed["epoch"]) == ("cn/gateway/520000/2", 2)
-    assert resumed["placed"] == {"received": 5, "issued": 3, "proven": 0, "notices": 0, "unplaced": []}
+    assert resumed["placed"] == {"received": 5, "accepted": 0, "issued": 3, "proven": 0, "notices": 0, "unplaced": []}
     assert [states(used, f"r-{number}") for number in (1, 2, 3)] == [[NeedState.RECEIVED]] * 3
     assert used.dispatch() == 0
     with used.serving():

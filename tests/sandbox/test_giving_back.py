@@ -22,7 +22,7 @@ from gateway.transport.answer import Answer, NoAnswer, NoAnswerReason
 from tests.gateway_world import CIVIL_AFFAIRS, DISABLED_PERSONS, GATEWAY
 from tests.recovery_world import KeepingWorld
 from tests.sandbox.test_with_gateway import Wire
-from tests.sandbox.world import World, a_message, a_world, key_of, party
+from tests.sandbox.world import World, a_message, a_world, key_of, members, party
 
 ADDRESS = "http://localhost/handoffs/held"
 _NUMBERS = count(1)
@@ -107,12 +107,25 @@ def test_nothing_is_given_to_who_is_not_the_gateway_or_asks_twice_with_one_token
     assert ask(world, client, "?since=x")[0] == 400
 
 
-def test_a_reply_without_a_receipt_is_named_and_not_given(client: FlaskClient, world: World) -> None:
+def test_a_reply_without_a_receipt_is_given_without_one_and_named_as_open(client: FlaskClient, world: World) -> None:
+    sent = len(world.gateway.received)
     world.gateway.down = True
     world.push(a_message(handoff_id="h-3", seq=3))
     world.later()
     _, lines = ask(world, client)
-    assert len(lines) == 3 + len(world.gateway.received) + 1
+    *held, statement = lines
+    assert [line["receipt"] is None for line in held] == [False] * (3 + sent) + [True]
+    said = members(str(statement["message"]).encode())["data"]
+    assert said == {"sent": {"high_water": sent}, "received": {"high_water": 3}}
+
+
+def test_a_reply_that_was_refused_is_not_given(client: FlaskClient, world: World) -> None:
+    sent = len(world.gateway.received)
+    world.gateway.refuses = 422
+    world.push(a_message(handoff_id="h-3", seq=3))
+    world.later()
+    _, lines = ask(world, client)
+    assert len(lines) == 3 + sent + 1
 
 
 # --- with the whole gateway ---

@@ -6,7 +6,7 @@ BIN := .venv/bin
 ENVIRONMENT := setup.cfg pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean postgres
+.PHONY: help demo test check faults bench clean postgres
 .NOTPARALLEL:
 
 help: ## 说明 this list
@@ -24,6 +24,9 @@ check: .venv/.dev-stamp postgres ## 检查 format, lint, types, import rings, th
 	@echo "Types (mypy --strict)"; $(BIN)/mypy
 	@echo "Import rings (import-linter)"; $(BIN)/lint-imports --no-logo
 	@echo "Tests (pytest)"; $(BIN)/python -m pytest $(ARGS)
+
+faults: .venv/.dev-stamp postgres ## 故障 crashes, I/O errors and lies, swept; four counts (ARGS="--seed 7 --runs 1 --verbose")
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 bench: .venv/.dev-stamp postgres ## 基准 the exchange measured side by side with the alternatives
 	@PYTHONPATH=. $(BIN)/python bench/exchange.py $(ARGS)

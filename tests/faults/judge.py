@@ -6,7 +6,7 @@ worked on twice. recovered: an outcome was in doubt, and in the end it was whole
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests.faults.parties import Agency, Court, Effect, Matter, Party
@@ -57,9 +57,14 @@ class Counts:
         self.complaints.append(f"{what}: {why}")
 
 
-def judge(courts: Iterable[Court], agencies: Iterable[Agency], pushed_after_relay: Sequence[str] = ()) -> Counts:
+def judge(
+    courts: Iterable[Court],
+    agencies: Iterable[Agency],
+    pushed_after_relay: Sequence[str] = (),
+    doubtful: Collection[str] = (),
+) -> Counts:
     """The four counts of one run. pushed_after_relay: messages that left again after a worker had said that they
-    arrived, and nobody asked for it."""
+    arrived, and nobody asked for it; doubtful: messages of which a push had no honest answer."""
     counts = Counts()
     offices = list(agencies)
     effects: dict[str, list[Effect]] = {}
@@ -77,7 +82,11 @@ def judge(courts: Iterable[Court], agencies: Iterable[Agency], pushed_after_rela
     for need_id, found in effects.items():
         if need_id not in asked:
             counts.complain("unexpected", f"work on {need_id}, which no court asked for")
-        counts.recovered += sum(office.kept[one.message_id].times > 1 for one in found for office in _of(offices, one))
+        counts.recovered += sum(
+            office.kept[one.message_id].times > 1 or one.message_id in doubtful
+            for one in found
+            for office in _of(offices, one)
+        )
     for office in offices:
         _judge_letters(counts, office)
     for message_id in pushed_after_relay:

@@ -44,6 +44,8 @@ class Network:
     calls: Counter[str] = field(default_factory=Counter)
     heard: list[bytes] = field(default_factory=list)
     """Receipts that went over the wire: what a confused answer is made of."""
+    doubtful: set[str] = field(default_factory=set)
+    """Messages of the gateway of which at least one push had no honest answer."""
     is_healed: bool = False
 
     def heal(self) -> None:
@@ -130,6 +132,8 @@ class Network:
         office_id = url.removeprefix("https://").partition(".invalid")[0]
         agency, lines = self.agencies[office_id], body.split(b"\n")
         kind = self._next(Leg.PUSH)
+        if kind is not None:
+            self.doubtful |= {message_id_of(line) for line in lines}
         if kind is Mischief.NOT_SENT:
             raise NoAnswer(NoAnswerReason.NO_CONNECTION, may_have_arrived=False)
         if kind is Mischief.DROP_REQUEST:

@@ -28,6 +28,7 @@ from gateway.store.directory import Directory, Snapshot
 from gateway.store.engine import Store
 from gateway.store.vault import OPTION
 from tests.faults.ideal import IdealKeyring, ideal
+from tests.faults.swift import make_swift
 from tests.gateway_world import (
     AGREEMENT,
     CIVIL_AFFAIRS,
@@ -100,7 +101,7 @@ StoreClass = Callable[[Engine], InlineStore]
 class Ground:
     """What every run of one process stands on."""
 
-    def __init__(self, make_store: StoreClass = InlineStore) -> None:
+    def __init__(self, make_store: StoreClass = InlineStore, *, swift: bool = True) -> None:
         with TemporaryDirectory() as folder:
             path = Path(folder) / "ground.sqlite"
             world = World(f"sqlite:///{path}")
@@ -116,8 +117,9 @@ class Ground:
         self.base = replace(world.context, key=ideal(world.context.key))
         self.offices = {office_id: snapshot.offices[office_id] for office_id in OFFICES}
         self.keyring: Keyring = snapshot.keyring
-        self._engine = _memory_engine()
+        self._engine = _memory_engine(swift=swift)
         self._sealed = self._engine.execution_options(**{OPTION: VAULT})
+        self._sealed._connection_cls = self._engine._connection_cls
         self.store = make_store(self._engine)
         self.memory: Any = self._engine.raw_connection().driver_connection
         """The one connection of SQLite that holds the database."""
@@ -133,12 +135,12 @@ class Ground:
         return replace(self.base, store=store, directory=self.directory, recent=RecentReferrals())
 
 
-def _memory_engine() -> Engine:
+def _memory_engine(*, swift: bool) -> Engine:
     """SQLite in memory, one connection. Transactions begin in the dialect and not by an event as in `open_engine`:
     an engine with listeners asks them at every statement."""
     engine = sa.create_engine(MEMORY, connect_args={"check_same_thread": False, "isolation_level": None})
     engine.dialect.do_begin = lambda connection: connection.execute("BEGIN")  # type: ignore[method-assign]
-    return engine
+    return make_swift(engine) if swift else engine
 
 
 def _image(path: Path) -> bytes:

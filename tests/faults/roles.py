@@ -131,13 +131,12 @@ def run_agency(given: Mapping[str, Any], say: Say) -> None:
 def run_court(given: Mapping[str, Any], say: Say) -> None:
     """Sends every referral of the file until each has its receipt; what goes wrong is tried again."""
     client = make_client(Path(given["folder"]), given["gateway_url"], SharedClock(Path(given["clock"])))
-    items = [Outgoing(**item) for item in json.loads(Path(given["referrals"]).read_text())]
+    open_ = [Outgoing(**item) for item in json.loads(Path(given["referrals"]).read_text())]
     say({"ready": True})
-    while True:
+    while open_:
         try:
-            for _ in client.send_many(items):
-                pass
-            return
+            for _ in client.send_many(open_[:1]):
+                open_.pop(0)
         except (PartnerUnreachable, ReceiptMismatch, StoreUnavailable, OSError):
             time.sleep(0.05)
 

@@ -14,14 +14,19 @@ COLUMNS = ("lost", "unexpected", "duplicated", "recovered")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the command line asks for. share: of the long sweeps, the part that is run (1.0: all)."""
+    """What the command line asks for. thorough: long sweeps try everything, not an even share of it."""
 
     seed: int = 0
     runs: int = 10_000
     workers: int = 1
     verbose: bool = False
-    share: float = 1.0
+    thorough: bool = False
     say: Callable[[str], None] = lambda _: None
+
+    def tell(self, line: str) -> None:
+        """Says it to whoever wants to know everything."""
+        if self.verbose:
+            self.say(line)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +58,3 @@ def lines(rows: Iterable[Row]) -> Iterator[str]:
 
 def _line(name: str, runs: int, counts: Counts) -> str:
     return f"{name:44s} {runs:7d} " + " ".join(f"{getattr(counts, column):10d}" for column in COLUMNS)
-
-
-def slice_of(points: list[str], share: float) -> list[str]:
-    """Evenly spaced points, at least one."""
-    wanted = max(1, round(len(points) * share))
-    return [points[at * len(points) // wanted] for at in range(wanted)]

@@ -36,7 +36,7 @@ TRIES = 3
 """How often a party tries by itself before everything is healed."""
 DAY_S = 26 * 3600.0
 """Later than every rung of the retry ladder but the last."""
-ROUNDS = 12
+ROUNDS, TURNS = 12, 20
 LEASE_S = 61.0
 RETRY_S = 5.5
 
@@ -154,7 +154,8 @@ class Simulation:
         finally:
             failpoints.disarm()
         self._read_fates()
-        counts = judge(self.courts.values(), self.agencies.values(), self._after_relay)
+        doubtful = self.network.doubtful
+        counts = judge(self.courts.values(), self.agencies.values(), self._after_relay, doubtful)
         return Outcome(seed=self.schedule.seed, counts=counts, met=self.met, trace=tuple(self.trace or ()))
 
     def _run_events(self) -> None:
@@ -378,7 +379,9 @@ class Simulation:
         if stuck := node.stuck():
             self._by_operator.update(stuck)
             moved |= bool(operate.send_again(node.context, stuck, who="测试", why="恢复", now=node.clock()))
-        while any(node.look()):
+        for _ in range(TURNS):
+            if not any(node.look()):
+                break
             self._tick("worker-1")
             moved = True
         for agency in self.agencies.values():

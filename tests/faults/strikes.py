@@ -4,16 +4,16 @@ One strike is one installation: two referrals by the real client, the real gatew
 started again over the same files, time passes, and at the end the court's journal and the agency's notebook are read.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from gateway.failpoints import POINTS, Action
 from tests.faults.installation import Installation, Template, Zygote, template, zygote
 from tests.faults.judge import Counts
-from tests.faults.scenario import Row, Settings, slice_of
+from tests.faults.scenario import Row, Settings
 
 REFERRALS = 2
 OF_COURT = ("client", "journal")
-REAL = (Action.KILL, Action.EIO)
+REAL = {Action.KILL: "kill -9 at every failpoint", Action.EIO: "I/O error at every failpoint"}
 
 
 def strike(mother: Zygote, made: Template, point: str, action: Action, *, nth: int = 1) -> Counts:
@@ -52,20 +52,13 @@ def _by_a_process(here: Installation, failpoint: str) -> None:
     here.wait_for(ended_well, "the court's receipts")
 
 
-def sweep(action: Action, share: float) -> Iterator[tuple[str, Counts]]:
-    """Every point, or an even share of them."""
-    with zygote() as mother, template() as made:
-        for point in slice_of(list(POINTS), share):
-            yield point, strike(mother, made, point, action)
-
-
 def scenario(settings: Settings) -> Iterable[Row]:
-    """One row for each action."""
-    for action in REAL:
-        total, runs = Counts(), 0
-        for point, counts in sweep(action, settings.share):
-            total, runs = total + counts, runs + 1
-            if settings.verbose:
-                settings.say(f"{action.value} at {point}: {counts.recovered} recovered")
-        names = {Action.KILL: "kill -9 at every failpoint", Action.EIO: "I/O error at every failpoint"}
-        yield Row(name=names[action], runs=runs, counts=total)
+    """One row for each action: every point once."""
+    with zygote() as mother, template() as made:
+        for action, name in REAL.items():
+            total = Counts()
+            for point in POINTS:
+                counts = strike(mother, made, point, action)
+                total = total + counts
+                settings.tell(f"{action.value} at {point}: {counts.recovered} recovered")
+            yield Row(name=name, runs=len(POINTS), counts=total)

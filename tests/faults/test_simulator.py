@@ -56,6 +56,14 @@ def test_a_seed_means_the_same_run_again(ground: Ground) -> None:
         assert first.met == again.met
 
 
+def test_the_swift_connection_does_what_sqlalchemys_own_does(ground: Ground) -> None:
+    ordinary = Ground(swift=False)
+    for seed in range(100, 120):
+        swift, own = (simulate(seed, one, traced=True) for one in (ground, ordinary))
+        assert [ID.sub("id", line) for line in swift.trace] == [ID.sub("id", line) for line in own.trace]
+        assert swift.counts == own.counts
+
+
 @pytest.mark.parametrize("action", [Action.CRASH, Action.EIO])
 def test_the_gateway_struck_once_at_each_point_and_again_at_the_second_time_is_whole(
     action: Action, ground: Ground

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.domain.lifecycle import MessageState
 from gateway.envelope import strict_json
@@ -59,9 +60,13 @@ class AnswersBeforeCommit(InlineStore):
         done: list[Future[O]] = [Future() for _ in items]
         if not items:
             return done
-        with self.engine.connect() as connection:
-            outcomes = flow(connection, list(items))
-            connection.rollback()
+        outcomes: Sequence[Any]
+        try:
+            with self.engine.connect() as connection:
+                outcomes = flow(connection, list(items))
+                connection.rollback()
+        except SQLAlchemyError as error:
+            outcomes = [error] * len(items)
         for future, outcome in zip(done, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 future.set_exception(outcome)

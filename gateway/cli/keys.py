@@ -17,7 +17,8 @@ from gateway.envelope.algorithms import Algorithm
 from gateway.envelope.encryption import EncryptionKey
 from gateway.envelope.keyring import ENCRYPTION, Keyring, PublicKey, SigningKey
 from gateway.errors import ConfigError
-from gateway.store import directory, inbox, sealing, vault
+from gateway.flows.context import Context
+from gateway.store import directory, inbox, log, sealing, vault
 from gateway.store.inbox import AcceptedWith
 
 X25519 = "X25519"
@@ -64,12 +65,16 @@ def generate(party_id: str, out: Path, alg: str) -> None:
 @click.argument("party_id")
 @click.argument("jwk_file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--days", type=click.IntRange(1, 3660), help="有效天数 valid for so many days")
+@click.option("--since", type=moment, help="恢复期间补登:原登记时间 in recovery only: when it had been registered")
 @with_installation
-def register(installation: Installation, party_id: str, jwk_file: Path, days: int | None) -> None:
+def register(
+    installation: Installation, party_id: str, jwk_file: Path, days: int | None, since: datetime | None
+) -> None:
     """登记 Believes a party's public key from now on; with a key for encryption it is written to encrypted."""
     with installation.open() as (context, clock):
         now = clock()
-        key = read_jwk(jwk_file, party_id, installation, not_before=now, days=days)
+        beginning = now if since is None else _lost_beginning(context, since, now)
+        key = read_jwk(jwk_file, party_id, installation, not_before=beginning, days=days)
         _refuse_ended(context.snapshot(now).keyring, key, now)
         context.store.write(lambda connection: directory.add_key(connection, key, now=now))
     say(f"已登记 registered {key.kid} for {party_id} ({key.use})")
@@ -224,6 +229,16 @@ def rewrap(installation: Installation, as_json: bool) -> None:
         print_json({"rewrapped": wrapped, "sealed": sealed})
     say(f"已更换 rewrapped {wrapped} · 已封存 sealed {sealed}")
     say("旧密钥可从文件中删除 former keys may be taken out of the file")
+
+
+def _lost_beginning(context: Context, since: datetime, now: datetime) -> datetime:
+    """When a key that was lost with an older copy had begun: what it signed before that copy was restored counts.
+    Raises ConfigError at any other time: nobody makes a key older than it is."""
+    with context.store.reading() as connection:
+        recovering = log.is_recovering(connection)
+    if not recovering or since > now:
+        raise ConfigError("--since is for a key that was lost with an older copy, and lies in the past")
+    return since
 
 
 def _refuse_ended(keyring: Keyring, key: PublicKey, now: datetime) -> None:

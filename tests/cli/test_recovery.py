@@ -4,7 +4,7 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -177,12 +177,17 @@ def test_a_key_that_was_lost_is_registered_again_during_recovery(installed: Inst
     refused = installed.run("recovery", "import", out)
     assert refused.exit_code == 1
     assert "unknown_kid" in installed.run("recovery", "status").stdout
-    installed.done("keys", "rotate", COURT, new / "own.jwk")
+    began = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
+    installed.done("keys", "register", COURT, new / "own.jwk", "--since", began)
     installed.done("recovery", "import", out)
     for agency in (*PUSHED, OFFICE):
         give_back_by_hand(installed, agency)
     installed.done("recovery", "resume", *REASON)
     assert states(installed, "r-1") == [NeedState.ACCEPTED]
+    other = installed.folder / "other"
+    installed.done("keys", "generate", COURT, "--out", other / "own.pem")
+    refused = installed.run("keys", "register", COURT, other / "own.jwk", "--since", began)
+    assert (refused.exit_code, "lost with an older copy" in refused.stderr) == (2, True)
 
 
 def test_parties_offices_and_agreements_may_be_mended_during_recovery(used: Installed) -> None:

@@ -645,6 +645,10 @@ def test_a_handoff_whose_referral_comes_late_is_put_in_its_place_then(world: Kee
     world.all_give_back([one for one in world.everybody() if one != COURT])
     world.resume(accept_gaps=True)
     assert world.states() == []
+    world.wait(MINUTE)
+    world.refer_number(7)
+    assert (world.dispatch().handoffs, world.deliver().relayed) == (1, 1)
+    assert [seq for seq, _, _ in world.books[CIVIL_PARTY].received.values()] == [1, 2]  # no number is given twice
     world.give_back(COURT)
     assert world.states() == ["handed_off"]
     assert (world.dispatch().handoffs, world.deliver().sent) == (0, 0)

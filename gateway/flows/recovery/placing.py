@@ -75,6 +75,9 @@ class _Placing:
         left = self._passes(in_order(given_back.waiting(self._connection), self._context.party_id), final=False)
         left = self._passes([item for item, _ in left], final=True)
         given_back.forget(self._connection, GivenState.PENDING)
+        for item in (item for item, _ in left if item.source == self._context.party_id):
+            # it has no place yet, but its number was given
+            restored.raise_counter(self._connection, item.source, item.recipient, item.seq or 0)
         notices = self._tell_offices()
         given_back.note_codes(self._connection, [(item.digest, code) for item, code in left])
         unplaced = tuple(

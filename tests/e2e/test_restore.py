@@ -101,6 +101,11 @@ class Town:
         with self.installed.context() as context, context.store.reading() as connection:
             return log.head(connection).size
 
+    def events(self, port: int) -> list[str]:
+        """What the gateway at a port logged."""
+        lines = (self.folder / f"serve-{port}.log").read_text(encoding="utf-8").splitlines()
+        return [json.loads(line)["event"] for line in lines if line.startswith("{") and line.endswith("}")]
+
     def is_signed(self) -> bool:
         """Whether everything that is logged was signed."""
         return self.checkpoint()[1] == self.log_size()
@@ -136,6 +141,7 @@ def test_a_killed_gateway_is_set_back_to_its_backup_and_made_whole_by_its_partne
     shutil.copy(installed.folder / "copy.db", database)
     town.serve(port=port)
 
+    until(lambda: "worker rests in recovery" in town.events(port))
     answer = requests.get(f"{installed.url}/readyz", timeout=10)
     assert (answer.status_code, answer.text.split(":")[0]) == (503, "in_recovery")
     refused = installed.send(ndjson(installed.folder / "new.ndjson", a_row(4)))
@@ -160,8 +166,7 @@ def test_a_killed_gateway_is_set_back_to_its_backup_and_made_whole_by_its_partne
     until(lambda: town.checkpoint()[0] == f"{GATEWAY}/2" and town.is_signed())
     verdict = installed.run("verify", "--log")
     assert verdict.exit_code == 0, verdict.output
-    lines = (town.folder / f"serve-{port}.log").read_text(encoding="utf-8").splitlines()
-    events = [json.loads(line)["event"] for line in lines if line.startswith("{")]
+    events = town.events(port)
     assert (events.count("worker rests in recovery"), events.count("worker goes on")) == (1, 1)
     assert "job stopped" not in events
     assert "job failed" not in events

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from tests.faults.parties import Agency, Court, Effect, Matter, Party
 
-SUBMITTED = "referral.submitted"
 EXPECTED: Mapping[str, str] = {
     "PAID": "assisted",
     "SERVICE_DELIVERED": "assisted",
@@ -24,7 +23,6 @@ EXPECTED: Mapping[str, str] = {
 """What the court must read after an agency said this last."""
 BEFORE_ANY_ANSWER = frozenset({"handed_off", "routed"})
 TAKEN_BACK = frozenset({"withdrawn", "cancel_requested", "cancelled"})
-REFUSED_TOO_LATE = "illegal_move"
 
 
 @dataclass(kw_only=True)
@@ -79,6 +77,7 @@ def judge(
             asked.update(needs)
             _judge_referral(counts, court, referral_id, needs, effects)
             _judge_told(counts, court, referral_id, needs, offices)
+            _judge_withdrawal(counts, court, referral_id, offices)
     for need_id, found in effects.items():
         if need_id not in asked:
             counts.complain("unexpected", f"work on {need_id}, which no court asked for")
@@ -142,6 +141,23 @@ def _judge_told(
         known = {EXPECTED[what] for what in _everything_said(need_id, offices)} | BEFORE_ANY_ANSWER
         what = "lost" if state in known else "unexpected"
         counts.complain(what, f"{need_id} reads {state} after its agency said {said}")
+
+
+def _judge_withdrawal(counts: Counts, court: Court, referral_id: str, offices: Sequence[Agency]) -> None:
+    """An office that works on what its court took back was told so, once; nobody else was."""
+    withdrawal = court.withdrawn.get(referral_id)
+    states = set(court.told.get(referral_id, {}).values())
+    for office in offices:
+        for handoff_id, matter in office.matters.items():
+            if matter.message.envelope.subject != referral_id:
+                continue
+            told = office.withdrawals_of(handoff_id)
+            if told > 1:
+                counts.complain("duplicated", f"{handoff_id} was withdrawn {told} times")
+            if told and withdrawal is None:
+                counts.complain("unexpected", f"{handoff_id} was withdrawn, and its court never asked")
+            if not told and states & {"withdrawn", "cancel_requested"}:
+                counts.complain("lost", f"{handoff_id} is withdrawn, and its office does not know")
 
 
 def _may_read(said: str | None, is_withdrawn: bool) -> frozenset[str]:

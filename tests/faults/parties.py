@@ -192,9 +192,6 @@ class Agency(Party):
     kept: dict[str, Kept] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
     matters: dict[str, Matter] = field(default_factory=dict)
-    notices: list[tuple[str, str]] = field(default_factory=list)
-    """(type, message id) of everything that is no handoff."""
-    read_up_to: int = 0
 
     def receive(self, raw: bytes) -> tuple[int, bytes]:
         """One pushed or fetched message: (status, receipt or problem)."""
@@ -215,9 +212,12 @@ class Agency(Party):
         self.kept[message.envelope.id] = kept = Kept(message=message, receipt=receipt)
         if message.envelope.type == "handoff.issued":
             self._work(message)
-        else:
-            self.notices.append((message.envelope.type, message.envelope.id))
         return kept
+
+    def withdrawals_of(self, handoff_id: str) -> int:
+        """How many messages took this handoff back."""
+        found = [kept.message.envelope for kept in self.kept.values()]
+        return sum(one.type == "handoff.withdrawn" and one.data["handoff_id"] == handoff_id for one in found)
 
     def _work(self, message: VerifiedMessage) -> None:
         asked = FORMATS[self.agency].read(message.envelope.data)

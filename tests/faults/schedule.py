@@ -58,7 +58,9 @@ OF_OFFICES = (
     Mischief.PROXY_REFUSAL,
 )
 OF_ALL = tuple(one for one in Mischief if one not in OF_OFFICES)
-STEPS_S = (2, 61, 240, 600, 7_200, 86_400)
+STORM = 10
+"""Faults of a bad day."""
+STEPS_S = (2, 61, 200, 280, 600, 7_200, 86_400)
 PAUSES_S = (0.5, 5, 61, 400)
 
 
@@ -134,8 +136,11 @@ class _Draw:
         self._fault(sure=True, pushed=asked[0].office_id != WOMENS_FEDERATION)
         if not self._strikes_at_once():
             asked[0] = replace(asked[0], withdraw_at=None)
-        for _ in range(random.choices((0, 1, 2, 3), (40, 35, 15, 10))[0]):
+        for _ in range(random.choices((0, 1, 2, 3, STORM), (40, 35, 14, 8, 3))[0]):
             self._fault(sure=False, pushed=True)
+        if self.steps and len(asked[0].plan) == 1:
+            # a clock that is set between two answers is what may confuse their order
+            asked[0] = replace(asked[0], plan=("ACCEPTED", *asked[0].plan))
         return Schedule(
             seed=self.seed,
             asked=tuple(asked),
@@ -176,7 +181,7 @@ class _Draw:
         if kind == "mischief":
             self._mischief(nth, pushed=pushed)
         elif kind == "step":
-            who = random.choice(("web", "worker-1", "worker-2", "gateway", "gateway", "courts", "agencies"))
+            who = random.choice(("web", "worker-1", "worker-2", "gateway", "gateway", "gateway", "courts", "agencies"))
             seconds = random.choice(STEPS_S) * random.choice((1, -1))
             self.steps.append(ClockStep(at=round(random.uniform(0, 5), 3), who=who, seconds=seconds))
         else:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -98,15 +99,13 @@ def full_disk(mother: Zygote, made: Template) -> Counts:
 
 def _full_disk(mother: Zygote, made: Template, disk: "SmallDisk | None") -> Counts:
     with made.installation(mother) as here:
-        limit: dict[str, int] = {}
-        if disk is None:
-            limit = {"most_pages": FEW_PAGES}
-        else:
+        limit = {"most_pages": FEW_PAGES} if disk is None else {}
+        if disk is not None:
             moved = disk.folder / "gateway.sqlite"
             moved.write_bytes((here.folder / "gateway.sqlite").read_bytes())
             here.database = f"sqlite:///{moved}"
         here.start_agency()
-        here.start_gateway(**limit)
+        here.start_gateway("gateway", **limit)
         sent = 0
         while sent < UNTIL_FULL and here.refer(sent):
             sent += 1
@@ -161,16 +160,17 @@ def killed_postgres(mother: Zygote, *, load: int = UNDER_LOAD, kills: int = 2) -
         here.start_gateway()
         here.start_court(load)
         for kill in range(1, kills + 1):
-            here.wait_for(lambda kill=kill: _receipts(here) >= load * kill // (kills + 2), "receipts")
+            enough = load * kill // (kills + 2)
+            here.wait_for(partial(_has_receipts, here, enough), "receipts")
             _kill(server)
         here.wait_for(lambda: here.has_ended("court"), "the court's receipts")
         here.finish(load)
         return here.judge(load)
 
 
-def _receipts(here: Installation) -> int:
+def _has_receipts(here: Installation, enough: int) -> bool:
     found: int = here.rows("journal.sqlite", "SELECT count(*) FROM entries WHERE receipt IS NOT NULL")[0][0]
-    return found
+    return found >= enough
 
 
 def _kill(server: RunningPostgres) -> None:

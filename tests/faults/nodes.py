@@ -139,8 +139,12 @@ def _memory_engine(*, swift: bool) -> Engine:
     """SQLite in memory, one connection. Transactions begin in the dialect and not by an event as in `open_engine`:
     an engine with listeners asks them at every statement."""
     engine = sa.create_engine(MEMORY, connect_args={"check_same_thread": False, "isolation_level": None})
-    engine.dialect.do_begin = lambda connection: connection.execute("BEGIN")  # type: ignore[method-assign]
+    engine.dialect.do_begin = _begin  # type: ignore[method-assign]
     return make_swift(engine) if swift else engine
+
+
+def _begin(dbapi_connection: Any) -> None:
+    dbapi_connection.execute("BEGIN")
 
 
 def _image(path: Path) -> bytes:

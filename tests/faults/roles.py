@@ -23,7 +23,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from waitress.server import create_server
+from waitress.server import create_server  # type: ignore[import-untyped]
 
 from gateway import failpoints
 from gateway.client import Client, Journal, Outgoing

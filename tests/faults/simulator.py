@@ -9,9 +9,8 @@ Flows and store are arguments, so that a test may pass a broken one and see the 
 """
 
 import heapq
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from random import Random
@@ -20,16 +19,16 @@ from typing import Any
 from gateway import failpoints
 from gateway.errors import XianjieError
 from gateway.failpoints import SimulatedCrash
-from gateway.flows import accept, account, deliver, dispatch, mailbox, operate, reconcile
-from gateway.flows.deliver import Courier, Delivered
+from gateway.flows import account, mailbox, operate, reconcile
+from gateway.flows.deliver import Courier
 from gateway.transport.answer import Answer
-from tests.builders import an_id_number
-from tests.faults.judge import Counts, judge
+from tests.faults.judge import judge
 from tests.faults.network import Network, message_id_of
-from tests.faults.nodes import COURTS, MATCHING, PLAIN, Ground, Node, is_mailbox
-from tests.faults.parties import Agency, Court, Lost, Matter, Party, Post, Sending, problem
+from tests.faults.nodes import COURTS, Ground, Node, is_mailbox
+from tests.faults.parties import Agency, Court, Lost, Matter, Party, Post, Sending
 from tests.faults.schedule import INSIDE, Asked, Leg, Schedule
-from tests.gateway_world import START, a_referral_body
+from tests.faults.values import REAL, Flows, Outcome, answer_of, body_of, known_of
+from tests.gateway_world import START
 
 NODES = ("web", "worker-1", "worker-2")
 TRIES = 3
@@ -41,28 +40,6 @@ LEASE_S = 61.0
 RETRY_S = 5.5
 
 
-@dataclass(frozen=True, kw_only=True)
-class Flows:
-    """The arrows under test."""
-
-    accept_many: Callable[..., Any] = accept.accept_many
-    dispatch: Callable[..., Any] = dispatch.dispatch
-    deliver: Callable[..., Delivered] = deliver.deliver
-
-
-REAL = Flows()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What one run came to. met: every fault that struck."""
-
-    seed: int
-    counts: Counts
-    met: Counter[str]
-    trace: tuple[str, ...]
-
-
 class Simulation:
     """One run."""
 
@@ -70,7 +47,7 @@ class Simulation:
         self.schedule, self.ground, self.flows = schedule, ground, flows
         self.random = Random(schedule.seed + 1)
         self.seconds = 0.0
-        self.skew: Counter[str] = Counter()
+        self.skew: defaultdict[str, float] = defaultdict(float)
         self.met: Counter[str] = Counter()
         self.hits: Counter[str] = Counter()
         self.trace: list[str] | None = [] if traced else None
@@ -144,9 +121,9 @@ class Simulation:
     def run(self) -> Outcome:
         """Everything, and the verdict."""
         for asked_at, asked in enumerate(self.schedule.asked):
-            self.later(asked.at, lambda at=asked_at, one=asked: self._refer(at, one))
+            self.later(asked.at, partial(self._refer, asked_at, asked))
         for step in self.schedule.steps:
-            self.later(step.at, lambda step=step: self._set_clock(step.who, step.seconds))
+            self.later(step.at, partial(self._set_clock, step.who, step.seconds))
         failpoints.arm(self._reach)
         try:
             self._run_events()
@@ -220,7 +197,7 @@ class Simulation:
             except (XianjieError, OSError) as error:
                 self.note("web failed", type(error).__name__)
                 return [(503, b"")] * len(raws)
-            return [_answer(outcome) for outcome in outcomes]
+            return [answer_of(outcome) for outcome in outcomes]
 
         answers: list[tuple[int, bytes]] | None = self._in("web", serve)
         return answers
@@ -239,7 +216,7 @@ class Simulation:
                 self._wake_mailboxes()
                 lanes = node.lanes()
             for office_id in lanes:
-                self._guarded(name, lambda office_id=office_id: self._deliver(node, office_id))
+                self._guarded(name, partial(self._deliver, node, office_id))
 
         self._in(name, tick)
 
@@ -278,7 +255,7 @@ class Simulation:
         if referral_id in court.asked:
             return
         court.asked[referral_id] = (asked.programme,)
-        mine = [court.write("referral.submitted", referral_id, _body(at, asked))]
+        mine = [court.write("referral.submitted", referral_id, body_of(at, asked))]
         if self.schedule.together:
             mine += self._companions(court, asked)
         self._send_together(court, mine)
@@ -290,7 +267,7 @@ class Simulation:
             referral_id = f"r-{at}"
             if other.court == asked.court and referral_id not in court.asked:
                 court.asked[referral_id] = (other.programme,)
-                yield court.write("referral.submitted", referral_id, _body(at, other))
+                yield court.write("referral.submitted", referral_id, body_of(at, other))
 
     def _send_together(self, court: Court, sendings: list[Sending]) -> None:
         """One message, or several in one batch whose answers come line by line."""
@@ -316,7 +293,7 @@ class Simulation:
         if sending.is_open:
             court.send(sending, self._poster(court, leg))
             self._tick_later(self.random.uniform(0.05, 0.3))
-            self.note(court.party_id, sending.kind, sending.about, _known(sending))
+            self.note(court.party_id, sending.kind, sending.about, known_of(sending))
             self._follow_up(court, sending, leg)
 
     def _poster(self, party: Party, leg: Leg) -> Post:
@@ -329,7 +306,7 @@ class Simulation:
     def _wake_mailboxes(self) -> None:
         for agency in self.agencies.values():
             if is_mailbox(self.ground, agency.office_id):
-                self.later(self.random.uniform(0.1, 2), lambda agency=agency: self._fetch(agency))
+                self.later(self.random.uniform(0.1, 2), partial(self._fetch, agency))
 
     def _fetch(self, agency: Agency) -> bool:
         """The office empties its mailbox; what it fetched and never answered it finds there again."""
@@ -345,7 +322,7 @@ class Simulation:
         if sending is None:
             return False
         agency.send(sending, self._poster(agency, Leg.REPLY))
-        self.note(agency.office_id, "says", matter.said[-1][1], "of", matter.asked.handoff_id, _known(sending))
+        self.note(agency.office_id, "says", matter.said[-1][1], "of", matter.asked.handoff_id, known_of(sending))
         if not sending.is_open or sending.attempts < TRIES:
             self.later(self.random.uniform(0.2, 3), lambda: self._say(agency, matter))
         return True
@@ -400,7 +377,7 @@ class Simulation:
             mine = court.of(referral_id)
             if all(one.refusal is not None for one in mine) and mine[-1].refusal == "stale_message":
                 at = int(referral_id.removeprefix("r-"))
-                sending = court.write("referral.submitted", referral_id, _body(at, self.schedule.asked[at]))
+                sending = court.write("referral.submitted", referral_id, body_of(at, self.schedule.asked[at]))
                 self._attempt(court, sending, Leg.COURT)
                 moved = True
         return moved
@@ -416,30 +393,6 @@ class Simulation:
                     self.note("fate of", referral_id, error.code)
                     continue
                 court.told[referral_id] = {need.need_id: need.state.value for need in found.needs}
-
-
-def _answer(outcome: Any) -> tuple[int, bytes]:
-    if isinstance(outcome, XianjieError):
-        return outcome.status, problem(outcome)
-    if isinstance(outcome, Exception):
-        return 500, b""
-    return (200 if outcome.replayed else 202), outcome.receipt.encode()
-
-
-def _known(sending: Sending) -> str:
-    return "receipt" if sending.receipt else f"refused {sending.refusal}" if sending.refusal else "unknown"
-
-
-def _body(at: int, asked: Asked) -> Mapping[str, Any]:
-    """The referral of one place in the schedule."""
-    honest = a_referral_body()
-    return honest | {
-        "referral_id": f"r-{at}",
-        "agreement_document": MATCHING if asked.matching else PLAIN,
-        "original_case_group": f"（2025）黔0102民初{at + 1}号",
-        "person": honest["person"] | {"id_number": an_id_number(serial=at)},
-        "needs": [{"programme": asked.programme}],
-    }
 
 
 def simulate(seed: int, ground: Ground, flows: Flows = REAL, *, traced: bool = False) -> Outcome:

@@ -156,7 +156,8 @@ def _compile(connection: Connection, statement: Any, given: Mapping[str, Any], *
     if any(name not in places for name in names):
         return None
     slots = tuple((*places[name], _processor(processors, name)) for name in names)
-    metadata, readers = None, ()
+    metadata: SimpleResultMetaData | None = None
+    readers: tuple[tuple[int, Processor], ...] = ()
     if compiled._result_columns and not statement.is_dml:
         columns = compiled._result_columns
         metadata = SimpleResultMetaData([column.keyname for column in columns])

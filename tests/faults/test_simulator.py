@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,8 @@ from gateway.failpoints import Action
 from tests.faults.judge import Counts
 from tests.faults.nodes import Ground
 from tests.faults.schedule import GATEWAY_POINTS, INSIDE, Asked, ClockStep, Leg, Mischief, Schedule
-from tests.faults.simulator import REAL, Flows, Outcome, Simulation, simulate
+from tests.faults.simulator import Simulation, simulate
+from tests.faults.values import REAL, Flows, Outcome
 from tests.faults.variants import (
     AnswersBeforeCommit,
     accept_with_new_receipts,
@@ -33,7 +35,7 @@ def asked(*plan: str, at: float = 0.1) -> Asked:
     return Asked(court=COURT, office_id=CIVIL_AFFAIRS, programme="MLG", matching=True, at=at, plan=plan or ("PAID",))
 
 
-def one(ground: Ground, seed: int = 1, **faults: object) -> Outcome:
+def one(ground: Ground, seed: int = 1, **faults: Any) -> Outcome:
     return Simulation(Schedule(**{"seed": seed, "asked": (asked(),), **faults}), ground).run()
 
 

@@ -12,7 +12,7 @@ import random
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from tests.faults import fleet, hazards, strikes, syscalls
+from tests.faults import fleet, hazards, restored, strikes, syscalls
 from tests.faults.scenario import Row, Scenario, Settings, lines
 
 SCENARIOS: Mapping[str, Scenario] = {
@@ -20,6 +20,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "strikes": strikes.scenario,
     "hazards": hazards.scenario,
     "syscalls": syscalls.scenario,
+    "restored": restored.scenario,
 }
 """Name on the command line → scenario; another one is one more line."""
 RUNS = 10_000

@@ -149,9 +149,11 @@ def agreement_rows(connection: Connection, referral_ids: Sequence[str]) -> dict[
 
 def holds_of(connection: Connection, referral_id: str) -> tuple[str, ...]:
     """The rules that hold a referral's needs right now."""
-    n = t.needs.c
-    rows = connection.scalars(sa.select(n.held_for).where(n.referral_id == referral_id, n.held_for.is_not(None)))
+    rows = connection.scalars(_HELD, ids([referral_id]))
     return tuple(dict.fromkeys(rule for row in rows for rule in (row or "").split()))
+
+
+_HELD = sa.select(t.needs.c.held_for).where(among(t.needs.c.referral_id), t.needs.c.held_for.is_not(None))
 
 
 def household(connection: Connection, referral_id: str) -> list[str]:

@@ -32,7 +32,7 @@ class SentRow:
 def put(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Writes new handoffs; the same referral version, office and step twice fails the transaction."""
     if rows:
-        connection.execute(t.handoffs.insert(), list(rows))
+        connection.execute(_INSERT, list(rows))
 
 
 def sent(connection: Connection, message_ids: Iterable[str]) -> dict[str, SentRow]:
@@ -69,6 +69,7 @@ def park(connection: Connection, reasons: Mapping[str, str]) -> None:
         connection.execute(_PARK, [{"b_handoff_id": key, "b_reason": reason} for key, reason in reasons.items()])
 
 
+_INSERT = t.handoffs.insert()
 _ONE = t.handoffs.update().where(t.handoffs.c.handoff_id == sa.bindparam("b_handoff_id"))
 _SAVE_STATE = _ONE.values(state=sa.bindparam("b_state"))
 _PARK = _ONE.values(parked_reason=sa.bindparam("b_reason"))

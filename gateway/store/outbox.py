@@ -106,7 +106,7 @@ def put(connection: Connection, source: str, messages: Sequence[Outbound], *, no
         connection.execute(_COUNT_ON, {"b_source": source, "b_recipient": recipient, "b_seq": seq})
 
 
-_INSERT, _INSERT_ATTEMPT = t.outbox.insert(), t.attempts.insert()
+_INSERT, _INSERT_ATTEMPT, _BEGIN_COUNT = t.outbox.insert(), t.attempts.insert(), t.counters.insert()
 _C = t.counters.c
 _OF_PAIR = sa.and_(_C.source == sa.bindparam("b_source"), _C.recipient == sa.bindparam("b_recipient"))
 _LAST_SEQ = sa.select(_C.last_seq).where(_OF_PAIR).with_for_update()
@@ -129,7 +129,7 @@ def _last_seq(connection: Connection, source: str, recipient: str) -> int:
     """The pair's counter, its row locked until the commit; made at zero when there is none."""
     found = connection.execute(_LAST_SEQ, {"b_source": source, "b_recipient": recipient}).scalar()
     if found is None:
-        connection.execute(t.counters.insert().values(source=source, recipient=recipient, last_seq=0))
+        connection.execute(_BEGIN_COUNT, {"source": source, "recipient": recipient, "last_seq": 0})
         return 0
     return int(found)
 

@@ -50,10 +50,10 @@ def put(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 
 _C = t.receipts.c
 _SAID = sa.select(_C.message_id, _C.rung, _C.positive).where(among(_C.message_id))
+_OF_MESSAGES = sa.select(t.receipts).where(among(_C.message_id)).order_by(_C.row)
 _INSERT = t.receipts.insert()
 
 
 def of_messages(connection: Connection, message_ids: Sequence[str]) -> list[Mapping[str, Any]]:
     """Everything on file about these messages' rungs, oldest first."""
-    statement = sa.select(t.receipts).where(t.receipts.c.message_id.in_(list(message_ids))).order_by(t.receipts.c.row)
-    return [dict(row) for row in connection.execute(statement).mappings()]
+    return [dict(row) for row in connection.execute(_OF_MESSAGES, ids(message_ids)).mappings()]

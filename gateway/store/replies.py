@@ -9,13 +9,14 @@ from sqlalchemy import Connection
 from gateway.store import tables as t
 from gateway.store.prepared import among, ids
 
+_INSERT = t.replies.insert()
 _APPLIED = sa.select(t.replies).where(among(t.replies.c.handoff_id), t.replies.c.applied)
 
 
 def put(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Adds reply rows."""
     if rows:
-        connection.execute(t.replies.insert(), list(rows))
+        connection.execute(_INSERT, list(rows))
 
 
 def applied(connection: Connection, handoff_ids: Iterable[str]) -> list[sa.RowMapping]:

@@ -7,7 +7,7 @@ holds after a crash is what was committed: the transaction that was open is gone
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -27,6 +27,8 @@ from gateway.store import log, outbox, referrals
 from gateway.store.directory import Directory, Snapshot
 from gateway.store.engine import Store
 from gateway.store.vault import OPTION
+from gateway.transport.answer import Answer
+from gateway.worker import Worker
 from tests.faults.ideal import IdealKeyring, ideal
 from tests.faults.swift import make_swift
 from tests.gateway_world import (
@@ -172,6 +174,14 @@ class Node:
             raise AssertionError(f"{self.name} left a transaction open")
         self.ground.store.forget()
         self.context = self.ground.context(self.ground.store)
+        self._worker: Worker | None = None
+
+    @property
+    def worker(self) -> Worker:
+        """The process's scheduler, never started: its jobs are called one by one, each under its lease."""
+        if self._worker is None:
+            self._worker = Worker(self.context, _push_nothing, self.clock, self.name)
+        return self._worker
 
     def look(self) -> tuple[bool, list[str]]:
         """Whether something waits to be handed out; offices with something due."""
@@ -192,6 +202,10 @@ class Node:
         """Leaves of the log."""
         with self.context.store.reading() as connection:
             return log.head(connection).size
+
+
+def _push_nothing(url: str, body: bytes, content_type: str, headers: Mapping[str, str]) -> Answer:
+    raise AssertionError(url, len(body), content_type, len(headers))
 
 
 def is_mailbox(ground: Ground, office_id: str) -> bool:

@@ -104,6 +104,8 @@ class Schedule:
     together: bool = False
     """The first referrals of one court are sent in one batch."""
     reconcile: bool = False
+    leased: bool = False
+    """Workers hand out and reconcile as their scheduler does: under leases."""
     sealed: bool = False
     """People's data is encrypted in the rows."""
 
@@ -151,6 +153,7 @@ class _Draw:
             together=len(asked) > 1 and random.random() < 0.5,
             reconcile=random.random() < 0.06,
             sealed=random.random() < 0.25,
+            leased=random.random() < 0.1,
         )
 
     def _strikes_at_once(self) -> bool:

@@ -212,7 +212,7 @@ class Simulation:
         def tick() -> None:
             needs_wait, lanes = node.look()
             if needs_wait:
-                self._guarded(name, lambda: self.flows.dispatch(node.context, now=node.clock()))
+                self._guarded(name, lambda: self._dispatch(node))
                 self._wake_mailboxes()
                 lanes = node.lanes()
             for office_id in lanes:
@@ -227,6 +227,14 @@ class Simulation:
         except (XianjieError, OSError) as error:
             self.note(name, "job failed:", getattr(error, "code", type(error).__name__))
             self._tick_later(self.random.choice((1.0, LEASE_S)))
+
+    def _dispatch(self, node: Node) -> None:
+        if not self.schedule.leased:
+            self.flows.dispatch(node.context, now=node.clock())
+            return
+        if node.worker.dispatch_all() == 0:
+            self._tick_later(LEASE_S)
+        node.worker.reconcile()
 
     def _deliver(self, node: Node, office_id: str) -> None:
         begun = next(self._numbers)

@@ -145,6 +145,7 @@ def _compile(connection: Connection, statement: Any, given: Mapping[str, Any], *
     if getattr(compiled, "effective_returning", None) or (many and statement.is_dml and _has_lists(given)):
         return None
     values = compiled.construct_params(dict(given), escape_names=False)
+    fixed = dict(values)  # what follows changes them
     text, names, processors = str(compiled), list(compiled.positiontup or ()), dict(compiled._bind_processors)
     places: dict[str, tuple[str, int | None]] = {name: (name, None) for name in names}
     if compiled.post_compile_params or compiled.literal_execute_params:
@@ -163,7 +164,7 @@ def _compile(connection: Connection, statement: Any, given: Mapping[str, Any], *
         metadata = SimpleResultMetaData([column.keyname for column in columns])
         found = [(at, column.type._cached_result_processor(dialect, None)) for at, column in enumerate(columns)]
         readers = tuple((at, reader) for at, reader in found if reader is not None)
-    return _Plan(text, slots, {name: values[name] for name in values}, metadata, readers)
+    return _Plan(text, slots, fixed, metadata, readers)
 
 
 def _processor(processors: Mapping[str, Any], name: str) -> Processor | None:

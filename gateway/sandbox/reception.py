@@ -90,6 +90,9 @@ class Reception:
             return _again(message, kept)
         receipt = self._receipt(message, rung=rung, digest=message.digest, now=now)
         handoff, plan = self._plan(message, now)
+        if message.envelope.type == WITHDRAWN and isinstance(message.envelope.data, dict):
+            # first, as it may be done twice: once it is kept the message is never looked into again
+            self._notebook.withdraw(str(message.envelope.data.get("handoff_id")), due=now.timestamp())
         kept = self._notebook.keep(
             message_id=message.envelope.id,
             digest=message.digest,
@@ -103,8 +106,6 @@ class Reception:
         failpoint("agency.kept")
         if kept is not None:
             return _again(message, kept)
-        if message.envelope.type == WITHDRAWN and isinstance(message.envelope.data, dict):
-            self._notebook.withdraw(str(message.envelope.data.get("handoff_id")), due=now.timestamp())
         return Taken(message=message, receipt=self._first_answer(message, receipt, rung, now), is_new=True)
 
     def _opened(self, raw: bytes) -> bytes:

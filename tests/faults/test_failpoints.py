@@ -12,10 +12,12 @@ import pytest
 
 from gateway import failpoints
 from gateway.config import load
+from gateway.domain.replies import ReplyCode
 from gateway.errors import ConfigError
 from gateway.failpoints import POINTS, VARIABLE, Action, OneFailure, SimulatedCrash, failpoint, read_failure
 from tests.architecture.sources import ROOT, Source, shipped_sources
 from tests.faults.schedule import GATEWAY_POINTS
+from tests.sandbox.world import a_message, a_world
 
 CONFIG = '[gateway]\nparty_id = "cn/gateway/520000"\ndatabase = "sqlite:///xianjie.sqlite"\n'
 
@@ -103,3 +105,21 @@ def test_a_demonstration_fails_where_it_is_told_to_and_says_what_it_does_not_und
     assert (failure.point, failure.count, failure.action) == ("deliver.leased", 3, Action.KILL)
     with pytest.raises(ConfigError, match="no failpoint"):
         load(file, {VARIABLE: "nowhere:1:kill"})
+
+
+def test_an_agency_that_dies_at_a_withdrawal_has_not_forgotten_it_when_the_message_comes_again() -> None:
+    world = a_world()
+    world.push(a_message())
+    withdrawal = a_message(
+        id="m-2",
+        type="handoff.withdrawn",
+        seq=2,
+        data={"handoff_id": "h-1", "needs": []},
+        datacontenttype="application/json",
+    )
+    failpoints.arm(OneFailure(point="agency.kept", count=1, action=Action.CRASH))
+    with pytest.raises(SimulatedCrash):
+        world.push(withdrawal)
+    world.push(withdrawal)
+    world.later()
+    assert {outcome.code for _, outcome in world.gateway.answers()} == {ReplyCode.CLOSED}

@@ -341,6 +341,8 @@ class Simulation:
         """Heals everything and goes on until nothing moves."""
         self._failures.clear()
         self._pauses.clear()
+        # a lease taken by a clock that was ahead ends when the true time has come there
+        self.seconds += sum(seconds for seconds in self.skew.values() if seconds > 0)
         self.skew.clear()
         self.network.heal()
         for agency in self.agencies.values():

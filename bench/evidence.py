@@ -86,7 +86,7 @@ def main() -> int:
 class _NoTail(Tail):
     """The same calls, and nothing hashed or written: the measurement without a log."""
 
-    def add(self, entry: Entry) -> int:  # noqa: ARG002 - the base class's name
+    def add(self, entry: Entry, *, about: str | None = None) -> int:  # noqa: ARG002 - the base class's names
         return self.size_before
 
     def save(self, connection: sa.Connection) -> None:  # noqa: ARG002 - as above

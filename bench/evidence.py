@@ -8,7 +8,6 @@ tables and judges nothing; the aims stand beside the numbers. Everything lies in
 import argparse
 import os
 import platform
-import resource
 import signal
 import subprocess
 import sys
@@ -26,7 +25,7 @@ import sqlalchemy as sa
 
 from bench.flows import books, in_batches, seen
 from bench.table import Measured, middle, show
-from bench.world import Bench, open_bench, start
+from bench.world import Bench, memory_mib, open_bench, start
 from gateway.app import build_context
 from gateway.cli.processes import processes
 from gateway.config import load
@@ -254,7 +253,8 @@ def _verify_here(config: Path) -> int:
     began = time.perf_counter()
     verdict = verify_log(context)
     seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # not ru_maxrss: that remembers what the parent held when it forked
+    peak = memory_mib(os.getpid())[1]
     sys.stdout.write(f"{seconds} {peak} {len(verdict.troubles)}\n")
     context.store.close()
     return 0

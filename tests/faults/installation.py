@@ -30,7 +30,7 @@ from typing import Any
 from gateway.errors import XianjieError
 from tests.builders import an_id_number
 from tests.faults.judge import Counts
-from tests.faults.roles import LOOPBACK, SharedClock, make_client
+from tests.faults.roles import LOOPBACK, MovableClock, make_client
 from tests.gateway_world import CIVIL_AFFAIRS, COURT, START, World, a_referral_body
 
 ROOT = Path(__file__).parents[2]
@@ -165,7 +165,7 @@ class Installation:
     doubts: int = 0
 
     def __post_init__(self) -> None:
-        self.clock = SharedClock.create(self.folder / "clock", START)
+        self.clock = MovableClock.create(self.folder / "clock", START)
         self.url = f"http://{LOOPBACK}:{self.template.gateway_port}"
         self.database = self.template.database or f"sqlite:///{self.folder / 'gateway.sqlite'}"
         self.client = make_client(self.folder, self.url, self.clock)

@@ -48,7 +48,7 @@ AT_ONCE = Behaviour(delivered_after=0, disposition_after=0, decision_after=0, pa
 Say = Callable[[dict[str, Any]], None]
 
 
-class SharedClock:
+class MovableClock:
     """The system's clock, moved by what stands in the file."""
 
     def __init__(self, path: Path) -> None:
@@ -69,15 +69,15 @@ class SharedClock:
         self._offset[:8] = struct.pack("d", self.offset + seconds)
 
     @staticmethod
-    def create(path: Path, now: datetime) -> "SharedClock":
+    def create(path: Path, now: datetime) -> "MovableClock":
         """A file by which it is `now`."""
         path.write_bytes(struct.pack("d", (now - datetime.now(UTC)).total_seconds()))
-        return SharedClock(path)
+        return MovableClock(path)
 
 
 def run_gateway(given: Mapping[str, Any], say: Say) -> None:
     """Web and worker until told to stop. most_pages: SQLite's disk is full at so many."""
-    folder, clock = Path(given["folder"]), SharedClock(Path(given["clock"]))
+    folder, clock = Path(given["folder"]), MovableClock(Path(given["clock"]))
     store = Store(given["database"], vault=VAULT)
     if "most_pages" in given:
         event.listen(store.engine, "connect", lambda c, _: c.execute(f"PRAGMA max_page_count={given['most_pages']}"))
@@ -104,7 +104,7 @@ def run_gateway(given: Mapping[str, Any], say: Say) -> None:
 
 def run_agency(given: Mapping[str, Any], say: Say) -> None:
     """Civil affairs of the sandbox, which answers everything at once."""
-    folder, clock = Path(given["folder"]), SharedClock(Path(given["clock"]))
+    folder, clock = Path(given["folder"]), MovableClock(Path(given["clock"]))
     key = SigningKey.load_pem((folder / "agency.pem").read_bytes(), given["party"])
     config = AgencyConfig(
         agency="civil_affairs",
@@ -130,7 +130,7 @@ def run_agency(given: Mapping[str, Any], say: Say) -> None:
 
 def run_court(given: Mapping[str, Any], say: Say) -> None:
     """Sends every referral of the file until each has its receipt; what goes wrong is tried again."""
-    client = make_client(Path(given["folder"]), given["gateway_url"], SharedClock(Path(given["clock"])))
+    client = make_client(Path(given["folder"]), given["gateway_url"], MovableClock(Path(given["clock"])))
     open_ = [Outgoing(**item) for item in json.loads(Path(given["referrals"]).read_text())]
     say({"ready": True})
     while open_:
@@ -141,7 +141,7 @@ def run_court(given: Mapping[str, Any], say: Say) -> None:
             time.sleep(0.05)
 
 
-def make_client(folder: Path, url: str, clock: SharedClock) -> Client:
+def make_client(folder: Path, url: str, clock: MovableClock) -> Client:
     """The court's client with its journal."""
     key = SigningKey.load_pem((folder / "court.pem").read_bytes(), (folder / "court.id").read_text())
     keyring = gateway_keyring([json.loads((folder / "gateway.jwk").read_text())], GATEWAY)

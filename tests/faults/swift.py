@@ -77,7 +77,7 @@ class SwiftConnection(Connection):
     def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:
         """The swift way where there is one."""
         known = _known(statement)
-        if known is None or execution_options:
+        if known is None or execution_options or self._transaction is None:  # SQLAlchemy begins one by itself
             return super().execute(statement, parameters, execution_options=execution_options)
         try:
             return self._swiftly(known, statement, parameters)

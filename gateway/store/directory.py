@@ -61,25 +61,30 @@ class Directory:
         self._store, self._programmes = store, programmes
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
-        self._until: datetime | None = None
+        self._read_at: datetime | None = None
         self._fingerprint = ""
 
     def at(self, now: datetime) -> Snapshot:
         """The snapshot to use at `now`."""
         snapshot = self._snapshot
-        if snapshot is not None and self._until is not None and now < self._until:
+        if snapshot is not None and self._is_fresh(now):
             return snapshot
         with self._lock:
-            if self._snapshot is None or self._until is None or now >= self._until:
+            if self._snapshot is None or not self._is_fresh(now):
                 self._reload()
-                self._until = now + FRESH
+                self._read_at = now
             assert self._snapshot is not None  # noqa: S101 - for the type checker
             return self._snapshot
 
     def forget(self) -> None:
         """The next `at` reads the rows again."""
         with self._lock:
-            self._until = None
+            self._read_at = None
+
+    def _is_fresh(self, now: datetime) -> bool:
+        """Whether the rows were read about now: a clock that was set back keeps no old snapshot alive."""
+        read_at = self._read_at
+        return read_at is not None and abs(now - read_at) < FRESH
 
     def has_key(self, kid: str) -> bool:
         """Whether the key is registered by now, whatever the snapshot says."""

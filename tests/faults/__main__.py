@@ -34,7 +34,7 @@ def read(arguments: Sequence[str] | None) -> tuple[Settings, list[str]]:
     parser.add_argument("--runs", type=int, default=RUNS, help=f"simulated schedules (default {RUNS})")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes of the simulator")
     parser.add_argument("--only", choices=sorted(SCENARIOS), action="append", help="this scenario; may be repeated")
-    parser.add_argument("--thorough", action="store_true", help="every n of every system call (half an hour)")
+    parser.add_argument("--thorough", action="store_true", help="every n of every system call; takes long")
     parser.add_argument("--verbose", action="store_true", help="every step; with --runs 1 the whole schedule")
     chosen = parser.parse_args(arguments)
     seed = random.randrange(SEEDS) if chosen.seed is None else chosen.seed

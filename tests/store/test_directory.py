@@ -168,3 +168,10 @@ def test_an_agreement_is_followed_by_higher_versions_only_and_all_stay_known(sto
 def test_an_agreement_for_invented_people_is_refused_in_production(store: Store) -> None:
     with pytest.raises(ConfigError):
         load(store, AGREEMENT, production=True)
+
+
+def test_a_clock_that_was_set_back_keeps_no_revoked_key_alive(store: Store, known: Directory) -> None:
+    kid = add_key(store, a_key()).kid
+    assert known.at(LATER).keyring.find(kid) is not None
+    store.write(lambda c: directory.end_key(c, kid, at=NOW, now=NOW, revoked_because="lost"))
+    assert known.at(LATER - timedelta(hours=1)).keyring.find(kid).revoked_at == NOW  # type: ignore[union-attr]

@@ -11,27 +11,26 @@ stale by now, or whose key has ended, but was accepted then is a replay and gets
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
-from gateway.domain.agreement import PartyKind
 from gateway.envelope.message import digest
 from gateway.envelope.signing import VerifiedMessage
 from gateway.errors import MessageError, SameIdDifferentBytes, UnknownMessageType, XianjieError
 from gateway.evidence.entry import message_entry, receipt_entry
 from gateway.evidence.receipt import ReceiptVerdict, Rung, issue
 from gateway.failpoints import failpoint
-from gateway.flows import completeness, court, intake, receive
-from gateway.flows.completeness import COMMITMENT_TYPE, Committed
+from gateway.flows import receive
 from gateway.flows.context import Context
-from gateway.flows.court import Payment, Withdrawal
-from gateway.flows.intake import Noted, Submission
+from gateway.flows.court import Withdrawal
+from gateway.flows.intake import Submission
+from gateway.flows.kinds import BY_TYPE, KINDS
+from gateway.flows.message_kind import Item, Noted
 from gateway.flows.prove import earlier, prove
-from gateway.flows.receive import REPLY_TYPES, Reply
 from gateway.flows.recent import ProvenReferral
 from gateway.store import inbox, log
 from gateway.store.inbox import Earlier, Inbound
@@ -39,22 +38,8 @@ from gateway.store.log import Tail
 
 logger = logging.getLogger(__name__)
 
-Prepared = Submission | Withdrawal | Payment | Reply | Committed
 Key = tuple[str, str]
-
-COURT_TYPES: Mapping[str, Callable[..., Prepared]] = {
-    "referral.submitted": intake.prepare,
-    "referral.withdrawn": court.prepare_withdrawal,
-    "judicial_assistance.paid": court.prepare_payment,
-}
-# in this order, so that one group may hold a referral and what follows it
-_RECORDERS: tuple[tuple[type, Callable[..., list[Noted | Exception]]], ...] = (
-    (Submission, intake.record),
-    (Withdrawal, court.record_withdrawals),
-    (Payment, court.record_payments),
-    (Reply, receive.record),
-    (Committed, completeness.record),
-)
+_RECORDERS = tuple(dict.fromkeys(kind.record for kind in KINDS))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,10 +115,10 @@ def _prove(raw: bytes, context: Context, now: datetime) -> VerifiedMessage | Xia
 
 def _prepare_all(
     proven: Sequence[VerifiedMessage | XianjieError], context: Context, now: datetime
-) -> list[Prepared | Accepted | Exception]:
+) -> list[Item | Accepted | Exception]:
     messages = [message for message in proven if isinstance(message, VerifiedMessage)]
     sent = receive.look_up(messages, context)
-    prepared: list[Prepared | Accepted | Exception] = []
+    prepared: list[Item | Accepted | Exception] = []
     for message in proven:
         if isinstance(message, Exception):
             prepared.append(message)
@@ -150,18 +135,20 @@ def _prepare_all(
     return prepared
 
 
-def _prepare(message: VerifiedMessage, context: Context, sent: Any, now: datetime) -> Prepared:
-    kind, type_ = context.snapshot(now).keyring.kind_of(message.party_id), message.envelope.type
-    if kind == PartyKind.COURT and type_ in COURT_TYPES:
-        return COURT_TYPES[type_](message, context, now=now)
-    if kind == PartyKind.AGENCY and type_ in REPLY_TYPES:
-        return receive.prepare(message, context, sent, now=now)
-    if kind in (PartyKind.COURT, PartyKind.AGENCY) and type_ == COMMITMENT_TYPE:
-        return completeness.prepare(message, context, now=now)
-    raise UnknownMessageType(ids={"message_id": message.envelope.id, "type": type_})
+def _prepare(message: VerifiedMessage, context: Context, sent: Any, now: datetime) -> Item:
+    type_ = message.envelope.type
+    kind = BY_TYPE.get(type_)
+    if kind is None or context.snapshot(now).keyring.kind_of(message.party_id) not in kind.senders:
+        raise UnknownMessageType(ids={"message_id": message.envelope.id, "type": type_})
+    prepared: Item = (
+        kind.prepare(message, context, sent, now=now)
+        if kind.answers_handoff
+        else kind.prepare(message, context, now=now)
+    )
+    return prepared
 
 
-def _commit(connection: Connection, items: list[Prepared]) -> list[Accepted | Exception]:
+def _commit(connection: Connection, items: list[Item]) -> list[Accepted | Exception]:
     """The group's transaction: replays first, then each kind with its own recorder, then inbox rows with receipts."""
     found = inbox.earlier(connection, [_key(item.message) for item in items])
     outcomes: list[Accepted | Exception | None] = [None] * len(items)
@@ -195,17 +182,17 @@ def _commit(connection: Connection, items: list[Prepared]) -> list[Accepted | Ex
     return [outcome for outcome in outcomes if outcome is not None]
 
 
-def _record(connection: Connection, items: Sequence[Prepared], fresh: Sequence[int]) -> dict[int, Noted | Exception]:
+def _record(connection: Connection, items: Sequence[Item], fresh: Sequence[int]) -> dict[int, Noted | Exception]:
     noted: dict[int, Noted | Exception] = {}
     for part in _parts(items, fresh):
-        for kind, recorder in _RECORDERS:
-            places = [at for at in part if isinstance(items[at], kind)]
+        for recorder in _RECORDERS:
+            places = [at for at in part if BY_TYPE[items[at].message.envelope.type].record is recorder]
             if places:
                 noted |= zip(places, recorder(connection, [items[at] for at in places]), strict=True)
     return noted
 
 
-def _parts(items: Sequence[Prepared], fresh: Sequence[int]) -> Iterator[list[int]]:
+def _parts(items: Sequence[Item], fresh: Sequence[int]) -> Iterator[list[int]]:
     """Cut where a referral follows a withdrawal: a court that withdraws and sends anew means it in that order."""
     part: list[int] = []
     withdrawn = False
@@ -218,7 +205,7 @@ def _parts(items: Sequence[Prepared], fresh: Sequence[int]) -> Iterator[list[int
     yield part
 
 
-def _keep(item: Prepared, noted: Noted | Exception, kept: dict[Key, Inbound], tail: Tail) -> Accepted | Exception:
+def _keep(item: Item, noted: Noted | Exception, kept: dict[Key, Inbound], tail: Tail) -> Accepted | Exception:
     if isinstance(noted, Exception):
         return noted
     message, context = item.message, item.context
@@ -229,9 +216,9 @@ def _keep(item: Prepared, noted: Noted | Exception, kept: dict[Key, Inbound], ta
     return _accepted(message, inbound.receipt, replayed=False)
 
 
-def _inbound(item: Prepared, noted: Noted, tail: Tail) -> Inbound:
+def _inbound(item: Item, noted: Noted, tail: Tail) -> Inbound:
     """The message's row with its receipt, each with its leaf; the receipt names the message's."""
-    message, context, subject = item.message, item.context, _subject(item)
+    message, context, subject = item.message, item.context, item.subject
     index = tail.add(
         message_entry(
             message_id=message.envelope.id,
@@ -274,15 +261,6 @@ def _inbound(item: Prepared, noted: Noted, tail: Tail) -> Inbound:
         jws=message.jws,
         receipt=receipt,
     )
-
-
-def _subject(item: Prepared) -> str | None:
-    """The referral the message is about, as the gateway found it, not as the sender labelled it."""
-    if isinstance(item, Submission):
-        return item.referral.referral_id
-    if isinstance(item, Reply):
-        return item.sent.referral_id if item.sent else None
-    return None if isinstance(item, Committed) else item.referral_id
 
 
 def _again(message: VerifiedMessage, before: Earlier) -> Accepted | Exception:

@@ -35,7 +35,7 @@ from gateway.evidence.completeness import (
     judge,
 )
 from gateway.flows.context import Context
-from gateway.flows.intake import Noted
+from gateway.flows.message_kind import PARTNERS, MessageKind, Noted
 from gateway.store import findings, pairs
 from gateway.store.pairs import Stated
 from schemas.commitment import COMMITMENT
@@ -56,6 +56,11 @@ class Committed:
     streams: tuple[tuple[Direction, Row], ...]
     stated: tuple[Stated, ...]
     now: datetime
+
+    @property
+    def subject(self) -> None:
+        """It is about a pair, not about a case."""
+        return None
 
 
 def prepare(message: VerifiedMessage, context: Context, *, now: datetime) -> Committed:
@@ -303,3 +308,6 @@ def _status(
         high_water=stated.high_water,
         rows=wrong,
     )
+
+
+KINDS = (MessageKind(type=COMMITMENT_TYPE, senders=PARTNERS, prepare=prepare, record=record),)

@@ -21,7 +21,7 @@ from gateway.envelope.message import Envelope, field_problems, new_id
 from gateway.envelope.signing import MESSAGE_TYP, VerifiedMessage, sign
 from gateway.errors import FieldProblem, IllegalMove, ReferralUnknown, RuleBlocked, SchemaInvalid
 from gateway.flows.context import Context
-from gateway.flows.intake import Noted
+from gateway.flows.message_kind import COURTS, MessageKind, Noted
 from gateway.flows.needs import NeedInHand
 from gateway.store import handoffs, outbox, referrals, replies
 from gateway.store.handoffs import SentRow
@@ -42,6 +42,11 @@ class Withdrawal:
     queue: Callable[..., None] = outbox.put
     """Where the notices to offices go; a recovery first looks which of them had left."""
 
+    @property
+    def subject(self) -> str:
+        """The referral."""
+        return self.referral_id
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Payment:
@@ -55,6 +60,11 @@ class Payment:
     paid_on: date
     payee: str
     now: datetime
+
+    @property
+    def subject(self) -> str:
+        """The referral."""
+        return self.referral_id
 
 
 def prepare_withdrawal(message: VerifiedMessage, context: Context, *, now: datetime) -> Withdrawal:
@@ -205,6 +215,7 @@ def _notice(item: Withdrawal, sent: SentRow, priority: int) -> Outbound:
     return Outbound(
         message_id=message_id,
         effect_key=f"withdrawn:{sent.handoff_id}",
+        recipient=office.party_id,
         office=office,
         type=WITHDRAWN_TYPE,
         referral_id=sent.referral_id,
@@ -212,3 +223,9 @@ def _notice(item: Withdrawal, sent: SentRow, priority: int) -> Outbound:
         priority=priority,
         write=write,
     )
+
+
+KINDS = (
+    MessageKind(type="referral.withdrawn", senders=COURTS, prepare=prepare_withdrawal, record=record_withdrawals),
+    MessageKind(type="judicial_assistance.paid", senders=COURTS, prepare=prepare_payment, record=record_payments),
+)

@@ -27,6 +27,7 @@ from gateway.domain.values import InvalidValue
 from gateway.envelope.signing import VerifiedMessage
 from gateway.errors import AgreementUnknown, FieldProblem, ReferralIdTaken, RuleBlocked
 from gateway.flows.context import Context
+from gateway.flows.message_kind import COURTS, MessageKind, Noted
 from gateway.flows.read_referral import read_referral
 from gateway.matching.identity import identity_key
 from gateway.store import referrals
@@ -51,17 +52,14 @@ class Submission:
     now: datetime
 
     @property
+    def subject(self) -> str:
+        """The referral."""
+        return self.referral.referral_id
+
+    @property
     def person_key(self) -> str | None:
         """The beneficiary's key."""
         return next((key for role, key in self.keys if role == BENEFICIARY), None)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Noted:
-    """What goes onto the receipt of a recorded message."""
-
-    warnings: tuple[FieldProblem, ...] = ()
-    holds: tuple[str, ...] = ()
 
 
 def prepare(message: VerifiedMessage, context: Context, *, now: datetime) -> Submission:
@@ -290,3 +288,6 @@ def keys_of(referral: Referral, context: Context) -> tuple[tuple[str, str], ...]
 
 def _under_data(problems: Sequence[FieldProblem]) -> tuple[FieldProblem, ...]:
     return tuple(FieldProblem(pointer=f"/data{problem.pointer}", code=problem.code) for problem in problems)
+
+
+KINDS = (MessageKind(type="referral.submitted", senders=COURTS, prepare=prepare, record=record),)

@@ -166,6 +166,7 @@ def message_of(issue: Issue, context: Context) -> Outbound:
     return Outbound(
         message_id=message_id,
         effect_key=effect_of(handoff.needs[0].need_id, len(handoff.needs), office.office_id, issue.step),
+        recipient=office.party_id,
         office=office,
         type=ISSUED_TYPE,
         referral_id=handoff.referral_id,

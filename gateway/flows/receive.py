@@ -28,8 +28,8 @@ from gateway.envelope.signing import VerifiedMessage
 from gateway.errors import DeniedWithoutReason, FieldProblem, SchemaInvalid
 from gateway.failpoints import failpoint
 from gateway.flows.context import Context
-from gateway.flows.intake import Noted
 from gateway.flows.ladder import row_of_message, rungs_of
+from gateway.flows.message_kind import AGENCIES, MessageKind, Noted
 from gateway.flows.needs import NeedInHand, apply
 from gateway.flows.repeats import REPEATS, Fact, fact_of, told_before
 from gateway.matching.identity import echo_key
@@ -52,6 +52,11 @@ class Reply:
     outcomes: tuple[Outcome, ...]
     denied_without_reason: bool
     now: datetime
+
+    @property
+    def subject(self) -> str | None:
+        """The referral of the handoff it answers."""
+        return self.sent.referral_id if self.sent else None
 
 
 def look_up(messages: Sequence[VerifiedMessage], context: Context) -> dict[str, SentRow]:
@@ -302,3 +307,9 @@ def _save(
     mailbox.mark_all_retrieved(connection, closed)
     if items:
         referrals.touch(connection, {sent.referral_id for sent in before.values()}, now=items[0].now)
+
+
+KINDS = tuple(
+    MessageKind(type=type_, senders=AGENCIES, prepare=prepare, record=record, answers_handoff=True)
+    for type_ in sorted(REPLY_TYPES)
+)

@@ -23,6 +23,7 @@ from gateway.domain.reconciliation.values import Dossier, Finding, Rulebook
 from gateway.flows.completeness import doubts as pair_doubts
 from gateway.flows.context import Context
 from gateway.flows.cutoff import doubts as cutoff_doubts
+from gateway.flows.exchange_checks import EXCHANGE_CHECKS
 from gateway.flows.ladder import overdue, put_timeouts
 from gateway.store import dossiers, findings, inbox, pairs
 from gateway.store.findings import Changes
@@ -71,6 +72,8 @@ def look(context: Context, *, as_of: datetime, now: datetime, court: str | None 
         if court is None:
             yield from pair_doubts(connection)
             yield from _exchange(connection)
+            for check in EXCHANGE_CHECKS:
+                yield from check(connection, context, as_of)
 
 
 def with_rules(
@@ -117,8 +120,9 @@ def _reconcile_exchange(context: Context, now: datetime) -> Changes:
 
     def write(connection: Connection) -> Changes:
         of_pairs = early if pairs.newest(connection) == newest else pair_doubts(connection)
-        found = [(finding, EXCHANGE_RULES) for finding in (*of_pairs, *_exchange(connection))]
-        return findings.settle(connection, [None], found, now=now)
+        others = (one for check in EXCHANGE_CHECKS for one in check(connection, context, now))
+        found = [(finding, EXCHANGE_RULES) for finding in (*of_pairs, *_exchange(connection), *others)]
+        return findings.settle(connection, [None], found, now=now, origin=findings.EXCHANGE)
 
     return context.store.write(write)
 

@@ -19,6 +19,8 @@ from gateway.store import tables as t
 from gateway.store.clock import from_ms, to_ms
 
 CURED = "cured"
+DOSSIER, EXCHANGE = "dossier", "exchange"
+"""Origins: what the checks of one referral find, and what belongs to the exchange as a whole."""
 _OPEN = (FindingState.OPEN.value, FindingState.ASSIGNED.value)
 
 
@@ -58,14 +60,27 @@ def settle(
     found: Sequence[tuple[Finding, str]],
     *,
     now: datetime,
+    origin: str = DOSSIER,
 ) -> Changes:
     """Makes the file of these referrals (None: of what belongs to no referral) say what was found: (finding, rulebook
-    version). Returns what changed."""
+    version). Findings of another origin are left alone. Returns what changed."""
     f = t.findings.c
-    scope = sa.or_(f.referral_id.in_([key for key in referral_ids if key is not None]), _no_referral(referral_ids))
+    about = sa.or_(f.referral_id.in_([key for key in referral_ids if key is not None]), _no_referral(referral_ids))
+    return settle_where(connection, sa.and_(f.origin == origin, about), found, now=now, origin=origin)
+
+
+def settle_where(
+    connection: Connection,
+    scope: sa.ColumnElement[bool],
+    found: Sequence[tuple[Finding, str]],
+    *,
+    now: datetime,
+    origin: str,
+) -> Changes:
+    """The same for any scope of the table, as the run that knows it says."""
     on_file = {row["key"]: row for row in connection.execute(sa.select(t.findings).where(scope)).mappings()}
     now_seen = {finding.key: (finding, version) for finding, version in found}
-    fresh = [_row(finding, version, now) for key, (finding, version) in now_seen.items() if key not in on_file]
+    fresh = [_row(finding, version, now, origin) for key, (finding, version) in now_seen.items() if key not in on_file]
     if fresh:
         connection.execute(t.findings.insert(), fresh)
     reopened = [
@@ -82,7 +97,9 @@ def settle(
     return Changes(opened=len(fresh), reopened=len(reopened), closed=len(cured), unchanged=unchanged)
 
 
-def open_now(connection: Connection, found: Sequence[tuple[Finding, str]], *, now: datetime) -> None:
+def open_now(
+    connection: Connection, found: Sequence[tuple[Finding, str]], *, now: datetime, origin: str = EXCHANGE
+) -> None:
     """Puts what was found on file before the next run comes to it; nothing else is closed or changed."""
     f = t.findings.c
     now_seen = {finding.key: (finding, version) for finding, version in found}
@@ -90,7 +107,7 @@ def open_now(connection: Connection, found: Sequence[tuple[Finding, str]], *, no
         return
     rows = connection.execute(sa.select(f.key, f.state, f.closed_because).where(f.key.in_(list(now_seen)))).all()
     on_file = {row.key: row for row in rows}
-    fresh = [_row(finding, version, now) for key, (finding, version) in now_seen.items() if key not in on_file]
+    fresh = [_row(finding, version, now, origin) for key, (finding, version) in now_seen.items() if key not in on_file]
     if fresh:
         connection.execute(t.findings.insert(), fresh)
     closed = FindingState.CLOSED.value
@@ -121,9 +138,10 @@ def _reopen(connection: Connection, keys: Sequence[str]) -> None:
         )
 
 
-def _row(finding: Finding, version: str, now: datetime) -> dict[str, Any]:
+def _row(finding: Finding, version: str, now: datetime, origin: str) -> dict[str, Any]:
     return {
         "key": finding.key,
+        "origin": origin,
         "code": finding.code,
         "rule_id": finding.rule_id,
         "rulebook": version,

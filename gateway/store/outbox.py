@@ -33,13 +33,18 @@ UNREADABLE = "seal_broken"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outbound:
-    """A message about to be queued. `write` gets the sequence number and returns the compact JWS."""
+    """A message about to be queued. `write` gets the sequence number and returns the compact JWS.
+
+    office None: for a party without an office (a court), which fetches it from its mailbox. referral_id: the matter it
+    is about, whose key seals it.
+    """
 
     message_id: str
     effect_key: str
-    office: Office
+    recipient: str
+    office: Office | None
     type: str
-    referral_id: str
+    referral_id: str | None
     handoff_id: str | None
     priority: int
     write: Callable[[int], str]
@@ -69,19 +74,19 @@ class Leased:
 def put(connection: Connection, source: str, messages: Sequence[Outbound], *, now: datetime) -> None:
     """Numbers, signs, logs, seals and queues messages, in order. A repeated effect key fails the transaction."""
     # in one order everywhere: two processes that lock the same counters crosswise would wait for each other
-    recipients = sorted({message.office.party_id for message in messages})
+    recipients = sorted({message.recipient for message in messages})
     last = {recipient: _last_seq(connection, source, recipient) for recipient in recipients}
     rows = []
     for message in messages:
-        recipient = message.office.party_id
+        recipient = message.recipient
         last[recipient] += 1
         jws = message.write(last[recipient])
-        pulled = message.office.channel is not Channel.PUSH
+        pulled = message.office is None or message.office.channel is not Channel.PUSH
         rows.append(
             {
                 "message_id": message.message_id,
                 "effect_key": message.effect_key,
-                "office_id": message.office.office_id,
+                "office_id": None if message.office is None else message.office.office_id,
                 "recipient": recipient,
                 "type": message.type,
                 "referral_id": message.referral_id,
@@ -111,6 +116,14 @@ _C = t.counters.c
 _OF_PAIR = sa.and_(_C.source == sa.bindparam("b_source"), _C.recipient == sa.bindparam("b_recipient"))
 _LAST_SEQ = sa.select(_C.last_seq).where(_OF_PAIR).with_for_update()
 _COUNT_ON = t.counters.update().where(_OF_PAIR).values(last_seq=sa.bindparam("b_seq"))
+
+
+def effects_on_file(connection: Connection, effect_keys: Sequence[str]) -> set[str]:
+    """Those of the effects that a message of ours stands for already."""
+    return set(connection.scalars(_EFFECTS, ids(set(effect_keys))))
+
+
+_EFFECTS = sa.select(t.outbox.c.effect_key).where(among(t.outbox.c.effect_key))
 
 
 def _entry(row: Mapping[str, Any], source: str, now: datetime) -> Entry:

@@ -36,10 +36,12 @@ def an_office(name: str = "a", **changes: object) -> Office:
 
 
 def a_message(name: str, office: Office | None = None, **changes: object) -> Outbound:
+    desk = office or an_office()
     honest = Outbound(
         message_id=name,
         effect_key=f"effect:{name}",
-        office=office or an_office(),
+        recipient=desk.party_id,
+        office=desk,
         type="handoff.issued",
         referral_id="r-1",
         handoff_id=f"h-{name}",

@@ -18,6 +18,7 @@ from gateway.domain.routing import programme_of
 from gateway.envelope.signing import VerifiedMessage, verify
 from gateway.errors import XianjieError
 from gateway.flows import court, receive
+from gateway.flows.audit.told import on_nothing, told_troubles
 from gateway.flows.audit.trouble import Trouble, What
 from gateway.flows.context import Context
 from gateway.flows.intake import keys_of
@@ -47,9 +48,11 @@ def derived_troubles(connection: Connection, context: Context, *, now: datetime)
         yield from _referrals(connection, context, [one for one in messages if one[0]["type"] == REFERRAL], now)
         yield from _payments(connection, context, [one for one in messages if one[0]["type"] == PAID], now)
         yield from _replies(connection, context, [one for one in messages if one[0]["type"] in REPLY_TYPES], now)
+        yield from told_troubles(connection, context, messages)
     yield from _handoffs(connection)
     yield from _moves(connection)
     yield from _on_nothing(connection)
+    yield from on_nothing(connection)
 
 
 def _prove(

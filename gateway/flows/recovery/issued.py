@@ -29,6 +29,7 @@ from gateway.flows.court import WITHDRAWN_TYPE
 from gateway.flows.issue import ISSUED_TYPE, effect_of
 from gateway.flows.ladder import row_of_receipt
 from gateway.flows.needs import NeedInHand
+from gateway.flows.notice import EFFECT, effect_key
 from gateway.flows.recall import recall
 from gateway.flows.recovery.proving import Ours, Prover
 from gateway.matching.identity import echo_key
@@ -289,12 +290,12 @@ class Issued:
 
     def _put_other(self, proven: Ours) -> str | None:
         envelope = proven.message.envelope
-        effect_key = f"{RECOVERED}:{envelope.id}"
-        if restored.is_taken(
-            self._connection, recipient=envelope.recipient, seq=envelope.seq or 0, effect_key=effect_key
-        ):
+        body = envelope.data
+        said = body.get(EFFECT) if isinstance(body, dict) else None
+        key = effect_key(envelope.type, said) if isinstance(said, str) else f"{RECOVERED}:{envelope.id}"
+        if restored.is_taken(self._connection, recipient=envelope.recipient, seq=envelope.seq or 0, effect_key=key):
             return TAKEN
-        self._put_row(proven, MessageState.RELAYED, effect_key, None, None, 0)
+        self._put_row(proven, MessageState.RELAYED, key, None, None, 0)
         return None
 
     def _state(self, proven: Ours, office: Office) -> MessageState:

@@ -11,29 +11,27 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from gateway.domain.agreement import PartyKind
 from gateway.domain.lifecycle import NeedState
 from gateway.envelope.message import digest
 from gateway.envelope.signing import VerifiedMessage
 from gateway.errors import UnknownMessageType
 from gateway.evidence.entry import message_entry, receipt_entry
 from gateway.evidence.receipt import ReceiptVerdict, Rung, issue
-from gateway.flows import court, intake, receive
-from gateway.flows.accept import COURT_TYPES
+from gateway.flows import receive
 from gateway.flows.completeness import COMMITMENT_TYPE
 from gateway.flows.context import Context
-from gateway.flows.court import Payment, Withdrawal
-from gateway.flows.intake import Noted, Submission
+from gateway.flows.court import Withdrawal
+from gateway.flows.intake import Submission
+from gateway.flows.kinds import BY_TYPE
+from gateway.flows.message_kind import Item, Noted
 from gateway.flows.needs import NeedInHand
-from gateway.flows.receive import REPLY_TYPES, Reply
+from gateway.flows.receive import Reply
 from gateway.flows.recovery.proving import Prover, Theirs
 from gateway.store import handoffs, inbox, log, referrals, restored
 from gateway.store.inbox import Inbound
 from gateway.store.outbox import Outbound
 
 OTHER_BYTES, OTHER_RECEIPT, NO_HANDOFF = "same_id_different_bytes", "receipted_otherwise", "handoff_missing"
-
-Prepared = Submission | Withdrawal | Payment | Reply
 
 
 class Received:
@@ -66,7 +64,7 @@ class Received:
         noted = self._record(prepared)
         if isinstance(prepared, Submission):
             self._hold(prepared, noted, proven)
-        self._keep(message, _subject(prepared), *receipt_)
+        self._keep(message, prepared.subject, *receipt_)
         return None
 
     def about(self, message: VerifiedMessage) -> str | None:
@@ -98,18 +96,18 @@ class Received:
             holds=noted.holds,
             place=self._context.place(tail, tail.size_before),
         )
-        self._keep(message, _subject(prepared), receipt, at)
+        self._keep(message, prepared.subject, receipt, at)
         return None
 
-    def _prepare(self, message: VerifiedMessage, at: datetime, *, final: bool) -> Prepared | None:
-        party, type_ = self._context.snapshot(self._now).parties[message.party_id], message.envelope.type
-        if party.kind is PartyKind.COURT and type_ in COURT_TYPES:
-            found: Any = COURT_TYPES[type_](message, self._context, now=at)
-            prepared: Prepared = replace(found, queue=self._note) if isinstance(found, Withdrawal) else found
-            return prepared
-        if party.kind is PartyKind.AGENCY and type_ in REPLY_TYPES:
+    def _prepare(self, message: VerifiedMessage, at: datetime, *, final: bool) -> Item | None:
+        party, kind = self._context.snapshot(self._now).parties[message.party_id], BY_TYPE.get(message.envelope.type)
+        if kind is None or party.kind not in kind.senders:
+            raise UnknownMessageType(ids={"message_id": message.envelope.id, "type": message.envelope.type})
+        if kind.answers_handoff:
             return self._reply(message, at, final=final)
-        raise UnknownMessageType(ids={"message_id": message.envelope.id, "type": type_})
+        found: Any = kind.prepare(message, self._context, now=at)
+        prepared: Item = replace(found, queue=self._note) if isinstance(found, Withdrawal) else found
+        return prepared
 
     def _reply(self, message: VerifiedMessage, at: datetime, *, final: bool) -> Reply | None:
         answered = message.envelope.in_reply_to or ""
@@ -121,17 +119,9 @@ class Received:
     def _note(self, _connection: Connection, _source: str, messages: list[Outbound], *, now: datetime) -> None:  # noqa: ARG002 - as `outbox.put`
         self._notices.extend(messages)
 
-    def _record(self, prepared: Prepared) -> Noted:
+    def _record(self, prepared: Item) -> Noted:
         """By the flow of its type. Raises what refuses it."""
-        found: Noted | Exception
-        if isinstance(prepared, Submission):
-            found = intake.record(self._connection, [prepared])[0]
-        elif isinstance(prepared, Withdrawal):
-            found = court.record_withdrawals(self._connection, [prepared])[0]
-        elif isinstance(prepared, Payment):
-            found = court.record_payments(self._connection, [prepared])[0]
-        else:
-            found = receive.record(self._connection, [prepared])[0]
+        found = BY_TYPE[prepared.message.envelope.type].record(self._connection, [prepared])[0]
         if isinstance(found, Exception):
             raise found
         return found
@@ -188,12 +178,3 @@ class Received:
             receipt=receipt,
         )
         inbox.put(self._connection, [inbound])
-
-
-def _subject(prepared: Prepared) -> str | None:
-    """The referral it is about, as the gateway found it."""
-    if isinstance(prepared, Submission):
-        return prepared.referral.referral_id
-    if isinstance(prepared, Reply):
-        return prepared.sent.referral_id if prepared.sent else None
-    return prepared.referral_id

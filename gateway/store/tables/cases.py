@@ -173,6 +173,8 @@ findings = Table(
     metadata,
     row(),
     Column("key", String(400), nullable=False, unique=True),
+    # which run finds it: a run closes only what it would have found itself
+    Column("origin", String(20), nullable=False, server_default="dossier"),
     Column("code", String(40), nullable=False, index=True),
     Column("rule_id", String(20), nullable=False),
     Column("rulebook", String(120), nullable=False),

@@ -1,0 +1,10 @@
+"""第十版库表 Statements and their lines."""
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing yet."""

@@ -254,6 +254,10 @@ class World:
         self.offices[office.office_id] = PushOffice(partner=partner, world=self)
         return self.offices[office.office_id]
 
+    def add_court(self, party_id: str, region: str) -> Partner:
+        """Registers a court, unless it is there."""
+        return self.partners.get(party_id) or self._join(party_id, PartyKind.COURT, region)
+
     def put_office(self, office: Office) -> None:
         """Adds or changes an office."""
         self._write(lambda c: directory.put_office(c, office, now=self.now))

@@ -23,6 +23,7 @@ import click
 
 from gateway.app import build_context
 from gateway.cli.console import FINDINGS, counted, say, table
+from gateway.cli.demo_stage import DemoStage
 from gateway.cli.demo_world import (
     CHANNELS,
     COMMIT_EVERY,
@@ -39,6 +40,7 @@ from gateway.cli.partner import read_jwks
 from gateway.cli.processes import Processes, processes
 from gateway.cli.showing import show_balance, show_findings
 from gateway.client import Client, Journal, Outgoing, Refused
+from gateway.domain.reconciliation.values import Finding
 from gateway.domain.report.build import press_paragraph, render_text
 from gateway.errors import ConfigError, XianjieError
 from gateway.flows import account
@@ -49,6 +51,7 @@ from gateway.flows.reconcile import look, reconcile_all
 from gateway.flows.report import report
 from gateway.sandbox.province import courts
 from gateway.sandbox.province_files import WrittenFile, write_files
+from gateway.sandbox.stories.programme import STORIES, judge
 from gateway.store import counts, findings
 from gateway.workbook.court_files import read_court_file
 
@@ -103,6 +106,9 @@ def _play(world: DemoWorld, running: Processes, seed: int, *, keep: bool) -> boo
     say(f"   待人工核查 held {pushed.held} · 提示 warned {pushed.warned}")
     context = build_context(world.config)
     try:
+        stage = DemoStage(world, url, GATEWAY, context)
+        stage.play()
+        say(f"   案例 told cases {len(STORIES)} · 报文 messages {stage.sent}")
         say("④ 部门办理 agencies at work")
         _wait_until_quiet(context, running)
         _wait_until_proven(context, world, url)
@@ -147,17 +153,13 @@ def _push(world: DemoWorld, url: str, written: list[WrittenFile]) -> Pushed:
     return pushed
 
 
-def _journal(world: DemoWorld, court: str) -> Path:
-    return world.folder / f"journal-{court.rpartition('/')[2]}.sqlite"
-
-
 def _client(world: DemoWorld, url: str, court: str) -> Client:
     return Client(
         url=url,
         key=world.key(court),
         gateway=GATEWAY,
         gateway_keys=read_jwks(world.folder / "gateway-keys.json", GATEWAY),
-        journal=Journal(_journal(world, court)),
+        journal=Journal(world.journal_path(court)),
         clock=world.clock,
     )
 
@@ -165,7 +167,7 @@ def _client(world: DemoWorld, url: str, court: str) -> Client:
 def _courts_commit(world: DemoWorld, url: str) -> None:
     """Every court that sent something compares and commits; what is missing or changed is told at once."""
     for court in courts():
-        if not _journal(world, court.party_id).exists():
+        if not world.journal_path(court.party_id).exists():
             continue
         try:
             found = _client(world, url, court.party_id).commit(world.clock())
@@ -242,14 +244,37 @@ def _show(context: Context, world: DemoWorld) -> bool:
     click.echo("\n疑点 Findings")
     show_findings([kept.finding for kept in open_now])
     click.echo(f"\n如再过 {LATER.days} 天仍无进展 If nothing moves for {LATER.days} days")
-    show_findings(list(look(context, as_of=now + LATER, now=now)))
+    later = list(look(context, as_of=now + LATER, now=now))
+    show_findings(later)
+    told = _show_stories([kept.finding for kept in open_now], later)
     click.echo("\n平衡表 Balance")
     lines = account.balance(context, as_of=now, now=now)
     show_balance(lines)
-    told = report(context, PERIOD, region=PROVINCE, court=None, public=False)
-    click.echo("\n" + render_text(told, "zh"))
-    click.echo("\n" + press_paragraph(told))
-    return made.wrong == 0 and all(line.balances for line in lines)
+    counted_ = report(context, PERIOD, region=PROVINCE, court=None, public=False)
+    click.echo("\n" + render_text(counted_, "zh"))
+    click.echo("\n" + press_paragraph(counted_))
+    return told and made.wrong == 0 and all(line.balances for line in lines)
+
+
+def _show_stories(found: list[Finding], later: list[Finding]) -> bool:
+    """Whether each told case was found once and no look-alike was accused."""
+    click.echo("\n案例 Told cases")
+    verdicts = judge(found, later)
+    table(
+        ["案例 case", "", "应有疑点 must be found", "结果 result"],
+        [
+            [
+                one.story.zh,
+                one.story.en,
+                " ".join((*one.story.finds, *(f"{code}(60d)" for code in one.story.later))) or "无 nothing",
+                "✓"
+                if one.is_right
+                else " ".join([*(f"-{c}" for c in one.missing), *(f"+{c}" for c in one.unexpected)]),
+            ]
+            for one in verdicts
+        ],
+    )
+    return all(one.is_right for one in verdicts)
 
 
 def _stay(world: DemoWorld, running: Processes, url: str, addresses: dict[str, str]) -> None:

@@ -29,6 +29,8 @@ from gateway.envelope.keyring import PublicKey, SigningKey
 from gateway.errors import MissingExtra, StoreUnavailable
 from gateway.flows.context import Context
 from gateway.sandbox.province import courts
+from gateway.sandbox.stories.story import COUNTIES
+from gateway.sandbox.stories.story import party_of as told_by
 from gateway.store import directory
 from gateway.store.engine import open_engine
 from gateway.store.migrate import migrate
@@ -83,6 +85,10 @@ class DemoWorld:
         """Where a partner's private key lies."""
         return self.folder / "partners" / f"{party_id.replace('/', '_')}.pem"
 
+    def journal_path(self, party_id: str) -> Path:
+        """Where a partner's client keeps its journal."""
+        return self.folder / f"journal-{party_id.replace('/', '_')}.sqlite"
+
     def decryption_path(self, party_id: str) -> Path:
         """Where the key lies that opens what is encrypted to a partner."""
         return self.key_path(party_id).with_suffix(".enc.pem")
@@ -136,6 +142,9 @@ def _partners() -> Iterator[Party]:
         yield Party(party_id=court.party_id, kind=PartyKind.COURT, name_zh=court.name_zh, region=court.region)
     for agency in CHANNELS:
         yield Party(party_id=party_of(agency), kind=PartyKind.AGENCY, name_zh="模拟部门", region=PROVINCE)
+    for county in COUNTIES:
+        for agency in CHANNELS:
+            yield Party(party_id=told_by(agency, county), kind=PartyKind.AGENCY, name_zh="案例部门", region=county)
 
 
 def party_of(agency: str) -> str:
@@ -184,9 +193,19 @@ def open_offices(world: DemoWorld, addresses: dict[str, str]) -> int:
                     name_zh="模拟单位",
                 )
                 context.store.write(partial(directory.put_office, office=office, now=world.clock()))
+            for county in COUNTIES:
+                told = Office(
+                    office_id=f"{agency}-{county}",
+                    party_id=told_by(agency, county),
+                    agency=agency,
+                    region=county,
+                    channel=Channel.MAILBOX,
+                    name_zh="案例单位",
+                )
+                context.store.write(partial(directory.put_office, office=told, now=world.clock()))
     finally:
         context.store.close()
-    return len(CHANNELS) * (len(regions) + 1)
+    return len(CHANNELS) * (len(regions) + 1 + len(COUNTIES))
 
 
 def _is_prefecture(row: Mapping[str, str]) -> bool:

@@ -21,6 +21,7 @@ from gateway.domain.case_number import REGION_OF_COURT, CaseNumber, CaseType
 from gateway.domain.referral import Decision, ReferralAssessment
 from gateway.domain.regions import RegionLevel, load_regions
 from gateway.sandbox.people import NO_GROUP, SPECIAL_PROFILES, InventedPeople, Profile, person_of
+from gateway.sandbox.stories.story import COUNTIES
 from gateway.sandbox.substance import Circumstances, draw_assessment, substance_of
 
 AGREEMENT = "黔高法〔2022〕98号"
@@ -248,7 +249,9 @@ def _counties() -> dict[str, str]:
     regions, found = load_regions(), {}
     for number in range(520_100, 522_800):
         county = regions.get(str(number))
-        if county and county.level is RegionLevel.COUNTY and not regions.is_abolished(county.code):
+        # nobody of the province lives where the told cases are set
+        is_free = county is not None and county.code not in COUNTIES and not regions.is_abolished(county.code)
+        if county and is_free and county.level is RegionLevel.COUNTY:
             above = regions.get(county.parent)
             found[county.code] = f"{above.name_zh if above else ''}{county.name_zh}"
     return found

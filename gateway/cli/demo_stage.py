@@ -1,0 +1,98 @@
+"""演示舞台 Plays the told cases against the running demonstration: every party a client with its own key and journal.
+
+The offices of the two counties have mailboxes that nobody but the stage empties. What the gateway's operator does in a
+story is named in `OPERATIONS`; everything else travels over HTTP as a partner's message would.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from gateway.cli.demo_world import DemoWorld
+from gateway.cli.partner import read_jwks
+from gateway.client import Client, Journal
+from gateway.envelope.signing import VerifiedMessage
+from gateway.flows.context import Context
+from gateway.sandbox.stories.programme import acts
+from gateway.sandbox.stories.story import Told
+from gateway.store import counts
+
+OPERATIONS: Mapping[str, Callable[..., object]] = {}
+"""Name → (context, now, fields)."""
+ACT_SECONDS = 15.0
+
+
+class DemoStage:
+    """The demonstration as a stage. gateway: its party id."""
+
+    def __init__(self, world: DemoWorld, url: str, gateway: str, context: Context) -> None:
+        self._world, self._url, self._gateway, self._context = world, url, gateway, context
+        self._clients: dict[str, Client] = {}
+        self._heard: dict[str, list[VerifiedMessage]] = {}
+        self.sent = 0
+
+    @property
+    def now(self) -> datetime:
+        """The demonstration's time."""
+        return self._world.clock()
+
+    def send(
+        self,
+        party: str,
+        type_: str,
+        data: Any,
+        *,
+        subject: str | None = None,
+        answers: VerifiedMessage | None = None,
+        content_type: str = "application/json",
+    ) -> Told:
+        """As `Stage.send`."""
+        self.sent += 1
+        named = {} if answers is None else {"in_reply_to": answers.envelope.id, "in_reply_to_digest": answers.digest}
+        sent = self._client(party).send(
+            type_, data, effect=f"story:{self.sent}", subject=subject, content_type=content_type, **named
+        )
+        return Told(message_id=sent.message_id, holds=sent.holds, warnings=tuple(one.code for one in sent.warnings))
+
+    def heard(self, party: str, type_: str, matter: str) -> list[VerifiedMessage]:
+        """As `Stage.heard`."""
+        mine = self._heard.setdefault(party, [])
+        while found := list(self._client(party).inbox(after=max((m.envelope.seq or 0 for m in mine), default=0))):
+            mine += found
+        return [one for one in mine if one.envelope.type == type_ and one.envelope.subject == matter]
+
+    def put(self, party: str, path: str, body: bytes, content_type: str) -> None:
+        """As `Stage.put`."""
+        self._client(party).put(path, body, content_type)
+
+    def operate(self, action: str, **fields: Any) -> None:
+        """As `Stage.operate`."""
+        OPERATIONS[action](self._context, self.now, **fields)
+
+    def play(self) -> None:
+        """All stories, act by act; between two acts everything that waits is handed out."""
+        for _ in acts(self):
+            self._deliver()
+        self._deliver()
+
+    def _deliver(self) -> None:
+        until = time.monotonic() + ACT_SECONDS
+        while time.monotonic() < until:
+            with self._context.store.reading() as connection:
+                waiting = counts.needs_by_state(connection).get("accepted", 0)
+            if not waiting:
+                return
+            time.sleep(0.2)
+
+    def _client(self, party: str) -> Client:
+        if party not in self._clients:
+            self._clients[party] = Client(
+                url=self._url,
+                key=self._world.key(party),
+                gateway=self._gateway,
+                gateway_keys=read_jwks(self._world.folder / "gateway-keys.json", self._gateway),
+                journal=Journal(self._world.journal_path(party)),
+                clock=self._world.clock,
+            )
+        return self._clients[party]

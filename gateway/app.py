@@ -68,7 +68,7 @@ def build_context(config: Config) -> Context:
         regions=load_regions(),
         programmes=programmes,
         coexistence=load_coexistence(),
-        calendar=load_calendar(),
+        shipped_calendar=load_calendar(),
         mask_floor=load_mask_floor(),
     )
 

@@ -330,7 +330,7 @@ def a_context(store: Store, key: SigningKey) -> Context:
         regions=load_regions(),
         programmes=programmes,
         coexistence=load_coexistence(),
-        calendar=load_calendar(),
+        shipped_calendar=load_calendar(),
         mask_floor=load_mask_floor(),
     )
 

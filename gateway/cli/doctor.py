@@ -13,6 +13,7 @@ from gateway.app import Clock, build_context, load_adapters
 from gateway.cli.console import FINDINGS, Installation, json_option, print_json, with_installation
 from gateway.errors import XianjieError
 from gateway.flows.context import Context
+from gateway.flows.holidays import missing_years
 from gateway.store import migrate, vault
 
 EXTRAS = {"openpyxl": "export", "xlsxwriter": "export", "psycopg": "postgres", "gmssl_pyx": "sm"}
@@ -126,8 +127,9 @@ def _party_keys(context: Context, now: datetime) -> Checked:
 
 
 def _calendar(context: Context, now: datetime) -> Checked:
-    there = now.year in context.calendar.published_years
-    return "工作日历 calendar", there, f"{now.year} {'loaded' if there else 'not loaded: its limits cannot be told'}"
+    missing = ", ".join(str(year) for year in missing_years(context.calendar, now))
+    note = f"; no holiday notice for {missing}: run `xianjie calendar load FILE`" if missing else " published"
+    return "工作日历 calendar", now.year in context.calendar.published_years, f"{now.year}{note}"
 
 
 _CHECKS: tuple[Callable[[Context, datetime], Checked], ...] = (

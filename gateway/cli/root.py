@@ -8,6 +8,7 @@ import click
 import gateway
 from gateway.cli.agency import COMMANDS as AGENCY
 from gateway.cli.backup import COMMANDS as BACKUP
+from gateway.cli.calendar import COMMANDS as CALENDAR
 from gateway.cli.console import Installation, exit_code_of, explain
 from gateway.cli.court import COMMANDS as COURT
 from gateway.cli.cutoff import COMMANDS as CUTOFF
@@ -51,7 +52,7 @@ def root(context: click.Context, named: str | None) -> None:
 
 
 GROUPS = (
-    *(INSTALL, DOCTOR, REGISTRY, KEYS, RUN, BACKUP, RECOVERY),
+    *(INSTALL, DOCTOR, REGISTRY, CALENDAR, KEYS, RUN, BACKUP, RECOVERY),
     *(COURT, AGENCY, MAILBOX, COMMITMENT),
     *(DESK, ERASE, LOG, REPORTING, DEMO, CUTOFF, VERIFY),
 )

@@ -40,6 +40,8 @@ class WorkCalendar:
     published_years: frozenset[int]
     holidays: frozenset[date]
     makeup_days: frozenset[date]
+    notice_of: Mapping[date, int] = field(default_factory=dict, repr=False, compare=False)
+    """Which year's notice says so of a day, where that is known: a notice may touch the year before its own."""
     _workdays: tuple[date, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -106,17 +108,19 @@ def calendar_from_rows(rows: Iterable[Mapping[str, str]]) -> WorkCalendar:
     Used for the shipped table and for what an administrator loads; ConfigError for a row that cannot be read.
     """
     days: dict[str, set[date]] = {"holiday": set(), "makeup": set()}
-    years = set()
+    notice_of: dict[date, int] = {}
     for row in rows:
         try:
-            days[row["kind"]].add(date.fromisoformat(row["date"]))
-            years.add(int(row["notice_year"]))
+            day = date.fromisoformat(row["date"])
+            days[row["kind"]].add(day)
+            notice_of[day] = int(row["notice_year"])
         except (KeyError, ValueError) as wrong:
             raise ConfigError("holiday table: a row cannot be read", ids={"date": row.get("date", "")}) from wrong
     return WorkCalendar(
-        published_years=frozenset(years),
+        published_years=frozenset(notice_of.values()),
         holidays=frozenset(days["holiday"]),
         makeup_days=frozenset(days["makeup"]),
+        notice_of=notice_of,
     )
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from gateway.domain.agreement import AgreementProfile
 from gateway.domain.calendar import WorkCalendar
 from gateway.domain.coexistence import CoexistenceRule
+from gateway.domain.holiday_notice import with_notices
 from gateway.domain.masking import MaskFloor
 from gateway.domain.programmes import Programme
 from gateway.domain.reconciliation.values import Rulebook
@@ -41,7 +42,7 @@ class Context:
     regions: Regions
     programmes: Mapping[str, Programme]
     coexistence: tuple[CoexistenceRule, ...]
-    calendar: WorkCalendar
+    shipped_calendar: WorkCalendar
     mask_floor: MaskFloor
     log_key: LogKey | None = None
     """Signs checkpoints; only the sequencer needs it."""
@@ -50,6 +51,11 @@ class Context:
     decryption: tuple[EncryptionKey, ...] = ()
     """Our own keys for what is encrypted to us: the present one, and those that partners may still use."""
     recent: RecentReferrals = field(default_factory=RecentReferrals)
+
+    @property
+    def calendar(self) -> WorkCalendar:
+        """The shipped notices and those an administrator loaded since, as fresh as the last snapshot."""
+        return with_notices(self.shipped_calendar, self.directory.notices())
 
     def origin(self, epoch: int) -> str:
         """The log's name: a log that began anew after a loss has another."""

@@ -24,6 +24,7 @@ from gateway.envelope.message import new_id
 from gateway.evidence.entry import cutoff_entry
 from gateway.flows.audit.counted import counted_troubles
 from gateway.flows.audit.derived import derived_troubles
+from gateway.flows.audit.late import late_troubles
 from gateway.flows.audit.logged import leaves_without_rows, rows_without_leaves
 from gateway.flows.audit.registered import directory_troubles
 from gateway.flows.audit.trouble import Trouble, What
@@ -64,6 +65,7 @@ def cut_off(context: Context, *, now: datetime, witness: WitnessFile | None = No
                 *directory_troubles(connection),
                 *derived_troubles(connection, context, now=now),
                 *counted_troubles(connection, context),
+                *late_troubles(connection),
             },
             key=lambda one: (one.table, one.ref, one.what, one.column or ""),
         )

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from gateway.domain.agreement import AgreementProfile, Channel, Office, Party, PartyKind
 from gateway.domain.agreement_file import read_agreement
+from gateway.domain.holiday_notice import HolidayNotice, read_notice
 from gateway.domain.programmes import Programme
 from gateway.envelope.keyring import Keyring, PublicKey
 from gateway.errors import ConfigError
@@ -43,6 +44,8 @@ class Snapshot:
     """By row; every version ever loaded."""
     latest: Mapping[str, int]
     """Document → row of its highest version."""
+    notices: tuple[HolidayNotice, ...] = ()
+    """Holiday notices an administrator loaded, in that order."""
 
     def agreement_for(self, document: str) -> tuple[int, AgreementProfile] | None:
         """Row and profile of the document's highest version."""
@@ -81,6 +84,14 @@ class Directory:
         with self._lock:
             self._read_at = None
 
+    def notices(self) -> tuple[HolidayNotice, ...]:
+        """The holiday notices as of the newest snapshot; the first asks for one."""
+        with self._lock:
+            if self._snapshot is None or self._read_at is None:
+                self._reload()
+            assert self._snapshot is not None  # noqa: S101 - for the type checker
+            return self._snapshot.notices
+
     def _is_fresh(self, now: datetime) -> bool:
         """Whether the rows were read about now: a clock that was set back keeps no old snapshot alive."""
         read_at = self._read_at
@@ -97,7 +108,7 @@ class Directory:
         with self._store.reading() as connection:
             rows = {
                 table.name: [tuple(row) for row in connection.execute(sa.select(table).order_by(table.c[0]))]
-                for table in (t.parties, t.party_keys, t.offices, t.agreements)
+                for table in (t.parties, t.party_keys, t.offices, t.agreements, t.holiday_notices)
             }
         fingerprint = sha256(repr(rows).encode()).hexdigest()
         if fingerprint != self._fingerprint:
@@ -124,6 +135,7 @@ class Directory:
             offices={row["office_id"]: _office(row) for row in named["offices"]},
             agreements=agreements,
             latest=latest,
+            notices=tuple(read_notice(row["body"]) for row in named["holiday_notices"]),
         )
 
 

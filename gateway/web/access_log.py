@@ -35,6 +35,7 @@ KEYS = frozenset(
         *("kid", "type", "code", "error", "reason", "outcome", "state", "verdict", "http_status"),
         *("attempt", "attempts", "count", "seq", "fence", "tree_size", "job", "owner", "version"),
         *("reason_code", "rung", "referrals", "opened", "closed"),
+        *("year", "reminded", "escalated", "rerouted", "coming_of_age"),
         *("sent", "relayed", "refused", "open", "parked", "accepted", "replayed", "held", "overdue", "failures"),
     }
 )

@@ -18,13 +18,14 @@ def refused(code: str) -> None:
     _REFUSED.labels(code=code).inc()
 
 
-def page(needs: dict[str, int], outbox: dict[str, int], findings: dict[str, int]) -> bytes:
+def page(needs: dict[str, int], outbox: dict[str, int], findings: dict[str, int], unpublished: dict[str, int]) -> bytes:
     """The text of `/metrics`: this process's counters and the present counts of the database."""
     present = CollectorRegistry()  # of this page alone, so that two readers at once do not empty each other's
     for name, text, label, counts in (
         ("xianjie_needs", "Needs by state", "state", needs),
         ("xianjie_outbox", "Outbound messages by state", "state", outbox),
         ("xianjie_findings_open", "Open findings by code", "code", findings),
+        ("xianjie_calendar_unpublished", "Years that limits need and no holiday notice is for", "year", unpublished),
     ):
         gauge = Gauge(name, text, [label], registry=present)
         for key, count in counts.items():

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, render_template, request
 
 from gateway.domain.rules import read_table
 from gateway.errors import Forbidden
+from gateway.flows.holidays import missing_years
 from gateway.store import counts, findings, log, migrate
 from gateway.web import metrics
 from gateway.web.desk import Desk
@@ -42,6 +43,7 @@ def blueprint(desk: Desk) -> Blueprint:
                 counts.needs_by_state(connection),
                 counts.outbox_by_state(connection),
                 findings.open_counts(connection),
+                dict.fromkeys((str(year) for year in missing_years(desk.context.calendar, desk.clock())), 1),
             )
         return Response(page, content_type="text/plain; version=0.0.4; charset=utf-8")
 

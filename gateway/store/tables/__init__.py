@@ -30,13 +30,17 @@ from gateway.store.tables.evidence import (
     log_leaves,
     log_nodes,
 )
+from gateway.store.tables.history import known_marks, reconcile_runs, row_changes
 from gateway.store.tables.exchange import attempts, counters, inbox, leases, outbox, receipts, used_tokens
+from gateway.store.tables.reservations import reservation_ends, reservation_slots, reservations
+from gateway.store.tables.lateness import circumstances, holiday_notices, household_members, reroutes
 
 __all__ = [
     "agreements",
     "attempts",
     "case_keys",
     "checkpoints",
+    "circumstances",
     "commitments",
     "cosignatures",
     "counters",
@@ -46,8 +50,11 @@ __all__ = [
     "findings",
     "given_back",
     "handoffs",
+    "holiday_notices",
+    "household_members",
     "identity_keys",
     "inbox",
+    "known_marks",
     "leases",
     "log_head",
     "log_leaves",
@@ -60,7 +67,13 @@ __all__ = [
     "parties",
     "party_keys",
     "receipts",
+    "reconcile_runs",
     "referrals",
     "replies",
+    "reservation_ends",
+    "reservation_slots",
+    "reservations",
+    "reroutes",
+    "row_changes",
     "used_tokens",
 ]

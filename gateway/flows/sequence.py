@@ -3,7 +3,8 @@
 1. read the committed tree (a checkpoint is never signed before the commit of what it covers);
 2. compare it with the last checkpoint kept outside the database: a smaller tree, or another one of that size, means
    that an older copy was restored or rows were changed: the gateway enters recovery and signs nothing;
-3. sign, keep the note outside the database, then publish it under the sequencer's fence.
+3. sign, keep the note outside the database, then publish it under the sequencer's fence, and beside it how far every
+   table reached, so that it can be asked what was known then.
 
 One sequencer at a time, under a lease. Every node checks its own file when it starts.
 """
@@ -17,7 +18,7 @@ from gateway.errors import CheckpointInvalid, ConfigError, InRecovery
 from gateway.evidence.checkpoint import Checkpoint, LogKey, NoteVerifier, open_note, sign_checkpoint
 from gateway.evidence.merkle import root_at
 from gateway.flows.context import Context
-from gateway.store import checkpoints, leases, log
+from gateway.store import checkpoints, history, leases, log
 from gateway.store.leases import Lease
 from gateway.store.log import Head
 from gateway.store.witness import WitnessFile
@@ -75,8 +76,10 @@ def has_grown(context: Context) -> bool:
 def publish(context: Context, witness: WitnessFile, lease: Lease, *, now: datetime) -> Checkpoint | None:
     """Signs the committed tree when it has grown; None when there is nothing to sign. Raises InRecovery, LeaseLost."""
     with context.store.reading() as connection:
+        log.hold_still(connection)
         head = log.head(connection)
         last = checkpoints.newest(connection)
+        reached = history.marks(connection)
     if head.size == 0 or (last is not None and (last["epoch"], last["size"]) == (head.epoch, head.size)):
         return None
     if head.recovering or guard(context, witness, now=now) is not None:
@@ -96,6 +99,7 @@ def publish(context: Context, witness: WitnessFile, lease: Lease, *, now: dateti
             fence=lease.fence,
             now=now,
         )
+        history.keep(connection, epoch=head.epoch, size=head.size, reached=reached, now=now)
 
     context.store.write(write)
     logger.info("checkpoint signed", extra={"tree_size": head.size})

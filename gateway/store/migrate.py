@@ -14,6 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from gateway.store import history
 from gateway.store.adopt import adopt
 from gateway.store.engine import Store
 
@@ -27,6 +28,7 @@ def migrate(store: Store) -> str:
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         command.upgrade(_config(connection), "head")
         adopt(connection)
+        history.install(connection)
         return current(connection) or ""
 
 

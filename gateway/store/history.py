@@ -1,0 +1,138 @@
+"""当时所知的存取 How far every table reached at each checkpoint, and what rows said before they changed.
+
+Rules: every table numbers its rows in the order of their commits (one writer at a time, ADR 13), so the highest number
+of each table (`marks`) says exactly which rows there were. What a row said before it changed is kept by the database
+itself, in the same transaction, whoever changes it: a trigger over the columns in `CHANGING`. `store.past` reads both.
+
+Left out on purpose: keys made from identity numbers (an erased case stays erased), and messages' states on their way.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from gateway.store import log
+from gateway.store import tables as t
+from gateway.store.clock import from_ms, to_ms
+from gateway.store.tables import metadata
+
+CHANGING: Mapping[str, tuple[str, ...]] = {
+    "referrals": ("version", "decision", "decided_amount_fen", "advance_fen", "withdrawn_at", "holds"),
+    "needs": (
+        "state", "state_at", "agency", "office_id", "handoff_id", "step", "unroutable", "held_for", "issued_at",
+        "relayed_at", "received_at", "disposition_at", "decided_at", "paid_at", "approved_fen", "paid_fen",
+    ),
+    "handoffs": ("state", "parked_reason"),
+}  # fmt: skip
+"""Columns that change after the row was made and that a check reads."""
+_OURS = frozenset({"row_changes", "reconcile_runs", "findings", "attempts", "given_back"})
+"""Written by reconciliation itself, or read by no check."""
+CHANGES = "row_changes"
+
+Marks = Mapping[str, int]
+"""Table → the highest row there was; a table that is not named did not exist."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownAt:
+    """时点: one size of the log, and how far every table reached then. root: of the tree of that size, hex."""
+
+    epoch: int
+    size: int
+    root: str
+    at: datetime
+    marks: Marks
+
+
+def dated() -> list[sa.Table]:
+    """The tables of which `marks` tells how far they reached."""
+    return [one for one in metadata.sorted_tables if one.name not in _OURS and "row" in one.c]
+
+
+def install(connection: Connection) -> None:
+    """Puts the triggers over the present tables; run again it puts the same."""
+    for name, columns in CHANGING.items():
+        for statement in _triggers(connection.dialect.name, name, columns):
+            connection.exec_driver_sql(statement)
+
+
+def is_installed(connection: Connection) -> bool:
+    """Whether every table's changes are kept."""
+    if connection.dialect.name == "sqlite":
+        asked = sa.text("SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'keep_%'")
+    else:
+        asked = sa.text("SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal AND tgname LIKE 'keep_%'")
+    return connection.scalar(asked) == len(CHANGING)
+
+
+def _triggers(dialect: str, name: str, columns: tuple[str, ...]) -> tuple[str, ...]:
+    members = ", ".join(f"'{column}', OLD.{column}" for column in columns)
+    into = f"INSERT INTO {CHANGES} (table_name, of_row, earlier) VALUES ('{name}', OLD.\"row\","  # noqa: S608 - our own names
+    if dialect == "sqlite":
+        changed = " OR ".join(f"OLD.{column} IS NOT NEW.{column}" for column in columns)
+        return (
+            f"DROP TRIGGER IF EXISTS keep_{name}",
+            f"CREATE TRIGGER keep_{name} AFTER UPDATE OF {', '.join(columns)} ON {name} WHEN {changed} "
+            f"BEGIN {into} json_object({members})); END",
+        )
+    changed = " OR ".join(f"OLD.{column} IS DISTINCT FROM NEW.{column}" for column in columns)
+    return (
+        f"CREATE OR REPLACE FUNCTION keep_{name}() RETURNS trigger LANGUAGE plpgsql AS $$ "
+        f"BEGIN {into} json_build_object({members})::text); RETURN NULL; END $$",
+        f"DROP TRIGGER IF EXISTS keep_{name} ON {name}",
+        f"CREATE TRIGGER keep_{name} AFTER UPDATE ON {name} FOR EACH ROW WHEN ({changed}) "
+        f"EXECUTE FUNCTION keep_{name}()",
+    )
+
+
+# --- marks ---
+
+
+def marks(connection: Connection) -> dict[str, int]:
+    """How far every table reaches, as this transaction's snapshot has it."""
+    row = connection.execute(_marks()).mappings().one()
+    return {name: int(value) for name, value in row.items()}
+
+
+def _marks() -> sa.Select[tuple[int, ...]]:
+    highest = {one.name: sa.select(sa.func.coalesce(sa.func.max(one.c.row), 0)) for one in (*dated(), t.row_changes)}
+    return sa.select(*(of.scalar_subquery().label(name) for name, of in highest.items()))
+
+
+def here(connection: Connection, *, now: datetime) -> KnownAt:
+    """This very transaction's snapshot; call `log.hold_still` first on PostgreSQL."""
+    head = log.head(connection)
+    return KnownAt(epoch=head.epoch, size=head.size, root=head.root.hex(), at=now, marks=marks(connection))
+
+
+def keep(connection: Connection, *, epoch: int, size: int, reached: Marks, now: datetime) -> None:
+    """Beside the checkpoint of that size, in its transaction."""
+    text = json.dumps(dict(reached), separators=(",", ":"), sort_keys=True)
+    connection.execute(t.known_marks.insert().values(epoch=epoch, size=size, at=to_ms(now), marks=text))
+
+
+def last(connection: Connection, *, by: datetime | None = None, size: int | None = None) -> KnownAt | None:
+    """The newest signed checkpoint with marks: signed at or before `by`, of at most `size` leaves."""
+    k, c = t.known_marks.c, t.checkpoints.c
+    statement = sa.select(t.known_marks, c.root).join(t.checkpoints, sa.and_(c.epoch == k.epoch, c.size == k.size))
+    if by is not None:
+        statement = statement.where(k.at <= to_ms(by))
+    if size is not None:
+        statement = statement.where(k.size <= size)
+    row = connection.execute(statement.order_by(k.epoch.desc(), k.size.desc()).limit(1)).mappings().first()
+    return None if row is None else _known(row)
+
+
+def first(connection: Connection) -> datetime | None:
+    """Since when it is kept what was known; None while no checkpoint has marks."""
+    return from_ms(connection.scalar(sa.select(sa.func.min(t.known_marks.c.at))))
+
+
+def _known(row: sa.RowMapping) -> KnownAt:
+    return KnownAt(
+        epoch=row["epoch"], size=row["size"], root=row["root"], at=from_ms(row["at"]), marks=json.loads(row["marks"])
+    )

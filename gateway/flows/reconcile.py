@@ -6,7 +6,8 @@
    that passed without evidence gets its negative receipt; and each referral gets its next look, unless something
    happened to it meanwhile.
 
-A second run over the same facts changes nothing. `look` asks the same questions as of any moment and writes nothing.
+A second run over the same facts changes nothing. `look` asks the same questions as of any moment and writes nothing. A
+whole run is kept (对账记录): what it looked at, by which rules, with what result, so that it can be run again.
 """
 
 import logging
@@ -16,23 +17,27 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from gateway.domain.reconciliation.as_known import Seen, digest_of_rules, rules_in_force
 from gateway.domain.reconciliation.checks import run
 from gateway.domain.reconciliation.clocks import clocks_to_watch
 from gateway.domain.reconciliation.findings import OPERATOR, doubt
 from gateway.domain.reconciliation.values import Dossier, Finding, Rulebook
+from gateway.flows.as_known import as_known
 from gateway.flows.completeness import doubts as pair_doubts
 from gateway.flows.context import Context
 from gateway.flows.cutoff import doubts as cutoff_doubts
 from gateway.flows.exchange_checks import EXCHANGE_CHECKS
 from gateway.flows.ladder import overdue, put_timeouts
-from gateway.store import dossiers, findings, inbox, pairs
+from gateway.store import decisions, dossiers, findings, history, inbox, log, pairs, runs
 from gateway.store.findings import Changes
+from gateway.store.history import KnownAt
 
 logger = logging.getLogger(__name__)
 
 BATCH = 500
 LOOK_AGAIN = timedelta(days=1)
 EXCHANGE_RULES = "exchange"
+RECONCILED = "reconciled"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,27 +58,57 @@ def reconcile_due(context: Context, *, now: datetime, limit: int = BATCH) -> Rec
 
 def reconcile_all(context: Context, *, now: datetime) -> Reconciled:
     """Every referral on file, and what belongs to none (unexpected replies, gaps in numbering)."""
-    count, changes = 0, _reconcile_exchange(context, now)
     with context.store.reading() as connection:
+        log.hold_still(connection)
+        begun = history.here(connection, now=now)
         every = list(dossiers.pages(connection))
+    seen = Seen()
+    count, changes = 0, _reconcile_exchange(context, now, seen)
     for page in every:
-        changes += _reconcile(context, page, {}, now)
+        changes += _reconcile(context, page, {}, now, seen)
         count += len(page)
+    _keep(context, begun, seen, count, now)
     logger.info("reconciled", extra={"referrals": count, "opened": changes.opened, "closed": changes.closed})
     return Reconciled(referrals=count, changes=changes)
 
 
 def look(context: Context, *, as_of: datetime, now: datetime, court: str | None = None) -> Iterator[Finding]:
     """What a run at `as_of` would find in the facts known now; writes nothing."""
+    return (finding for finding, _ in would_find(context, as_of=as_of, now=now, court=court))
+
+
+def would_find(
+    context: Context, *, as_of: datetime, now: datetime, court: str | None = None
+) -> Iterator[tuple[Finding, str]]:
+    """The same, each with the version of the rules it was found by."""
     with context.store.reading() as connection:
+        log.hold_still(connection)
         for page in dossiers.pages(connection, court=court):
-            for dossier, rulebook in with_rules(connection, context, page, now):
-                yield from run(dossier, rulebook, as_of)
+            for dossier, book in with_rules(connection, context, page, now):
+                yield from ((finding, book.version) for finding in run(dossier, book, as_of))
         if court is None:
-            yield from pair_doubts(connection)
-            yield from _exchange(connection)
-            for check in EXCHANGE_CHECKS:
-                yield from check(connection, context, as_of)
+            for finding in (*pair_doubts(connection), *_of_no_referral(connection, context, as_of)):
+                yield finding, EXCHANGE_RULES
+
+
+def _keep(context: Context, begun: KnownAt, seen: Seen, count: int, now: datetime) -> None:
+    """The run on file, with a leaf. Where something came in while it ran, what is kept is what it would have found in
+    the facts it began with: those alone can be looked at again."""
+    with context.store.reading() as connection:
+        moved = history.moved(begun.marks, history.marks(connection))
+    if moved:
+        seen = Seen()
+        with as_known(context, begun) as past:
+            seen.add(would_find(past, as_of=now, now=now))
+    rules = rules_in_force()
+    made = runs.make(begun, rules=rules, referrals=count, counts=seen.counts, digest=seen.digest)
+    why = f"log {begun.size} root {begun.root} rules {digest_of_rules(rules)} found {made.digest}"
+
+    def write(connection: Connection) -> None:
+        runs.put(connection, made)
+        decisions.put(connection, who=context.party_id, what=RECONCILED, subject=made.run_id, why=why, now=now)
+
+    context.store.write(write)
 
 
 def with_rules(
@@ -88,10 +123,14 @@ def with_rules(
     ]
 
 
-def _reconcile(context: Context, referral_ids: Sequence[str], marks: Mapping[str, int], now: datetime) -> Changes:
+def _reconcile(
+    context: Context, referral_ids: Sequence[str], marks: Mapping[str, int], now: datetime, seen: Seen | None = None
+) -> Changes:
     with context.store.reading() as connection:
         pairs = with_rules(connection, context, referral_ids, now)
     found = [(finding, book.version) for dossier, book in pairs for finding in run(dossier, book, now)]
+    if seen is not None:
+        seen.add(found)
     late = [one for dossier, book in pairs for one in overdue(dossier, book, now)]
     next_look = {dossier.referral.referral_id: _next_look(dossier, book, now) for dossier, book in pairs}
 
@@ -113,18 +152,26 @@ def _next_look(dossier: Dossier, rulebook: Rulebook, now: datetime) -> datetime 
     return min(moments) + timedelta(seconds=1) if moments else None
 
 
-def _reconcile_exchange(context: Context, now: datetime) -> Changes:
+def _reconcile_exchange(context: Context, now: datetime, seen: Seen) -> Changes:
     """Pairs are read before the writer's turn comes, for their streams are long; again only if one committed since."""
     with context.store.reading() as connection:
         newest, early = pairs.newest(connection), list(pair_doubts(connection))
 
-    def write(connection: Connection) -> Changes:
+    def write(connection: Connection) -> tuple[Changes, list[tuple[Finding, str]]]:
         of_pairs = early if pairs.newest(connection) == newest else pair_doubts(connection)
-        others = (one for check in EXCHANGE_CHECKS for one in check(connection, context, now))
-        found = [(finding, EXCHANGE_RULES) for finding in (*of_pairs, *_exchange(connection), *others)]
-        return findings.settle(connection, [None], found, now=now, origin=findings.EXCHANGE)
+        every = (*of_pairs, *_of_no_referral(connection, context, now))
+        found = [(finding, EXCHANGE_RULES) for finding in every]
+        return findings.settle(connection, [None], found, now=now, origin=findings.EXCHANGE), found
 
-    return context.store.write(write)
+    changes, found = context.store.write(write)
+    seen.add(found)
+    return changes
+
+
+def _of_no_referral(connection: Connection, context: Context, as_of: datetime) -> Iterator[Finding]:
+    yield from _exchange(connection)
+    for check in EXCHANGE_CHECKS:
+        yield from check(connection, context, as_of)
 
 
 def _exchange(connection: Connection) -> Iterator[Finding]:

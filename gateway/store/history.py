@@ -29,6 +29,7 @@ CHANGING: Mapping[str, tuple[str, ...]] = {
     "handoffs": ("state", "parked_reason"),
 }  # fmt: skip
 """Columns that change after the row was made and that a check reads."""
+_BY_RUNS = frozenset({"receipts", "decisions"})
 _OURS = frozenset({"row_changes", "reconcile_runs", "findings", "attempts", "given_back"})
 """Written by reconciliation itself, or read by no check."""
 CHANGES = "row_changes"
@@ -101,6 +102,13 @@ def marks(connection: Connection) -> dict[str, int]:
 def _marks() -> sa.Select[tuple[int, ...]]:
     highest = {one.name: sa.select(sa.func.coalesce(sa.func.max(one.c.row), 0)) for one in (*dated(), t.row_changes)}
     return sa.select(*(of.scalar_subquery().label(name) for name, of in highest.items()))
+
+
+def moved(before: Marks, after: Marks) -> bool:
+    """Whether any fact came in or changed between the two; what a run itself writes is none."""
+    return any(
+        after.get(name, 0) != before.get(name, 0) for name in before.keys() | after.keys() if name not in _BY_RUNS
+    )
 
 
 def here(connection: Connection, *, now: datetime) -> KnownAt:

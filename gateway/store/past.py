@@ -5,7 +5,8 @@ were, so that no reader and no check has to know of it. Nothing is written to an
 keep is read as it stands now: the directory, messages' states on their way, what an erasure took away.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 
 import sqlalchemy as sa
@@ -13,7 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import StoreUnavailable
-from gateway.store.engine import Store
+from gateway.store.engine import I, O, Store
 from gateway.store.history import CHANGES, CHANGING, Marks, dated
 
 
@@ -91,3 +92,22 @@ def _then(connection: Connection, column: sa.Column[object]) -> str:
 
 def _quoted(column: sa.Column[object]) -> str:
     return f'"{column.name}"'
+
+
+class PastStore(Store):
+    """A store that only reads, and whose every reader sees the past; good for as long as its connection."""
+
+    def __init__(self, store: Store, connection: Connection) -> None:
+        self.engine, self.is_sqlite, self._connection = store.engine, store.is_sqlite, connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """The one connection on which it is past."""
+        yield self._connection
+
+    def submit(self, flow: Callable[[Connection, list[I]], Sequence[O]], items: Sequence[I]) -> list[Future[O]]:
+        """Nothing is written into the past."""
+        raise TypeError(f"the past is only read: {flow!r} over {len(items)} items")
+
+    def close(self) -> None:
+        """Ends with its connection."""

@@ -23,6 +23,7 @@ from gateway.flows.cutoff import cut_off
 from gateway.flows.deliver import Courier, Push, deliver
 from gateway.flows.dispatch import dispatch
 from gateway.flows.reconcile import reconcile_all, reconcile_due
+from gateway.flows.reserve import expire
 from gateway.flows.sequence import has_grown, publish
 from gateway.store import dossiers, leases, log, outbox, referrals, tokens
 from gateway.store.leases import Lease
@@ -38,6 +39,7 @@ SETTLED = timedelta(seconds=1)
 """Reconciliation looks at a referral when nothing has happened to it for so long, not after every hop."""
 LEASE = timedelta(seconds=10)
 KEEP_SECONDS = 3.0
+RESERVATIONS_SECONDS = 30.0
 TURN_SECONDS = 1.0
 NIGHT = time(2, 30)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -83,6 +85,7 @@ class Worker:
         add(self._guarded("cutoff", daily), "interval", seconds=TURN_SECONDS)
         add(self._guarded("reconcile_all", nightly), "interval", seconds=TURN_SECONDS)
         add(self._guarded("tokens", hourly), "interval", seconds=TURN_SECONDS)
+        add(self._guarded("reservations", self._free_reservations), "interval", seconds=RESERVATIONS_SECONDS)
         add(self._guarded("keep", self._keep_turns), "interval", seconds=KEEP_SECONDS)
         self._scheduler.start()
         logger.info("worker started", extra={"owner": self._owner})
@@ -128,6 +131,11 @@ class Worker:
 
     def _reconcile_all(self) -> None:
         reconcile_all(self._context, now=self._clock())
+
+    def _free_reservations(self) -> None:
+        freed = expire(self._context, now=self._clock())
+        if freed:
+            logger.info("reservations expired", extra={"count": freed})
 
     def _forget_tokens(self) -> None:
         self._context.store.write(lambda connection: tokens.forget(connection, now=self._clock()))

@@ -22,6 +22,28 @@ class LogPlaceSchema(StrictSchema):
     root = Sha256(required=True)
 
 
+class ConflictSchema(StrictSchema):
+    """What a reservation conflicts with, as much as the one who asked may know. Months are `YYYY-MM`."""
+
+    code = Text(max=64, required=True)
+    rule_id = Text(max=20, required=True)
+    programme = Text(max=20)
+    agency = Text(max=40)
+    from_month = Text(max=7)
+    until_month = Text(max=7)
+    state = Text(max=20)
+    own = Text(max=64)
+
+
+class AnswerSchema(StrictSchema):
+    """What was asked is answered with the receipt itself: a reservation, until when, or in conflict with what."""
+
+    reservation_id = Text(max=64, required=True)
+    state = Text(max=20, required=True)
+    until = Moment()
+    conflicts = ListOf(Nest(ConflictSchema), max=50)
+
+
 class ReceiptSchema(StrictSchema):
     """`data` of a receipt."""
 
@@ -32,6 +54,7 @@ class ReceiptSchema(StrictSchema):
     warnings = ListOf(Nest(WarningSchema), max=200)
     holds = ListOf(Text(max=64), max=50)
     log = Nest(LogPlaceSchema)
+    answer = Nest(AnswerSchema)
 
 
 RECEIPT = ReceiptSchema()

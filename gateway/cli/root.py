@@ -24,6 +24,7 @@ from gateway.cli.partner_cutoff import COMMANDS as COMMITMENT
 from gateway.cli.recovery import COMMANDS as RECOVERY
 from gateway.cli.registry import COMMANDS as REGISTRY
 from gateway.cli.reporting import COMMANDS as REPORTING
+from gateway.cli.reserve import COMMANDS as RESERVE
 from gateway.cli.run import COMMANDS as RUN
 from gateway.cli.verify import COMMANDS as VERIFY
 from gateway.errors import XianjieError
@@ -53,7 +54,7 @@ def root(context: click.Context, named: str | None) -> None:
 
 GROUPS = (
     *(INSTALL, DOCTOR, REGISTRY, CALENDAR, KEYS, RUN, BACKUP, RECOVERY),
-    *(COURT, AGENCY, MAILBOX, COMMITMENT),
+    *(COURT, AGENCY, MAILBOX, COMMITMENT, RESERVE),
     *(DESK, ERASE, LOG, REPORTING, DEMO, CUTOFF, VERIFY),
 )
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.envelope import strict_json
+from gateway.envelope.compact import decode_segment, split
 from gateway.errors import FieldProblem
 from schemas.envelope import JSON_TYPE
 
@@ -35,6 +37,14 @@ class Sent:
     warnings: tuple[FieldProblem, ...] = ()
     holds: tuple[str, ...] = ()
     replayed: bool = False
+
+    @property
+    def answer(self) -> Mapping[str, Any] | None:
+        """What the message asked for, as the receipt answers it (a reservation); None where nothing was asked."""
+        body = strict_json.loads(decode_segment(split(self.receipt.encode()).payload_segment))
+        data = body.get("data") if isinstance(body, dict) else None
+        found = data.get("answer") if isinstance(data, dict) else None
+        return found if isinstance(found, dict) else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

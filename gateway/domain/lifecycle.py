@@ -78,6 +78,16 @@ class FindingState(StrEnum):
     CLOSED = "closed"
 
 
+class ReservationState(StrEnum):
+    """占位状态; `conflict` was never granted anything."""
+
+    RESERVED = "reserved"
+    CONFLICT = "conflict"
+    CONFIRMED = "confirmed"
+    RELEASED = "released"
+    EXPIRED = "expired"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Machine:
     """One lifecycle: its states, the first one, the final ones and every legal move."""
@@ -211,7 +221,26 @@ FINDING = Machine(
     ),
 )
 
-MACHINES: dict[str, Machine] = {machine.name: machine for machine in (NEED, HANDOFF, MESSAGE, FINDING)}
+_R = ReservationState
+RESERVATION = Machine(
+    name="reservation",
+    zh="占位",
+    initial=_R.RESERVED,
+    final=frozenset({_R.CONFLICT, _R.RELEASED, _R.EXPIRED}),
+    moves=_table(
+        {
+            _R.RESERVED: "confirmed released expired",
+            _R.CONFLICT: "",
+            # a grant that was confirmed and did not come about after all
+            _R.CONFIRMED: "released",
+            _R.RELEASED: "",
+            _R.EXPIRED: "",
+        },
+        ReservationState,
+    ),
+)
+
+MACHINES: dict[str, Machine] = {machine.name: machine for machine in (NEED, HANDOFF, MESSAGE, FINDING, RESERVATION)}
 
 OPEN_NEEDS = frozenset(
     {

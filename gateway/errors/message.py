@@ -116,6 +116,18 @@ class ReferralUnknown(MessageError):
     next_step = ("核对移送编号。", "Check the referral id.")
 
 
+class ReservationUnknown(MessageError):
+    """No such reservation, or no such need, of this party; the answer for a stranger's is the same."""
+
+    code = "reservation_unknown"
+    status = 404
+    title = ("无此占位或需求", "No such reservation or need")
+    next_step = (
+        "核对占位编号;占位只能针对已转办给本单位的需求。",
+        "Check the id; a need can be reserved only by the office it was handed to.",
+    )
+
+
 class IllegalMove(MessageError):
     """The lifecycle table has no such move (e.g. withdrawing a closed referral)."""
 

@@ -4,7 +4,7 @@
 is no receipt. Ours name the message's place in the log and the tree before it: whoever keeps one is a witness.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -74,6 +74,8 @@ class Receipt:
     warnings: tuple[FieldProblem, ...] = ()
     holds: tuple[str, ...] = ()
     place: LogPlace | None = None
+    answer: Mapping[str, Any] | None = None
+    """What the message asked for, answered; its moments are values."""
 
 
 def issue(
@@ -86,8 +88,10 @@ def issue(
     warnings: Sequence[FieldProblem] = (),
     holds: Sequence[str] = (),
     place: LogPlace | None = None,
+    answer: Mapping[str, Any] | None = None,
 ) -> str:
-    """A signed receipt for one proven message, as compact JWS. place: given by the gateway, who keeps the log."""
+    """A signed receipt for one proven message, as compact JWS. place: given by the gateway, who keeps the log; answer:
+    what the message asked for, as JSON."""
     body: dict[str, Any] = {"rung": rung.value, "verdict": verdict.value, "at": format_moment(now)}
     if warnings:
         body["warnings"] = [{"pointer": warning.pointer, "code": warning.code} for warning in warnings]
@@ -95,6 +99,8 @@ def issue(
         body["holds"] = list(holds)
     if place is not None:
         body["log"] = place.as_json()
+    if answer is not None:
+        body["answer"] = dict(answer)
     envelope = Envelope(
         id=new_id(now),
         source=key.party_id,
@@ -174,6 +180,7 @@ def read(raw: bytes, keyring: Keyring, *, recipient: str, issuer: str, now: date
         warnings=tuple(FieldProblem(**warning) for warning in body.get("warnings", ())),
         holds=tuple(body.get("holds", ())),
         place=LogPlace(**body["log"]) if "log" in body else None,
+        answer=body.get("answer"),
     )
 
 

@@ -238,6 +238,7 @@ def _inbound(item: Item, noted: Noted, tail: Tail) -> Inbound:
         warnings=noted.warnings,
         holds=noted.holds,
         place=context.place(tail, index),
+        answer=noted.answer,
     )
     tail.add(
         receipt_entry(

@@ -8,7 +8,7 @@
 A held referral is accepted: nobody is refused help by a rule, a person looks first (Law 6).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,11 +26,12 @@ from gateway.domain.routing import priority, programme_of
 from gateway.domain.values import InvalidValue
 from gateway.envelope.signing import VerifiedMessage
 from gateway.errors import AgreementUnknown, FieldProblem, ReferralIdTaken, RuleBlocked
+from gateway.flows import household
 from gateway.flows.context import Context
-from gateway.flows.message_kind import COURTS, MessageKind, Noted
+from gateway.flows.message_kind import COURTS, MessageKind, Noted, Told
 from gateway.flows.read_referral import read_referral
 from gateway.matching.identity import identity_key
-from gateway.store import referrals
+from gateway.store import households, referrals, reservations
 from gateway.store.clock import to_ms
 from gateway.store.referrals import Relative
 
@@ -127,6 +128,7 @@ def _note(connection: Connection, items: Sequence[Submission]) -> list[Noted]:
     """Rules that look at other referrals of the same person: stored ones and earlier ones of this very group."""
     keys = {item.person_key for item in items if item.person_key}
     relatives = referrals.relatives(connection, keys)
+    reserved = reservations.reserved_programmes(connection, keys, now=items[0].now)
     notes = []
     for item in items:
         key = item.person_key
@@ -140,6 +142,11 @@ def _note(connection: Connection, items: Sequence[Submission]) -> list[Noted]:
                 FieldProblem(pointer=f"/data/needs/{at}", code="open_elsewhere")
                 for at, programme in enumerate(wanted)
                 if any(programme in other.open_programmes for other in others)
+            ]
+            warnings += [
+                FieldProblem(pointer=f"/data/needs/{at}", code="reserved_elsewhere")
+                for at, programme in enumerate(wanted)
+                if programme in reserved.get(key, ())
             ]
             others.append(_as_relative(item, wanted))
         notes.append(Noted(warnings=tuple(warnings), holds=tuple(dict.fromkeys(holds))))
@@ -189,6 +196,22 @@ def _write(connection: Connection, items: Sequence[Submission], notes: Sequence[
                 }
             )
     referrals.put(connection, referral_rows, need_rows, key_rows, use_rows)
+    _put_households(connection, items)
+
+
+def _put_households(connection: Connection, items: Sequence[Submission]) -> None:
+    """What each says of its household; the families in which one of these persons lives are looked at again."""
+    facts = [household.circumstances_row(item.referral, item.message.envelope.id) for item in items]
+    members = [
+        row
+        for item in items
+        for row in household.member_rows(
+            item.referral, item.message.envelope.id, item.context, matching=item.profile.matching_authorised
+        )
+    ]
+    households.put(connection, facts, members)
+    keys = {item.person_key for item in items if item.person_key is not None}
+    households.mark_families(connection, keys, now=items[0].now)
 
 
 def _referral_row(item: Submission, note: Noted) -> dict[str, Any]:
@@ -290,4 +313,18 @@ def _under_data(problems: Sequence[FieldProblem]) -> tuple[FieldProblem, ...]:
     return tuple(FieldProblem(pointer=f"/data{problem.pointer}", code=problem.code) for problem in problems)
 
 
-KINDS = (MessageKind(type="referral.submitted", senders=COURTS, prepare=prepare, record=record),)
+def told(item: Submission) -> Iterator[Told]:
+    """What the message alone says of the household; the referral and its needs are compared by `flows.audit.derived`."""
+    yield from household.told_of(item.referral, item.message.envelope.id)
+
+
+KINDS = (
+    MessageKind(
+        type="referral.submitted",
+        senders=COURTS,
+        prepare=prepare,
+        record=record,
+        told=told,
+        tables=household.TABLES,
+    ),
+)

@@ -6,13 +6,14 @@ and what agencies say of it. A new type is one line here and one flow that decla
 
 from collections.abc import Mapping
 
-from gateway.flows import completeness, court, intake, receive
+from gateway.flows import completeness, court, intake, receive, reserve
 from gateway.flows.message_kind import MessageKind
 
 KINDS: tuple[MessageKind, ...] = (
     *intake.KINDS,
     *court.KINDS,
     *receive.KINDS,
+    *reserve.KINDS,
     *completeness.KINDS,
 )
 BY_TYPE: Mapping[str, MessageKind] = {kind.type: kind for kind in KINDS}

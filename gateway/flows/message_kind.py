@@ -47,6 +47,8 @@ class Noted:
 
     warnings: tuple[FieldProblem, ...] = ()
     holds: tuple[str, ...] = ()
+    answer: Mapping[str, Any] | None = None
+    """What the message asked for, answered at once, as JSON."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -23,6 +23,7 @@ from gateway.domain.reconciliation.values import (
     ReplyRow,
 )
 from gateway.domain.referral import Decision, ReferralAssessment
+from gateway.store import households
 from gateway.store import tables as t
 from gateway.store.clock import from_ms, to_day, to_ms
 from gateway.store.prepared import among, ids
@@ -119,6 +120,7 @@ def read(connection: Connection, referral_ids: Sequence[str], *, with_others: bo
     handoffs = _grouped(connection, t.handoffs, mine, _handoff)
     payments = _grouped(connection, t.court_payments, mine, _payment)
     by_id = {row["referral_id"]: row for row in first}
+    circumstances, members = households.circumstances(connection, mine), households.members(connection, mine)
     return [
         Dossier(
             referral=_referral(by_id[key]),
@@ -126,6 +128,8 @@ def read(connection: Connection, referral_ids: Sequence[str], *, with_others: bo
             handoffs=handoffs.get(key, ()),
             replies=replies.get(key, ()),
             court_payments=payments.get(key, ()),
+            circumstances=circumstances.get(key),
+            household=members.get(key, ()),
             others=tuple(
                 RelativeRow(
                     referral=_referral(other),
@@ -154,6 +158,12 @@ def holds_of(connection: Connection, referral_id: str) -> tuple[str, ...]:
 
 
 _HELD = sa.select(t.needs.c.held_for).where(among(t.needs.c.referral_id), t.needs.c.held_for.is_not(None))
+
+
+def of_person(connection: Connection, person_key: str) -> list[str]:
+    """Every referral of one person, oldest first."""
+    r = t.referrals.c
+    return list(connection.scalars(sa.select(r.referral_id).where(r.person_key == person_key).order_by(r.row)))
 
 
 def household(connection: Connection, referral_id: str) -> list[str]:

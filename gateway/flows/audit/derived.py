@@ -18,6 +18,7 @@ from gateway.domain.routing import programme_of
 from gateway.envelope.signing import VerifiedMessage, verify
 from gateway.errors import XianjieError
 from gateway.flows import court, receive
+from gateway.flows.audit.reserved import reservation_troubles
 from gateway.flows.audit.told import on_nothing, told_troubles
 from gateway.flows.audit.trouble import Trouble, What
 from gateway.flows.context import Context
@@ -53,6 +54,7 @@ def derived_troubles(connection: Connection, context: Context, *, now: datetime)
     yield from _moves(connection)
     yield from _on_nothing(connection)
     yield from on_nothing(connection)
+    yield from reservation_troubles(connection, now=now)
 
 
 def _prove(

@@ -95,6 +95,7 @@ class Received:
             warnings=noted.warnings,
             holds=noted.holds,
             place=self._context.place(tail, tail.size_before),
+            answer=noted.answer,
         )
         self._keep(message, prepared.subject, receipt, at)
         return None

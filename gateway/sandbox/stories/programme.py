@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.domain.reconciliation.values import Finding
-from gateway.sandbox.stories import spine
+from gateway.sandbox.stories import reserved, spine
 from gateway.sandbox.stories.story import PREFIX, Stage, Story
 
-STORIES: tuple[Story, ...] = (*spine.STORIES,)
+STORIES: tuple[Story, ...] = (*spine.STORIES, *reserved.STORIES,)
 MOST_ACTS = 20
 
 

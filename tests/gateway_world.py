@@ -382,6 +382,11 @@ def a_referral_body(**changes: Any) -> dict[str, Any]:
             "investigators": ["测试法官", "测试书记员"],
             "summary": "入户核实,家庭收入低于当地低保标准。",
         },
+        "verification_authorization": {
+            "ref": "测试授权1号",
+            "signed_at": "2026-02-20",
+            "scope": "家庭经济状况核对",
+        },
         "legal_basis": "STATUTORY_DUTY",
         "notice_given_at": "2026-03-02",
         "contact": {"name": "测试法官", "phone": "0851-00000000"},

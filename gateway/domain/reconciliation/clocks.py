@@ -22,6 +22,7 @@ CONCLUDED, ASSESSED = "case_concluded", "referral_assessment"
 ISSUED, RELAYED, DELIVERED = "handoff.issued", "receipt.relay", "receipt.delivery"
 DISPOSITION, DECISION, PAID = "disposition", "decision", "paid"
 ASKED, ANSWERED = "inquiry.asked", "inquiry.answered"
+UNREACHABLE, CONTACTED = "unreachable", "contacted"
 
 COURT = "court"
 ANY_PROGRAMME = "*"
@@ -45,6 +46,9 @@ class Waiting(StrEnum):
     REISSUE = "reissue"
     ONWARD = "onward"
     ANSWER = "answer"
+    FOLLOW_UP = "follow_up"
+    USE_REPORT = "use_report"
+    CONTACT = "contact"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,6 +129,14 @@ def answer_clock(dossier: Dossier, rulebook: Rulebook, since: datetime, as_of: d
     return _clock(term, "", ANY_PROGRAMME, dossier, rulebook, as_of)
 
 
+def contact_clock(
+    need: NeedRow, dossier: Dossier, rulebook: Rulebook, since: datetime, as_of: datetime
+) -> Clock | None:
+    """How long an office may look for a person it cannot reach before the court does."""
+    term = _Term(waits_for=Waiting.CONTACT, from_step=UNREACHABLE, to_step=CONTACTED, start=since)
+    return _need_clock(term, need, dossier, rulebook, as_of)
+
+
 def running_clocks(need: NeedRow, dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> tuple[Clock, ...]:
     """Every limit that runs for the need, in the order its steps are due."""
     replies = applied_to(need, dossier.replies)
@@ -152,6 +164,9 @@ def clocks_to_watch(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> tu
         if need.paid_at is not None and need.approved_fen is not None:
             since = need.decided_at or need.paid_at
             wanted.append(payment_clock(dossier, rulebook, as_of, since=since, need=need))
+        said = applied_to(need, dossier.replies)
+        if said and said[-1].code == ReplyCode.UNREACHABLE:
+            wanted.append(contact_clock(need, dossier, rulebook, said[-1].at, as_of))
     return (*found, *(clock for clock in wanted if clock is not None))
 
 

@@ -2,7 +2,7 @@
 
 Rules: a need raises the first limit that has passed and no later one, so one delay is one finding; a limit that cannot
 be told for want of a holiday notice is MISS_CLOCK_UNKNOWN and never counted as passed. Needs that are held, ended or
-withdrawn wait for nobody here. Left out for want of rows: household members, authorisations, clues, follow-up visits.
+withdrawn wait for nobody here. Households and authorisations are `household`, help that broke off is `lapsed`.
 """
 
 from collections.abc import Iterator

@@ -15,6 +15,7 @@ from gateway.domain.coexistence import CoexistenceRule
 from gateway.domain.deadlines import Limit
 from gateway.domain.lifecycle import HandoffState, NeedState
 from gateway.domain.programmes import Programme
+from gateway.domain.reconciliation.rows_household import CircumstancesRow, MemberRow
 from gateway.domain.referral import Decision, ReferralAssessment
 
 
@@ -152,6 +153,9 @@ class Dossier:
     replies: tuple[ReplyRow, ...] = ()
     court_payments: tuple[CourtPaymentRow, ...] = ()
     others: tuple[RelativeRow, ...] = ()
+    circumstances: CircumstancesRow | None = None
+    household: tuple[MemberRow, ...] = ()
+    """The minors and elders of the household."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,6 +41,7 @@ household_members = Table(
     Column("is_elder", Boolean, nullable=False),
     # as in `identity_keys`; null where the agreement authorises no matching or the member has no number
     Column("key", Digest),
+    Index("ix_household_members_key", "key"),
 )
 """共同生活家庭成员 by their place in the referral, never by name."""
 

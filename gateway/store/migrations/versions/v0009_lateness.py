@@ -12,7 +12,7 @@ _ROW = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Adds four tables. What older referrals say of their households is read from their bytes by `xianjie migrate`."""
+    """Adds four tables. What older referrals say of their households the worker reads from their bytes."""
     _notices()
     _circumstances()
     _members()
@@ -62,6 +62,7 @@ def _members() -> None:
         sa.PrimaryKeyConstraint("row", name=op.f("pk_household_members")),
     )
     op.create_index(op.f("ix_household_members_referral_id"), "household_members", ["referral_id"], unique=False)
+    op.create_index("ix_household_members_key", "household_members", ["key"], unique=False)
     op.create_index(op.f("ix_household_members_message_id"), "household_members", ["message_id"], unique=False)
 
 

@@ -4,7 +4,8 @@ Rows are independent of each other on purpose (Law 7): how many needs a referral
 became of them in theirs.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from sqlalchemy import Connection
 
 from gateway.domain.calendar import ONE_DAY, end_of_china_day
 from gateway.domain.lifecycle import HandoffState, NeedState
+from gateway.domain.reconciliation.rows_court import CourtMoney
 from gateway.domain.reconciliation.values import (
     CourtPaymentRow,
     Dossier,
@@ -23,7 +25,7 @@ from gateway.domain.reconciliation.values import (
     ReplyRow,
 )
 from gateway.domain.referral import Decision, ReferralAssessment
-from gateway.store import households
+from gateway.store import court_money, households
 from gateway.store import tables as t
 from gateway.store.clock import from_ms, to_day, to_ms
 from gateway.store.prepared import among, ids
@@ -47,6 +49,7 @@ _LOOKED = (
 )
 
 CHUNK = 500
+NO_MONEY = CourtMoney()
 
 
 def due(connection: Connection, *, now: datetime, limit: int) -> dict[str, int]:
@@ -83,9 +86,15 @@ _FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(9998, 12, 31)
 
 
 def pages(
-    connection: Connection, *, court: str | None = None, concluded: Days | None = None, accepted: Days | None = None
+    connection: Connection,
+    *,
+    court: str | None = None,
+    concluded: Days | None = None,
+    accepted: Days | None = None,
+    offices: Collection[str] | None = None,
 ) -> Iterator[list[str]]:
-    """Referral ids in pages of `CHUNK`, oldest first: of one court, concluded or accepted within China days."""
+    """Referral ids in pages of `CHUNK`, oldest first: of one court, concluded or accepted within China days, handed to
+    one of some offices."""
     r = t.referrals.c
     conditions: list[sa.ColumnElement[bool]] = []
     if court is not None:
@@ -96,6 +105,9 @@ def pages(
         start = to_ms(end_of_china_day(max(accepted[0], _FIRST_DAY) - ONE_DAY))
         end = to_ms(end_of_china_day(min(accepted[1], _LAST_DAY)))
         conditions.append(sa.and_(r.accepted_at >= start, r.accepted_at < end))
+    if offices is not None:
+        handed = sa.select(t.handoffs.c.referral_id).where(t.handoffs.c.office_id.in_(offices))
+        conditions.append(r.referral_id.in_(handed))
     last = 0
     while True:
         rows = connection.execute(
@@ -120,6 +132,7 @@ def read(connection: Connection, referral_ids: Sequence[str], *, with_others: bo
     handoffs = _grouped(connection, t.handoffs, mine, _handoff)
     payments = _grouped(connection, t.court_payments, mine, _payment)
     by_id = {row["referral_id"]: row for row in first}
+    money = court_money.read(connection, mine)
     circumstances, members = households.circumstances(connection, mine), households.members(connection, mine)
     return [
         Dossier(
@@ -130,6 +143,7 @@ def read(connection: Connection, referral_ids: Sequence[str], *, with_others: bo
             court_payments=payments.get(key, ()),
             circumstances=circumstances.get(key),
             household=members.get(key, ()),
+            court_money=money.get(key, NO_MONEY),
             others=tuple(
                 RelativeRow(
                     referral=_referral(other),
@@ -215,6 +229,8 @@ def _referral(row: sa.RowMapping) -> ReferralRow:
         advance_fen=row["advance_fen"],
         needs_accepted=row["needs_accepted"],
         joint_decided_fen=row["joint_decided_fen"],
+        case_type=row["case_type"],
+        groups=tuple(row["groups"].split()),
     )
 
 
@@ -251,6 +267,8 @@ def _handoff(row: sa.RowMapping) -> HandoffRow:
         state=HandoffState(row["state"]),
         issued_at=from_ms(row["issued_at"]),
         parked_reason=row["parked_reason"],
+        step=row["step"],
+        need_ids=tuple(need_id for need_id, _ in json.loads(row["need_ids"])),
     )
 
 

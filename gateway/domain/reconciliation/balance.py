@@ -1,37 +1,62 @@
-"""平衡 The books (Law 7): per court and month, needs accepted = what became of them, counted from independent rows.
+"""平衡 The books (Law 7): needs accepted = what became of them, counted from independent rows, by several dimensions.
 
-Rules: the left side is what intake counted when it accepted the referral, the right side the need rows as they stand;
-a difference is shown, never hidden. A rerouted need lives on in the need it opened and is not counted twice. A refusal
-without a recorded reason and a clock that cannot be told have columns of their own, so nothing passes as in order.
+Rules: the left side is what intake counted when it accepted the referral (by agency: what our handoffs name), the right
+side the need rows as they stand; a difference is shown, never hidden. A rerouted need lives on in the need it opened
+and is not counted twice. A refusal without a recorded reason and a clock that cannot be told have columns of their own,
+so nothing passes as in order. Specific groups overlap: what is counted in more than one line stands in `overlap`, so
+that the lines of every dimension less their overlap are the total.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from gateway.domain.calendar import china_day
 from gateway.domain.lifecycle import OPEN_NEEDS, NeedState
 from gateway.domain.reconciliation.clocks import BOUNCES, REFUSALS, Clock, applied_to, running_clocks
 from gateway.domain.reconciliation.findings import must_act_on
-from gateway.domain.reconciliation.values import Dossier, NeedRow, Rulebook
+from gateway.domain.reconciliation.values import Dossier, NeedRow, ReferralRow, Rulebook
 from gateway.domain.replies import ReplyCode
 
 _HELPED = frozenset({NeedState.ASSISTED, NeedState.PARTIALLY_ASSISTED, NeedState.FOLLOWED_UP})
 _TAKEN_BACK = frozenset({NeedState.WITHDRAWN, NeedState.CANCELLED, NeedState.ENTERED_IN_ERROR})
 _REASONS = (REFUSALS - {ReplyCode.DENIED}) | BOUNCES | {ReplyCode.STOPPED}
 """Answers that are a reason in themselves; a denial needs its reason and text besides (R09)."""
+NONE = "-"
+"""No agency yet, no specific group, no case type."""
+
+
+class Dimension(StrEnum):
+    """维度 by which the books are drawn up."""
+
+    COURT_AND_PERIOD = "court_and_period"
+    COURT = "court"
+    PERIOD = "period"
+    AGENCY = "agency"
+    GROUP = "group"
+    CASE_TYPE = "case_type"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of a line, in the order they are printed."""
+        return ("court", "period") if self is Dimension.COURT_AND_PERIOD else (self.value,)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BalanceLine:
-    """One court and period (`2026-03`). accepted is counted by intake; every other column from need rows.
+    """One line of the books; period is a month (`2026-03`). accepted is counted by intake, every other column from
+    need rows; of the labels only those of its dimension are filled.
 
     unexplained: ended without help and without a recorded reason; clock_unknown: open, and no calendar to tell whether
     in time.
     """
 
-    court: str
-    period: str
+    court: str = ""
+    period: str = ""
+    agency: str = ""
+    group: str = ""
+    case_type: str = ""
     referrals: int = 0
     accepted: int = 0
     assisted: int = 0
@@ -70,6 +95,26 @@ COLUMNS = (
     "held",
 )
 """The right side, in the order it is printed."""
+_COUNTED = ("referrals", "accepted", *COLUMNS)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Books:
+    """账目 by one dimension. total: counted by itself, not from the lines; overlap: what stands in several lines, once
+    less than it stands there."""
+
+    by: Dimension
+    lines: tuple[BalanceLine, ...]
+    total: BalanceLine
+    overlap: BalanceLine
+
+    @property
+    def reconciles(self) -> bool:
+        """Whether the lines, less what they count again, are the total, column by column."""
+        return all(
+            sum(getattr(line, name) for line in self.lines) - getattr(self.overlap, name) == getattr(self.total, name)
+            for name in _COUNTED
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,32 +142,127 @@ class _Column:
     accepted: int = 0
     counts: dict[str, int] = field(default_factory=dict)
 
+    def line(self, labels: Mapping[str, str] | None = None) -> BalanceLine:
+        """As it stands."""
+        return BalanceLine(referrals=self.referrals, accepted=self.accepted, **(labels or {}), **self.counts)
 
-def tally(dossiers: Iterable[tuple[Dossier, Rulebook]], as_of: datetime) -> tuple[BalanceLine, ...]:
-    """One line per court and China month of acceptance, sorted; each dossier with the rules of its own agreement.
+
+Labels = tuple[str, ...]
+"""Of one line, in the order of `Dimension.labels`."""
+
+
+class _Count:
+    """The books while they are drawn up: each referral and each need goes into every line it belongs to."""
+
+    def __init__(self) -> None:
+        self.lines: dict[Labels, _Column] = {}
+        self.total, self.overlap = _Column(), _Column()
+
+    def referral(self, labels: Collection[Labels]) -> None:
+        """One referral."""
+        for column in self._columns(labels):
+            column.referrals += 1
+        self.overlap.referrals += len(labels) - 1
+        self.total.referrals += 1
+
+    def accepted(self, labels: Collection[Labels], count: int) -> None:
+        """The left side."""
+        for column in self._columns(labels):
+            column.accepted += count
+        self.overlap.accepted += (len(labels) - 1) * count
+        self.total.accepted += count
+
+    def need(self, labels: Collection[Labels], where: str) -> None:
+        """The right side."""
+        times = [(column, 1) for column in self._columns(labels)]
+        for column, count in (*times, (self.overlap, len(labels) - 1), (self.total, 1)):
+            column.counts[where] = column.counts.get(where, 0) + count
+
+    def _columns(self, labels: Collection[Labels]) -> list[_Column]:
+        return [self.lines.setdefault(one, _Column()) for one in labels]
+
+
+def draw_up(
+    dossiers: Iterable[tuple[Dossier, Rulebook]],
+    as_of: datetime,
+    *,
+    by: Dimension = Dimension.COURT_AND_PERIOD,
+    offices: Collection[str] | None = None,
+) -> Books:
+    """The books of these referrals, each with the rules of its own agreement. offices: of needs handed to these alone.
 
     A referral given twice is counted twice: the caller gives each once.
     """
-    found: dict[tuple[str, str], _Column] = {}
+    count = _Count()
     for dossier, rulebook in dossiers:
-        referral = dossier.referral
-        column = found.setdefault((referral.court, period_of(referral.accepted_at)), _Column())
-        column.referrals += 1
-        column.accepted += referral.needs_accepted
-        for need in dossier.needs:
+        handed = _handed(dossier, offices)
+        if offices is not None and not handed:
+            continue
+        accepted = _accepted(dossier, handed, by, offices)
+        needs = [need for need in dossier.needs if offices is None or need.office_id in offices]
+        labels = {label for of_one, _ in accepted for label in of_one}
+        count.referral(labels or set(_labels(dossier.referral, by, None)))
+        for of_one, number in accepted:
+            count.accepted(of_one, number)
+        for need in needs:
             where = _where(need, dossier, rulebook, as_of)
             if where is not None:
-                column.counts[where] = column.counts.get(where, 0) + 1
-    return tuple(
-        BalanceLine(court=court, period=period, referrals=column.referrals, accepted=column.accepted, **column.counts)
-        for (court, period), column in sorted(found.items())
+                count.need(_labels(dossier.referral, by, need.agency), where)
+    lines = tuple(
+        column.line(dict(zip(by.labels, labels, strict=True))) for labels, column in sorted(count.lines.items())
     )
+    return Books(by=by, lines=lines, total=count.total.line(), overlap=count.overlap.line())
+
+
+def tally(dossiers: Iterable[tuple[Dossier, Rulebook]], as_of: datetime) -> tuple[BalanceLine, ...]:
+    """One line per court and China month of acceptance, sorted."""
+    return draw_up(dossiers, as_of).lines
+
+
+def _handed(dossier: Dossier, offices: Collection[str] | None) -> dict[str, str]:
+    """Need id → agency, as our newest handoff of its present step has it; counted apart from what the need says."""
+    steps = {need.need_id: need.step for need in dossier.needs}
+    rerouted = {need.need_id for need in dossier.needs if need.state is NeedState.REROUTED}
+    found: dict[str, str] = {}
+    for handoff in dossier.handoffs:
+        if offices is None or handoff.office_id in offices:
+            mine = [one for one in handoff.need_ids if one not in rerouted and handoff.step >= steps.get(one, 0)]
+            found.update(dict.fromkeys(mine, handoff.agency))
+    return found
+
+
+def _accepted(
+    dossier: Dossier, handed: Mapping[str, str], by: Dimension, offices: Collection[str] | None
+) -> list[tuple[list[Labels], int]]:
+    """The left side: what intake counted; by agency or for some offices, what our handoffs name of it."""
+    referral = dossier.referral
+    if by is not Dimension.AGENCY:
+        count = referral.needs_accepted if offices is None else len(handed)
+        return [(_labels(referral, by, None), count)]
+    counts = {agency: list(handed.values()).count(agency) for agency in handed.values()}
+    found = [(_labels(referral, by, agency), count) for agency, count in counts.items()]
+    waiting = referral.needs_accepted - len(handed)
+    return found if offices is not None or not waiting else [*found, (_labels(referral, by, None), waiting)]
+
+
+def _labels(referral: ReferralRow, by: Dimension, agency: str | None) -> list[Labels]:
+    """The lines that a referral, or a need of it that an agency has, belongs to."""
+    values = {
+        "court": [referral.court],
+        "period": [period_of(referral.accepted_at)],
+        "agency": [agency or NONE],
+        "group": list(referral.groups) or [NONE],
+        "case_type": [referral.case_type or NONE],
+    }
+    if by is Dimension.COURT_AND_PERIOD:
+        return [(referral.court, period_of(referral.accepted_at))]
+    return [(value,) for value in values[by.value]]
 
 
 def total(lines: Iterable[BalanceLine], *, court: str = "", period: str = "") -> BalanceLine:
     """All lines as one; `court` and `period` are its labels."""
     every = list(lines)
-    sums = {name: sum(getattr(line, name) for line in every) for name in ("referrals", "accepted", *COLUMNS)}
+    sums = {name: sum(getattr(line, name) for line in every) for name in _COUNTED}
     return BalanceLine(court=court, period=period, **sums)
 
 

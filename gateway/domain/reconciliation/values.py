@@ -15,6 +15,7 @@ from gateway.domain.coexistence import CoexistenceRule
 from gateway.domain.deadlines import Limit
 from gateway.domain.lifecycle import HandoffState, NeedState
 from gateway.domain.programmes import Programme
+from gateway.domain.reconciliation.rows_court import CourtMoney
 from gateway.domain.reconciliation.rows_household import CircumstancesRow, MemberRow
 from gateway.domain.referral import Decision, ReferralAssessment
 
@@ -46,6 +47,8 @@ class ReferralRow:
     advance_fen: int = 0
     needs_accepted: int = 0
     joint_decided_fen: int | None = None
+    case_type: str | None = None
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,6 +91,8 @@ class HandoffRow:
     state: HandoffState
     issued_at: datetime
     parked_reason: str | None = None
+    step: int = 0
+    need_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,6 +161,7 @@ class Dossier:
     circumstances: CircumstancesRow | None = None
     household: tuple[MemberRow, ...] = ()
     """The minors and elders of the household."""
+    court_money: CourtMoney = CourtMoney()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +173,8 @@ class Rulebook:
     calendar: WorkCalendar
     programmes: Mapping[str, Programme]
     coexistence: tuple[CoexistenceRule, ...]
+    cap_months: int = 0
+    """Months of wage the cap stands for; 0: not told."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -314,7 +314,7 @@ def _under_data(problems: Sequence[FieldProblem]) -> tuple[FieldProblem, ...]:
 
 
 def told(item: Submission) -> Iterator[Told]:
-    """What the message alone says of the household; the referral and its needs are compared by `flows.audit.derived`."""
+    """What the message says of the household; the referral and its needs are compared by `flows.audit.derived`."""
     yield from household.told_of(item.referral, item.message.envelope.id)
 
 

@@ -25,7 +25,7 @@ _CHECKED = DECISIONS | {ReplyCode.IN_VERIFICATION, ReplyCode.IN_PUBLIC_NOTICE}
 
 
 def member_missed(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> Iterator[Finding]:
-    """应救尽救: a child or an elder of the household for whom nothing is on file; each member is a finding of his own."""
+    """应救尽救: a child or an elder at home for whom nothing is on file; each is a finding of his own."""
     referral = dossier.referral
     if referral.withdrawn or referral.assessment not in _REFERS:
         return

@@ -1,4 +1,4 @@
-"""家庭之行 What the checks read of a referral's household and circumstances; rows of their own, without personal data."""
+"""家庭之行 What the checks read of a referral's household and circumstances; rows without personal data."""
 
 from dataclasses import dataclass
 

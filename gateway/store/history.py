@@ -30,7 +30,7 @@ CHANGING: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Columns that change after the row was made and that a check reads."""
 _BY_RUNS = frozenset({"receipts", "decisions"})
-_OURS = frozenset({"row_changes", "reconcile_runs", "findings", "attempts", "given_back"})
+_OURS = frozenset({"row_changes", "reconcile_runs", "findings", "finding_changes", "attempts", "given_back"})
 """Written by reconciliation itself, or read by no check."""
 CHANGES = "row_changes"
 

@@ -6,6 +6,7 @@ days are `YYYY-MM-DD`, money is integer fen. What was signed is kept as its byte
 and identity numbers stand nowhere else.
 """
 
+from gateway.store.tables.adjudication import dispositions, finding_changes, match_moves, match_sides, matches
 from gateway.store.tables.base import metadata
 from gateway.store.tables.cases import (
     court_payments,
@@ -18,6 +19,7 @@ from gateway.store.tables.cases import (
     referrals,
     replies,
 )
+from gateway.store.tables.court_money import disbursement_plans, quantifications, use_reports, visits
 from gateway.store.tables.directory import agreements, offices, parties, party_keys
 from gateway.store.tables.evidence import (
     case_keys,
@@ -30,10 +32,10 @@ from gateway.store.tables.evidence import (
     log_leaves,
     log_nodes,
 )
-from gateway.store.tables.history import known_marks, reconcile_runs, row_changes
 from gateway.store.tables.exchange import attempts, counters, inbox, leases, outbox, receipts, used_tokens
-from gateway.store.tables.reservations import reservation_ends, reservation_slots, reservations
+from gateway.store.tables.history import known_marks, reconcile_runs, row_changes
 from gateway.store.tables.lateness import circumstances, holiday_notices, household_members, reroutes
+from gateway.store.tables.reservations import reservation_ends, reservation_slots, reservations
 
 __all__ = [
     "agreements",
@@ -47,6 +49,9 @@ __all__ = [
     "court_payments",
     "cutoffs",
     "decisions",
+    "disbursement_plans",
+    "dispositions",
+    "finding_changes",
     "findings",
     "given_back",
     "handoffs",
@@ -59,6 +64,9 @@ __all__ = [
     "log_head",
     "log_leaves",
     "log_nodes",
+    "match_moves",
+    "match_sides",
+    "matches",
     "metadata",
     "need_moves",
     "needs",
@@ -66,14 +74,17 @@ __all__ = [
     "outbox",
     "parties",
     "party_keys",
+    "quantifications",
     "receipts",
     "reconcile_runs",
     "referrals",
     "replies",
+    "reroutes",
     "reservation_ends",
     "reservation_slots",
     "reservations",
-    "reroutes",
     "row_changes",
+    "use_reports",
     "used_tokens",
+    "visits",
 ]

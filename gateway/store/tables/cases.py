@@ -189,6 +189,14 @@ findings = Table(
     Column("opened_at", Moment, nullable=False),
     Column("closed_at", Moment),
     Column("closed_because", String(40)),
+    # of what the evidence says that matters: other evidence reopens, the same never does
+    Column("evidence_digest", Digest),
+    Column("assigned_to", String(100)),
+    Column("assigned_due_at", Moment),
+    # what a person decided of it, and the decision that says so
+    Column("decided_as", String(20)),
+    Column("decision_id", Id),
+    Column("recovered_fen", BigInteger),
 )
 
 decisions = Table(

@@ -1,4 +1,4 @@
-"""状态 The lifecycle tables of needs, handoffs, messages and findings: the only place that says what may follow what.
+"""状态 The lifecycle tables of needs, handoffs, messages, findings, matches: the only place that says what may follow what.
 
 Laws:
 1. A state changes only by a move written here (`Machine.move`); any other raises `IllegalMove` and changes nothing.
@@ -88,6 +88,20 @@ class ReservationState(StrEnum):
     EXPIRED = "expired"
 
 
+class MatchState(StrEnum):
+    """匹配复核状态; both sides are heard before anything is resolved (DOMAIN §10)."""
+
+    OPEN = "open"
+    NOTIFIED = "notified"
+    AWAITING_DISPOSITIONS = "awaiting_dispositions"
+    ESCALATED = "escalated"
+    RESOLVED_LAWFUL = "resolved_lawful"
+    RESOLVED_DUPLICATE = "resolved_duplicate"
+    INVALID_MATCH = "invalid_match"
+    APPEALED = "appealed"
+    CLOSED = "closed"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Machine:
     """One lifecycle: its states, the first one, the final ones and every legal move."""
@@ -147,7 +161,8 @@ NEED = Machine(
             _N.PARTIALLY_ASSISTED: "assisted followed_up closed entered_in_error",
             _N.ASSISTED: "partially_assisted followed_up closed entered_in_error",
             _N.NOT_ASSISTED: f"{_RESUMED} assisted partially_assisted closed rerouted entered_in_error",
-            _N.FOLLOWED_UP: "closed entered_in_error",
+            # a benefit that goes on after a visit is paid again
+            _N.FOLLOWED_UP: "assisted partially_assisted closed entered_in_error",
             _N.CANCEL_REQUESTED: f"cancelled {_OUTCOMES} entered_in_error",
             _N.CLOSED: "",
             _N.WITHDRAWN: "",
@@ -240,7 +255,35 @@ RESERVATION = Machine(
     ),
 )
 
-MACHINES: dict[str, Machine] = {machine.name: machine for machine in (NEED, HANDOFF, MESSAGE, FINDING, RESERVATION)}
+_A = MatchState
+_RESOLVED = "resolved_lawful resolved_duplicate invalid_match"
+MATCH = Machine(
+    name="match",
+    zh="匹配复核",
+    initial=_A.OPEN,
+    final=frozenset(),
+    moves=_table(
+        {
+            # what no run sees any more before anybody was heard is no match
+            _A.OPEN: "notified invalid_match",
+            _A.NOTIFIED: "awaiting_dispositions escalated invalid_match",
+            _A.AWAITING_DISPOSITIONS: f"{_RESOLVED} escalated",
+            # a late or a changed disposition may still resolve it; else a person does
+            _A.ESCALATED: _RESOLVED,
+            _A.RESOLVED_LAWFUL: "closed appealed open",
+            _A.RESOLVED_DUPLICATE: "closed appealed open",
+            _A.INVALID_MATCH: "closed appealed open",
+            # an appeal is heard in another round; so is new evidence
+            _A.APPEALED: "notified invalid_match",
+            _A.CLOSED: "appealed open",
+        },
+        MatchState,
+    ),
+)
+
+MACHINES: dict[str, Machine] = {
+    machine.name: machine for machine in (NEED, HANDOFF, MESSAGE, FINDING, RESERVATION, MATCH)
+}
 
 OPEN_NEEDS = frozenset(
     {

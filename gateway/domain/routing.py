@@ -99,6 +99,15 @@ class OfficeIndex:
                 return Nearest(office=found[0], level=_LEVELS[index], distance=index - lowest, choices=len(found))
         return None
 
+    def above(
+        self, office: Office, regions: Regions, *, named: Callable[[str], bool] | None = None
+    ) -> tuple[Office, ...]:
+        """The same agency's offices for the regions above the office's own, nearest first."""
+        by_region = self._current(office.agency, regions, named)
+        own = _current_code(office.region, regions)
+        higher = (one.code for one in regions.ancestors(office.region) if one is not None and one.code != own)
+        return tuple(by_region[code][0] for code in higher if by_region.get(code))
+
     def _current(self, agency: str, regions: Regions, named: Callable[[str], bool] | None) -> dict[str, list[Office]]:
         found: dict[str, list[Office]] = {}
         for region, offices in self._by_place.get(agency, {}).items():

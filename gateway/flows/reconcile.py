@@ -3,8 +3,8 @@
 1. take the referrals whose next look has come (something happened, or a limit runs out), or all of them;
 2. read each one's dossier and ask every check, with the rules of the agreement version it came under;
 3. in one commit the file says what was found: new findings opened, cured ones closed, the rest left alone; a limit
-   that passed without evidence gets its negative receipt; and each referral gets its next look, unless something
-   happened to it meanwhile.
+   that passed without evidence gets its negative receipt, offices their reminders; and each referral gets its next
+   look, unless something happened to it meanwhile.
 
 A second run over the same facts changes nothing. `look` asks the same questions as of any moment and writes nothing. A
 whole run is kept (对账记录): what it looked at, by which rules, with what result, so that it can be run again.
@@ -21,14 +21,18 @@ from gateway.domain.reconciliation.as_known import Seen, digest_of_rules, rules_
 from gateway.domain.reconciliation.checks import run
 from gateway.domain.reconciliation.clocks import clocks_to_watch
 from gateway.domain.reconciliation.findings import OPERATOR, doubt
+from gateway.domain.reconciliation.reminding import due_reminders, next_moments
 from gateway.domain.reconciliation.values import Dossier, Finding, Rulebook
 from gateway.flows.as_known import as_known
 from gateway.flows.completeness import doubts as pair_doubts
 from gateway.flows.context import Context
 from gateway.flows.cutoff import doubts as cutoff_doubts
 from gateway.flows.exchange_checks import EXCHANGE_CHECKS
+from gateway.flows.follow_up import look_again, notices, tell
 from gateway.flows.ladder import overdue, put_timeouts
-from gateway.store import decisions, dossiers, findings, history, inbox, log, pairs, runs
+from gateway.flows.rules_of import with_rules as with_rules
+from gateway.flows.remind import Superiors, remind, wanted
+from gateway.store import decisions, dossiers, findings, history, inbox, log, pairs, reminders, runs
 from gateway.store.findings import Changes
 from gateway.store.history import KnownAt
 
@@ -111,18 +115,6 @@ def _keep(context: Context, begun: KnownAt, seen: Seen, count: int, now: datetim
     context.store.write(write)
 
 
-def with_rules(
-    connection: Connection, context: Context, referral_ids: Sequence[str], now: datetime
-) -> list[tuple[Dossier, Rulebook]]:
-    """Dossiers, each with the rules of its agreement version."""
-    agreements = context.snapshot(now).agreements
-    versions = dossiers.agreement_rows(connection, referral_ids)
-    books = {row: context.rulebook(agreements[row]) for row in set(versions.values())}
-    return [
-        (dossier, books[versions[dossier.referral.referral_id]]) for dossier in dossiers.read(connection, referral_ids)
-    ]
-
-
 def _reconcile(
     context: Context, referral_ids: Sequence[str], marks: Mapping[str, int], now: datetime, seen: Seen | None = None
 ) -> Changes:
@@ -132,11 +124,16 @@ def _reconcile(
     if seen is not None:
         seen.add(found)
     late = [one for dossier, book in pairs for one in overdue(dossier, book, now)]
+    due = wanted(context, pairs, now=now)
+    visits = notices(pairs, now)
     next_look = {dossier.referral.referral_id: _next_look(dossier, book, now) for dossier, book in pairs}
 
     def write(connection: Connection) -> Changes:
         changes = findings.settle(connection, referral_ids, found, now=now)
+        reminders.show(connection, [finding for finding, _ in found])
         put_timeouts(connection, context, late, now=now)
+        tell(connection, context, visits, now=now)
+        remind(connection, context, due, now=now)
         dossiers.looked(connection, marks, next_look)
         return changes
 
@@ -148,8 +145,11 @@ def _next_look(dossier: Dossier, rulebook: Rulebook, now: datetime) -> datetime 
     clocks = clocks_to_watch(dossier, rulebook, now)
     if any(clock.due_at is None for clock in clocks):
         return now + LOOK_AGAIN
-    moments = [clock.due_at for clock in clocks if clock.due_at is not None and clock.due_at >= now]
-    return min(moments) + timedelta(seconds=1) if moments else None
+    limits = [clock.due_at for clock in clocks if clock.due_at is not None and clock.due_at >= now]
+    moments = [moment + timedelta(seconds=1) for moment in limits] + list(next_moments(dossier, rulebook, now))
+    if any(due_reminders(dossier, rulebook, now)):
+        moments.append(now + LOOK_AGAIN)  # what a paused office cannot be told yet
+    return min(moments, default=None)
 
 
 def _reconcile_exchange(context: Context, now: datetime, seen: Seen) -> Changes:

@@ -25,7 +25,7 @@ from gateway.domain.reconciliation.values import (
     ReplyRow,
 )
 from gateway.domain.referral import Decision, ReferralAssessment
-from gateway.store import court_money, households
+from gateway.store import court_money, households, reminders
 from gateway.store import tables as t
 from gateway.store.clock import from_ms, to_day, to_ms
 from gateway.store.prepared import among, ids
@@ -134,6 +134,7 @@ def read(connection: Connection, referral_ids: Sequence[str], *, with_others: bo
     by_id = {row["referral_id"]: row for row in first}
     money = court_money.read(connection, mine)
     circumstances, members = households.circumstances(connection, mine), households.members(connection, mine)
+    reminded = reminders.said(connection, mine)
     return [
         Dossier(
             referral=_referral(by_id[key]),
@@ -143,6 +144,7 @@ def read(connection: Connection, referral_ids: Sequence[str], *, with_others: bo
             court_payments=payments.get(key, ()),
             circumstances=circumstances.get(key),
             household=members.get(key, ()),
+            reminders=reminded.get(key, ()),
             court_money=money.get(key, NO_MONEY),
             others=tuple(
                 RelativeRow(
@@ -229,6 +231,7 @@ def _referral(row: sa.RowMapping) -> ReferralRow:
         advance_fen=row["advance_fen"],
         needs_accepted=row["needs_accepted"],
         joint_decided_fen=row["joint_decided_fen"],
+        ground_code=row["ground_code"],
         case_type=row["case_type"],
         groups=tuple(row["groups"].split()),
     )

@@ -1,4 +1,4 @@
-"""家庭遗漏与中断 Who at home was forgotten, what paper is missing, whose help broke off; and who must not be accused."""
+"""家庭遗漏与中断 Who at home was forgotten, what paper is missing, whose help broke off; nobody else is accused."""
 
 from datetime import date
 from typing import Any

@@ -19,6 +19,7 @@ from gateway.domain.reconciliation.clocks import (
     running_clocks,
 )
 from gateway.domain.reconciliation.findings import OPERATOR, doubt, handing_of, in_order, must_act_on
+from gateway.domain.reconciliation.reminding import Standing, standing
 from gateway.domain.reconciliation.values import Check, Dossier, Finding, NeedRow, ReplyRow, Rulebook
 from gateway.domain.replies import ReplyCode
 
@@ -86,7 +87,7 @@ def overdue(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> Iterator[F
         clocks = running_clocks(need, dossier, rulebook, as_of)
         past = next((clock for clock in clocks if clock.past and clock.waits_for in _CODE_OF), None)
         if past is not None:
-            yield _late(need, past, dossier)
+            yield _late(need, past, dossier, standing(need, past, dossier, rulebook, as_of))
 
 
 def bounced(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> Iterator[Finding]:
@@ -162,7 +163,7 @@ def clock_unknown(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> Iter
 MISSED: tuple[Check, ...] = (not_assessed, unroutable, overdue, bounced, denied_without_reason, clock_unknown)
 
 
-def _late(need: NeedRow, clock: Clock, dossier: Dossier) -> Finding:
+def _late(need: NeedRow, clock: Clock, dossier: Dossier, told: Standing) -> Finding:
     replies = applied_to(need, dossier.replies)
     code = _CODE_OF[clock.waits_for]
     if code == "MISS_NO_DECISION" and need.state is NeedState.INFORMATION_REQUESTED:
@@ -176,10 +177,13 @@ def _late(need: NeedRow, clock: Clock, dossier: Dossier) -> Finding:
         need_id=need.need_id,
         subject=handing_of(need),
         stake_fen=need.approved_fen or 0,
-        must_act=must_act_on(clock, need, dossier.referral),
+        must_act=told.holder or must_act_on(clock, need, dossier.referral),
         clock=clock,
         programme=need.programme,
         office=need.office_id,
+        reminders=told.reminders or None,
+        escalated=told.level or None,
+        escalated_to=told.holder,
         waits_for=clock.waits_for.value,
         last_reply=replies[-1].reply_id if replies else None,
     )

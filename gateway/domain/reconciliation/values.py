@@ -17,6 +17,7 @@ from gateway.domain.lifecycle import HandoffState, NeedState
 from gateway.domain.programmes import Programme
 from gateway.domain.reconciliation.rows_court import CourtMoney
 from gateway.domain.reconciliation.rows_household import CircumstancesRow, MemberRow
+from gateway.domain.reconciliation.rows_reminders import ReminderRow
 from gateway.domain.referral import Decision, ReferralAssessment
 
 
@@ -47,6 +48,7 @@ class ReferralRow:
     advance_fen: int = 0
     needs_accepted: int = 0
     joint_decided_fen: int | None = None
+    ground_code: str | None = None
     case_type: str | None = None
     groups: tuple[str, ...] = ()
 
@@ -161,6 +163,9 @@ class Dossier:
     circumstances: CircumstancesRow | None = None
     household: tuple[MemberRow, ...] = ()
     """The minors and elders of the household."""
+    reminders: tuple[ReminderRow, ...] = ()
+    offices_above: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """For each office of a need the same agency's offices above it, nearest first."""
     court_money: CourtMoney = CourtMoney()
 
 

@@ -141,10 +141,11 @@ class Client:
             raise ReferralUnknown
         return self._get(f"/v1/referrals/{referral_id}/evidence", {"witnessed": list(witnessed)}, most=MAX_PAGE)
 
-    def balance(self, from_: date | None = None, to: date | None = None) -> dict[str, Any]:
-        """The balance by month of acceptance."""
-        days = {"from": from_, "to": to}
-        return self._get_object("/v1/balance", {name: day.isoformat() for name, day in days.items() if day is not None})
+    def balance(self, from_: date | None = None, to: date | None = None, *, by: str | None = None) -> dict[str, Any]:
+        """The balance of what was accepted in between, by court and month or by another dimension, with the signed
+        checkpoint it was read at."""
+        asked = {"from": from_ and from_.isoformat(), "to": to and to.isoformat(), "by": by}
+        return self._get_object("/v1/balance", {name: value for name, value in asked.items() if value is not None})
 
     def compare(self, cutoff: datetime) -> Reckoning:
         """Whether anything is missing between this party and the gateway; sends nothing. Raises CommitmentContradicted,

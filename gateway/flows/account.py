@@ -4,7 +4,6 @@ Reads only. A court sees its own referrals and nothing of another's: a stranger'
 household's chain crosses courts and agencies, so it is for the operator's desk alone.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -15,6 +14,7 @@ from gateway.domain.reconciliation.chain import HouseholdChain, household_chain
 from gateway.domain.reconciliation.clocks import running_clocks
 from gateway.domain.reconciliation.values import Dossier, NeedRow, Rulebook
 from gateway.errors import ReferralUnknown
+from gateway.flows.balance import Scope, dossiers_of
 from gateway.flows.context import Context
 from gateway.flows.ladder import Step, ladders
 from gateway.flows.operate import require_reason
@@ -64,15 +64,8 @@ def balance(
     context: Context, *, as_of: datetime, now: datetime, court: str | None = None, accepted: Days | None = None
 ) -> tuple[BalanceLine, ...]:
     """One line per court and month of what was accepted within these China days (all, when none are given)."""
-    return tally(_dossiers(context, now, court=court, accepted=accepted), as_of)
-
-
-def _dossiers(
-    context: Context, now: datetime, *, court: str | None, accepted: Days | None
-) -> Iterator[tuple[Dossier, Rulebook]]:
     with context.store.reading() as connection:
-        for page in dossiers.pages(connection, court=court, accepted=accepted):
-            yield from with_rules(connection, context, page, now)
+        return tally(dossiers_of(connection, context, Scope(court=court, accepted=accepted), now=now), as_of)
 
 
 def fate(context: Context, referral_id: str, *, court: str, now: datetime) -> Fate:

@@ -353,8 +353,43 @@ def test_an_auditor_sees_every_court_s(world: World, client: FlaskClient) -> Non
     assert (found.get_json()["total"]["accepted"], found.get_json()["total"]["difference"]) == (2, 0)
 
 
-def test_an_agency_asks_for_no_balance(world: World, client: FlaskClient, office: Partner) -> None:
-    assert told(get(client, world, office, "/v1/balance")) == (403, "forbidden")
+def test_an_agency_s_balance_is_of_what_its_own_offices_were_handed(
+    world: World, client: FlaskClient, office: Partner
+) -> None:
+    world.refer(needs=[{"programme": "MLG"}, {"programme": "PSY"}])
+    assert get(client, world, office, "/v1/balance?by=agency").get_json()["lines"] == []
+    world.dispatch()
+    (line,) = get(client, world, office, "/v1/balance?by=agency").get_json()["lines"]
+    assert (line["agency"], line["accepted"], line["difference"]) == ("womens_federation", 1, 0)
+    assert lines_of(get(client, world, office, "/v1/balance")) == [(COURT, "2026-03", 1)]
+
+
+@pytest.mark.parametrize("by", ["group", "case_type"])
+def test_an_agency_does_not_count_people_by_what_no_handoff_told_it(
+    world: World, client: FlaskClient, office: Partner, by: str
+) -> None:
+    assert told(get(client, world, office, f"/v1/balance?by={by}")) == (403, "forbidden")
+
+
+@pytest.mark.parametrize("by", ["court_and_period", "court", "period", "agency", "group", "case_type"])
+def test_every_dimension_has_the_same_total(world: World, client: FlaskClient, by: str) -> None:
+    world.refer()
+    found = get(client, world, world.court, f"/v1/balance?by={by}").get_json()
+    assert (found["by"], found["total"]["accepted"], found["total"]["difference"]) == (by, 1, 0)
+    assert sum(line["accepted"] for line in found["lines"]) - found["overlap"]["accepted"] == 1
+
+
+def test_a_dimension_that_is_none_is_refused_by_name(world: World, client: FlaskClient) -> None:
+    response = get(client, world, world.court, "/v1/balance?by=person")
+    assert told(response) == (400, "invalid_query")
+    assert problem_of(response)["errors"][0]["pointer"] == "/by"
+
+
+def test_the_answer_says_where_in_the_log_it_was_read(world: World, client: FlaskClient) -> None:
+    world.refer()
+    found = get(client, world, world.court, "/v1/balance").get_json()
+    assert (found["read_at"]["tree_size"], found["read_at"]["checkpoint"]) == (found["log_size"], None)
+    assert len(found["read_at"]["root"]) == 64
 
 
 @pytest.mark.parametrize(

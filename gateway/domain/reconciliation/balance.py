@@ -99,8 +99,8 @@ _COUNTED = ("referrals", "accepted", *COLUMNS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Books:
-    """账目 by one dimension. total: counted by itself, not from the lines; overlap: what stands in several lines, once
+class BalanceSheet:
+    """平衡表 by one dimension. total: counted by itself, not from the lines; overlap: what stands in several lines, once
     less than it stands there."""
 
     by: Dimension
@@ -188,7 +188,7 @@ def draw_up(
     *,
     by: Dimension = Dimension.COURT_AND_PERIOD,
     offices: Collection[str] | None = None,
-) -> Books:
+) -> BalanceSheet:
     """The books of these referrals, each with the rules of its own agreement. offices: of needs handed to these alone.
 
     A referral given twice is counted twice: the caller gives each once.
@@ -211,7 +211,7 @@ def draw_up(
     lines = tuple(
         column.line(dict(zip(by.labels, labels, strict=True))) for labels, column in sorted(count.lines.items())
     )
-    return Books(by=by, lines=lines, total=count.total.line(), overlap=count.overlap.line())
+    return BalanceSheet(by=by, lines=lines, total=count.total.line(), overlap=count.overlap.line())
 
 
 def tally(dossiers: Iterable[tuple[Dossier, Rulebook]], as_of: datetime) -> tuple[BalanceLine, ...]:

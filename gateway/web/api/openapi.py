@@ -137,9 +137,13 @@ def _paths() -> dict[str, dict[str, Any]]:
         },
         "/v1/balance": {
             "get": _operation(
-                "平衡表 The balance, by court and month of acceptance.",
+                "平衡表 The balance, with the signed checkpoint it was read at.",
                 {"200": ("", _json())},
-                query={"from": "first day, YYYY-MM-DD", "to": "last day"},
+                query={
+                    "from": "first day of acceptance, YYYY-MM-DD",
+                    "to": "last day",
+                    "by": "court_and_period (default), court, period, agency; not for agencies: group, case_type",
+                },
             )
         },
         **_pair_paths(jose),

@@ -1,20 +1,22 @@
 """查询接口 What a party may read of its own: its mailbox, one referral's fate, the balance. Each needs a one-use token.
 
-`GET /v1/inbox` waits up to `wait` seconds when nothing is there. The balance is a court's own; an auditor sees all.
+`GET /v1/inbox` waits up to `wait` seconds when nothing is there. The balance is a court's own, or of what an agency's
+offices were handed; an auditor sees all. It is read at a signed checkpoint, which the answer holds (`flows.balance`).
 """
 
 import json
 import re
 import threading
 import time
-from datetime import date
+from datetime import date, datetime
 
 from flask import Blueprint, Response, jsonify, request
 
 from gateway.domain.agreement import PartyKind
-from gateway.domain.reconciliation.balance import COLUMNS, BalanceLine, total
-from gateway.errors import FieldProblem, InvalidQuery, ReferralUnknown
+from gateway.domain.reconciliation.balance import Dimension
+from gateway.errors import FieldProblem, Forbidden, InvalidQuery, ReferralUnknown
 from gateway.flows import account, mailbox
+from gateway.flows.balance import Scope, as_json, read_balance
 from gateway.web.api.messages import NDJSON
 from gateway.web.desk import Desk
 from schemas.fields import MessageId
@@ -24,6 +26,7 @@ POLL_SECONDS = 0.25
 MOST = mailbox.MOST
 WAITERS = 4
 """Requests that may wait at once: those beyond are answered at once, so that waiting never starves intake."""
+_NOT_FOR_AGENCIES = frozenset({Dimension.GROUP, Dimension.CASE_TYPE})
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9998, 12, 31)
 
 _NUMBER = re.compile(r"[0-9]{1,16}")
@@ -63,18 +66,10 @@ def blueprint(desk: Desk) -> Blueprint:
 
     @routes.get("/v1/balance")
     def get_balance() -> Response:
-        party_id = desk.caller(PartyKind.COURT, PartyKind.AUDITOR)
-        now = desk.clock()
-        is_court = desk.context.snapshot(now).keyring.kind_of(party_id) == PartyKind.COURT
-        lines = account.balance(
-            desk.context,
-            as_of=now,
-            now=now,
-            court=party_id if is_court else None,
-            accepted=_period(),
-        )
-        body = {"as_of": now.isoformat(), "lines": [_line(line) for line in lines], "total": _line(total(lines))}
-        return Response(json.dumps(body), content_type="application/json")
+        party_id = desk.caller(PartyKind.COURT, PartyKind.AGENCY, PartyKind.AUDITOR)
+        now, by = desk.clock(), _dimension()
+        read = read_balance(desk.context, now=now, by=by, scope=_scope(desk, party_id, by, now))
+        return Response(json.dumps(as_json(desk.context, read)), content_type="application/json")
 
     return routes
 
@@ -88,9 +83,26 @@ def _wait_for(desk: Desk, party_id: str, after: int, limit: int, *, until: float
     return []
 
 
-def _line(line: BalanceLine) -> dict[str, object]:
-    columns = {name: getattr(line, name) for name in ("referrals", "accepted", *COLUMNS)}
-    return {"court": line.court, "period": line.period, **columns, "difference": line.difference}
+def _scope(desk: Desk, party_id: str, by: Dimension, now: datetime) -> Scope:
+    """A court asks for its own, an agency for what its offices were handed, an auditor for all. Raises Forbidden for
+    what an agency would learn of people that no handoff tells it."""
+    snapshot = desk.context.snapshot(now)
+    kind = snapshot.keyring.kind_of(party_id)
+    if kind == PartyKind.AGENCY and by in _NOT_FOR_AGENCIES:
+        raise Forbidden(ids={"party_id": party_id})
+    offices = tuple(office.office_id for office in snapshot.office_of(party_id))
+    return Scope(
+        court=party_id if kind == PartyKind.COURT else None,
+        offices=offices if kind == PartyKind.AGENCY else None,
+        accepted=_period(),
+    )
+
+
+def _dimension() -> Dimension:
+    try:
+        return Dimension(request.args.get("by", Dimension.COURT_AND_PERIOD.value))
+    except ValueError:
+        raise InvalidQuery(problems=[FieldProblem(pointer="/by", code="unknown_code")]) from None
 
 
 def _number(name: str, default: int, *, least: int = 0, most: int) -> int:

@@ -95,4 +95,5 @@ class Context:
             calendar=self.calendar,
             programmes=self.programmes,
             coexistence=self.coexistence,
+            cap_months=profile.amounts.months,
         )

@@ -6,12 +6,13 @@ and what agencies say of it. A new type is one line here and one flow that decla
 
 from collections.abc import Mapping
 
-from gateway.flows import completeness, court, intake, receive, reserve
+from gateway.flows import completeness, court, court_money, intake, receive, reserve
 from gateway.flows.message_kind import MessageKind
 
 KINDS: tuple[MessageKind, ...] = (
     *intake.KINDS,
     *court.KINDS,
+    *court_money.KINDS,
     *receive.KINDS,
     *reserve.KINDS,
     *completeness.KINDS,

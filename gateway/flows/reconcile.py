@@ -30,8 +30,8 @@ from gateway.flows.cutoff import doubts as cutoff_doubts
 from gateway.flows.exchange_checks import EXCHANGE_CHECKS
 from gateway.flows.follow_up import look_again, notices, tell
 from gateway.flows.ladder import overdue, put_timeouts
+from gateway.flows.remind import remind, wanted
 from gateway.flows.rules_of import with_rules as with_rules
-from gateway.flows.remind import Superiors, remind, wanted
 from gateway.store import decisions, dossiers, findings, history, inbox, log, pairs, reminders, runs
 from gateway.store.findings import Changes
 from gateway.store.history import KnownAt
@@ -145,7 +145,8 @@ def _next_look(dossier: Dossier, rulebook: Rulebook, now: datetime) -> datetime 
     clocks = clocks_to_watch(dossier, rulebook, now)
     if any(clock.due_at is None for clock in clocks):
         return now + LOOK_AGAIN
-    limits = [clock.due_at for clock in clocks if clock.due_at is not None and clock.due_at >= now]
+    due = (*(clock.due_at for clock in clocks), *look_again(dossier, rulebook, now))
+    limits = [moment for moment in due if moment is not None and moment >= now]
     moments = [moment + timedelta(seconds=1) for moment in limits] + list(next_moments(dossier, rulebook, now))
     if any(due_reminders(dossier, rulebook, now)):
         moments.append(now + LOOK_AGAIN)  # what a paused office cannot be told yet

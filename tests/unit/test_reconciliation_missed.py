@@ -267,7 +267,7 @@ def test_a_grant_that_is_never_paid_is_in_doubt_with_its_amount() -> None:
 
 def test_a_status_is_the_help_itself_and_never_unpaid() -> None:
     """2026-03-10  recognised as a family on the low-income margin: nothing is paid for that."""
-    assert [] == codes(a_dossier(needs=(approved(programme="LIM", approved_fen=None),)), "2026-12-01")
+    assert [] == codes(a_dossier(needs=(approved(programme="LIM", approved_fen=None),)), "2026-06-01")
 
 
 def test_money_the_bank_sent_back_is_in_doubt_until_it_goes_again() -> None:

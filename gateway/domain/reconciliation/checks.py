@@ -6,6 +6,7 @@ list, each key once. The same facts give the same findings, whenever they are lo
 
 from datetime import datetime
 
+from gateway.domain.reconciliation.court_money import COURT_MONEY
 from gateway.domain.reconciliation.duplicates import DUPLICATES
 from gateway.domain.reconciliation.household import HOUSEHOLD
 from gateway.domain.reconciliation.lapsed import LAPSED
@@ -13,7 +14,7 @@ from gateway.domain.reconciliation.mismatches import MISMATCHES
 from gateway.domain.reconciliation.missed import MISSED
 from gateway.domain.reconciliation.values import Check, Dossier, Finding, Rulebook
 
-CHECKS: tuple[Check, ...] = (*MISSED, *HOUSEHOLD, *LAPSED, *DUPLICATES, *MISMATCHES)
+CHECKS: tuple[Check, ...] = (*MISSED, *HOUSEHOLD, *LAPSED, *DUPLICATES, *MISMATCHES, *COURT_MONEY)
 
 
 def run(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> tuple[Finding, ...]:

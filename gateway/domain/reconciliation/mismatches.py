@@ -45,7 +45,7 @@ def court_amount(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> Itera
     clock = answer_clock(dossier, rulebook, start_of_china_day(first), as_of)
     if paid < expected:
         clock = payment_clock(dossier, rulebook, as_of, since=start_of_china_day(referral.concluded_on))
-        if clock is not None and not clock.past:
+        if (clock is not None and not clock.past) or paid >= _due_so_far(dossier, expected, as_of):
             return
     yield doubt(
         "MM_AMOUNT",
@@ -199,8 +199,10 @@ def over_cap(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> Iterator[
 def wrong_payee(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> Iterator[Finding]:
     """A05: money went to beneficiary, guardian or collecting agent; a payee nobody named is not in doubt."""
     referral = dossier.referral
+    plan = dossier.court_money.plan
+    payees = PAYEES | ({"OTHER"} if plan is not None and plan.mode == "THROUGH_TRUSTEE" else set())
     for payment in dossier.court_payments:
-        if payment.payee not in PAYEES:
+        if payment.payee not in payees:
             yield doubt(
                 "PAYEE_NOT_BENEFICIARY",
                 "A05",
@@ -238,6 +240,14 @@ MISMATCHES: tuple[Check, ...] = (
     wrong_payee,
     paid_after_stop,
 )
+
+
+def _due_so_far(dossier: Dossier, expected: int, as_of: datetime) -> int:
+    """What had to be paid by the day before: of a plan in instalments those that were due, else everything."""
+    plan = dossier.court_money.plan
+    if plan is None or not plan.instalments:
+        return expected
+    return min(expected, sum(part.amount_fen for part in plan.instalments if part.due_on < china_day(as_of)))
 
 
 def _off_the_rate(need: NeedRow, paid: ReplyRow, replies: Iterable[ReplyRow]) -> int:

@@ -99,7 +99,8 @@ def _notice(one: Reminding, office: Office, issued: SentRow) -> Notice:
         effect=effect,
         data=_body(one),
         answers=(issued.message_id, issued.digest) if one.level == 0 else None,
-        handoff_id=issued.handoff_id,
+        # what goes up does not wait for what the office below has not taken
+        handoff_id=issued.handoff_id if one.level == 0 else None,
         priority=priority(one.is_minor, Urgency.NORMAL),
     )
 

@@ -87,7 +87,7 @@ def overdue(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> Iterator[F
         clocks = running_clocks(need, dossier, rulebook, as_of)
         past = next((clock for clock in clocks if clock.past and clock.waits_for in _CODE_OF), None)
         if past is not None:
-            yield _late(need, past, dossier, standing(need, past, dossier, rulebook, as_of))
+            yield _late(need, past, dossier, standing(need, dossier, rulebook, as_of))
 
 
 def bounced(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> Iterator[Finding]:

@@ -32,7 +32,7 @@ class Reminding:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
-    """催办情况 of one running limit. holder: who has to act by now, None while the office itself has."""
+    """催办情况 of one need. level: how far up it went. holder: who has to act by now, None while the office has."""
 
     reminders: int = 0
     level: int = 0
@@ -66,19 +66,35 @@ def next_moments(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> Itera
             yield up
 
 
-def standing(need: NeedRow, clock: Clock, dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> Standing:
-    """How often the office was reminded of this limit, and who was told in its stead."""
-    rule = load_reminder_rules().get(clock.waits_for)
-    said = [row for row in _said(need, clock, dossier) if row.at <= as_of]
-    reminders, level = sum(row.level == 0 for row in said), _level(need, clock, dossier)
+def standing(need: NeedRow, dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> Standing:
+    """How often the office was reminded of the need's running limits, and who was told in its stead."""
+    found = Standing()
+    for one, clock, rule in _reminded(dossier, rulebook, as_of):
+        if one.need_id != need.need_id:
+            continue
+        level, holder = _raised(need, clock, rule, dossier, rulebook, as_of)
+        reminders = found.reminders + sum(row.level == 0 for row in _said(need, clock, dossier))
+        higher = level > found.level
+        found = Standing(
+            reminders=reminders,
+            level=level if higher else found.level,
+            holder=holder if higher else found.holder,
+        )
+    return found
+
+
+def _raised(
+    need: NeedRow, clock: Clock, rule: ReminderRule, dossier: Dossier, rulebook: Rulebook, as_of: datetime
+) -> tuple[int, str | None]:
+    """How far up one limit went, and to whom: above the last office stands the operator."""
+    level = _level(need, clock, dossier)
     above = dossier.offices_above.get(need.office_id or "")
-    if rule is None or above is None:
-        return Standing(reminders=reminders, level=level)
+    if above is None:
+        return level, None
     moment = _next_level_at(need, clock, rule, dossier, rulebook)
     if level >= len(above) and moment is not None and moment <= as_of:
-        return Standing(reminders=reminders, level=level + 1, holder=OPERATOR)
-    holder = above[level - 1] if 0 < level <= len(above) else None
-    return Standing(reminders=reminders, level=level, holder=holder)
+        return level + 1, OPERATOR
+    return level, above[level - 1] if 0 < level <= len(above) else None
 
 
 def number_of(need: NeedRow) -> str:

@@ -1,8 +1,6 @@
-"""管理台 What administrators watch and decide: reconcile, findings, balance, chain, report, holds, outbox."""
+"""管理台 What administrators watch and decide: findings, chain, holds, outbox."""
 
 import sys
-from datetime import UTC, date, datetime, time
-from typing import Any
 
 import click
 
@@ -16,45 +14,12 @@ from gateway.cli.console import (
     with_installation,
     yuan,
 )
-from gateway.cli.showing import NO_FINDINGS, balance_row, show_balance
-from gateway.domain.calendar import CHINA
-from gateway.domain.reconciliation.balance import total
+from gateway.cli.showing import finding_row, show_finding_rows
 from gateway.domain.reconciliation.chain import CHAIN_NAMES
-from gateway.domain.reconciliation.values import Finding
 from gateway.flows import account, operate
-from gateway.flows.reconcile import look, reconcile_all
 from gateway.store import findings as findings_store
 from gateway.store import outbox as outbox_store
 from gateway.store import referrals
-from gateway.store.findings import Kept
-
-DAY = click.DateTime(formats=["%Y-%m-%d"])
-
-
-@click.command()
-@click.option(
-    "--as-of", type=DAY, metavar="YYYY-MM-DD", help="截至某日 look as of the end of that China day; writes nothing"
-)
-@json_option
-@with_installation
-def reconcile(installation: Installation, as_of: datetime | None, as_json: bool) -> None:
-    """对账 Compares what was expected with what was answered. Exit 1 when findings are open."""
-    with installation.open() as (context, clock):
-        if as_of is not None:
-            seen = list(look(context, as_of=end_of_day(as_of), now=clock()))
-            _print_findings([_as_row(finding, "", None) for finding in seen], as_json)
-            sys.exit(FINDINGS if seen else 0)
-        done = reconcile_all(context, now=clock())
-        with context.store.reading() as connection:
-            counts = findings_store.open_counts(connection)
-    changes = done.changes
-    if as_json:
-        print_json({"referrals": done.referrals, "opened": changes.opened, "closed": changes.closed, "open": counts})
-    else:
-        opened = changes.opened + changes.reopened
-        say(f"移送 referrals {done.referrals} · 新增 opened {opened} · 消除 cured {changes.closed}")
-        table(["代码 code", "未结 open"], list(counts.items()), empty=NO_FINDINGS)
-    sys.exit(FINDINGS if counts else 0)
 
 
 @click.command()
@@ -67,79 +32,12 @@ def findings(installation: Installation, code: str | None, limit: int, everythin
     """疑点 Lists findings. Exit 1 when any is open."""
     with installation.open() as (context, _), context.store.reading() as connection:
         kept = findings_store.listed(connection, only_open=not everything, code=code, limit=limit)
-    _print_findings([_as_row(one.finding, one.state.value, one) for one in kept], as_json)
-    sys.exit(FINDINGS if any(one.closed_at is None for one in kept) else 0)
-
-
-def _as_row(finding: Finding, state: str, kept: Kept | None) -> dict[str, Any]:
-    return {
-        "code": finding.code,
-        "rule": finding.rule_id,
-        "referral": finding.referral_id or "",
-        "need": finding.need_id or "",
-        "subject": finding.subject,
-        "about": finding.need_id or finding.subject,
-        "stake_fen": finding.stake_fen,
-        "must_act": finding.must_act,
-        "due": finding.due_at.astimezone(CHINA).strftime("%Y-%m-%d") if finding.due_at else "",
-        "state": state,
-        "opened": kept.opened_at.isoformat() if kept else "",
-        "evidence": dict(finding.evidence),
-    }
-
-
-def _print_findings(rows: list[dict[str, Any]], as_json: bool) -> None:
+    rows = [finding_row(one.finding, one.state.value, one.opened_at) for one in kept]
     if as_json:
         print_json(rows)
-        return
-    shown = [
-        [
-            row["code"],
-            row["referral"],
-            row["need"] or row["subject"],
-            yuan(row["stake_fen"]),
-            row["must_act"],
-            row["due"],
-        ]
-        for row in rows
-    ]
-    table(
-        ["疑点 finding", "移送 referral", "对象 about", "元 yuan", "办理 must act", "期限 due"],
-        shown,
-        empty=NO_FINDINGS,
-    )
-
-
-@click.command()
-@click.option("--court", help="法院 party id; all when not given")
-@click.option("--from", "from_day", type=DAY, metavar="YYYY-MM-DD", help="受理起 accepted from")
-@click.option("--to", "to_day", type=DAY, metavar="YYYY-MM-DD", help="受理止 accepted to")
-@click.option("--as-of", type=DAY, metavar="YYYY-MM-DD", help="截至 as of the end of that China day")
-@json_option
-@with_installation
-def balance(
-    installation: Installation,
-    court: str | None,
-    from_day: datetime | None,
-    to_day: datetime | None,
-    as_of: datetime | None,
-    as_json: bool,
-) -> None:
-    """平衡 Needs accepted = what became of them, by court and month. Exit 1 when a line does not balance."""
-    with installation.open() as (context, clock):
-        now = clock()
-        lines = account.balance(
-            context,
-            as_of=end_of_day(as_of) if as_of else now,
-            now=now,
-            court=court,
-            accepted=account.period(day_of(from_day), day_of(to_day)),
-        )
-    if as_json:
-        print_json([balance_row(line) for line in (*lines, total(lines, court="total"))])
     else:
-        show_balance(lines)
-    sys.exit(0 if all(line.balances for line in lines) else FINDINGS)
+        show_finding_rows(rows)
+    sys.exit(FINDINGS if any(one.closed_at is None for one in kept) else 0)
 
 
 @click.command()
@@ -259,14 +157,4 @@ def outbox_retry(installation: Installation, message_ids: tuple[str, ...], who: 
     sys.exit(0 if count == len(set(message_ids)) else FINDINGS)
 
 
-def end_of_day(day: datetime) -> datetime:
-    """The last moment of a China day."""
-    return datetime.combine(day.date(), time.max, tzinfo=CHINA).astimezone(UTC)
-
-
-def day_of(moment: datetime | None) -> date | None:
-    """The day an option named."""
-    return None if moment is None else moment.date()
-
-
-COMMANDS: tuple[click.Command, ...] = (reconcile, findings, balance, chain, holds, outbox)
+COMMANDS: tuple[click.Command, ...] = (findings, chain, holds, outbox)

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from gateway.cli.console import Installation, json_option, print_json, say, with_installation
-from gateway.cli.desk import DAY
+from gateway.cli.days import DAY
 from gateway.domain.report.build import Report, press_paragraph, render_text, report_columns, report_table
 from gateway.errors import ConfigError
 from gateway.flows.report import report as make_report

@@ -8,6 +8,7 @@ import click
 import gateway
 from gateway.cli.agency import COMMANDS as AGENCY
 from gateway.cli.backup import COMMANDS as BACKUP
+from gateway.cli.balance import COMMANDS as BALANCE
 from gateway.cli.calendar import COMMANDS as CALENDAR
 from gateway.cli.console import Installation, exit_code_of, explain
 from gateway.cli.court import COMMANDS as COURT
@@ -16,11 +17,14 @@ from gateway.cli.demo import COMMANDS as DEMO
 from gateway.cli.desk import COMMANDS as DESK
 from gateway.cli.doctor import COMMANDS as DOCTOR
 from gateway.cli.erase import COMMANDS as ERASE
+from gateway.cli.follow_up import COMMANDS as FOLLOW_UP
 from gateway.cli.install import COMMANDS as INSTALL
 from gateway.cli.keys import COMMANDS as KEYS
 from gateway.cli.log import COMMANDS as LOG
 from gateway.cli.mailbox import COMMANDS as MAILBOX
+from gateway.cli.missed import COMMANDS as MISSED
 from gateway.cli.partner_cutoff import COMMANDS as COMMITMENT
+from gateway.cli.reconcile import COMMANDS as RECONCILE
 from gateway.cli.recovery import COMMANDS as RECOVERY
 from gateway.cli.registry import COMMANDS as REGISTRY
 from gateway.cli.reporting import COMMANDS as REPORTING
@@ -54,8 +58,9 @@ def root(context: click.Context, named: str | None) -> None:
 
 GROUPS = (
     *(INSTALL, DOCTOR, REGISTRY, CALENDAR, KEYS, RUN, BACKUP, RECOVERY),
+    *(MISSED,),
     *(COURT, AGENCY, MAILBOX, COMMITMENT, RESERVE),
-    *(DESK, ERASE, LOG, REPORTING, DEMO, CUTOFF, VERIFY),
+    *(RECONCILE, BALANCE, DESK, FOLLOW_UP, ERASE, LOG, REPORTING, DEMO, CUTOFF, VERIFY),
 )
 
 for commands in GROUPS:

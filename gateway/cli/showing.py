@@ -1,10 +1,12 @@
 """显示 Tables that more than one command prints: findings and the balance."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from gateway.cli.console import table, yuan
-from gateway.domain.reconciliation.balance import COLUMNS, BalanceLine, total
+from gateway.domain.calendar import CHINA
+from gateway.domain.reconciliation.balance import COLUMNS, BalanceLine, Dimension, total
 from gateway.domain.reconciliation.values import Finding
 from gateway.domain.rules import read_table
 
@@ -24,16 +26,52 @@ _HEADINGS = {
 NO_FINDINGS = "没有未结疑点 no open findings"
 
 
-def balance_row(line: BalanceLine) -> dict[str, Any]:
-    """One line with its names."""
-    counts = {name: getattr(line, name) for name in ("referrals", "accepted", *COLUMNS)}
-    return {"court": line.court, "period": line.period, **counts, "difference": line.difference}
+_LABELS = {
+    "court": "法院 court",
+    "period": "月份 month",
+    "agency": "部门 agency",
+    "group": "群体 group",
+    "case_type": "案件类型 type",
+}
 
 
 def show_balance(lines: Sequence[BalanceLine]) -> None:
-    """Every line and their sum; the last column is what does not add up."""
-    rows = [*lines, total(lines, court="合计 total")]
-    table(["法院 court", "月份 month", *_HEADINGS.values()], [list(balance_row(line).values()) for line in rows])
+    """Every line by court and month and their sum; the last column is what does not add up."""
+    show_balance_by(Dimension.COURT_AND_PERIOD, lines, total(lines))
+
+
+def show_balance_by(by: Dimension, lines: Sequence[BalanceLine], whole: BalanceLine) -> None:
+    """Every line of one dimension and the total."""
+    names = [*by.labels, "referrals", "accepted", *COLUMNS, "difference"]
+    rows = [[getattr(line, name) for name in names] for line in (*lines, whole)]
+    rows[-1][0] = "合计 total"
+    table([*(_LABELS[name] for name in by.labels), *_HEADINGS.values()], rows)
+
+
+def finding_row(finding: Finding, state: str = "", opened_at: datetime | None = None) -> dict[str, Any]:
+    """One finding as a machine is told it."""
+    return {
+        "code": finding.code,
+        "rule": finding.rule_id,
+        "referral": finding.referral_id or "",
+        "need": finding.need_id or "",
+        "subject": finding.subject,
+        "about": finding.need_id or finding.subject,
+        "stake_fen": finding.stake_fen,
+        "must_act": finding.must_act,
+        "due": finding.due_at.astimezone(CHINA).strftime("%Y-%m-%d") if finding.due_at else "",
+        "state": state,
+        "opened": opened_at.isoformat() if opened_at else "",
+        "evidence": dict(finding.evidence),
+    }
+
+
+def show_finding_rows(rows: Sequence[Mapping[str, Any]]) -> None:
+    """One line each."""
+    names = ("code", "referral", "about", "stake_fen", "must_act", "due")
+    shown = [[yuan(row[name]) if name == "stake_fen" else row[name] for name in names] for row in rows]
+    headings = ["疑点 finding", "移送 referral", "对象 about", "元 yuan", "办理 must act", "期限 due"]
+    table(headings, shown, empty=NO_FINDINGS)
 
 
 def show_findings(findings: Sequence[Finding]) -> None:

@@ -89,7 +89,7 @@ def test_looking_ahead_tells_what_would_be_overdue_and_writes_nothing(installed:
     before = everything(installed)
     ahead = installed.run("reconcile", "--as-of", IN_90_DAYS, "--json")
     assert ahead.exit_code == 1
-    assert {one["referral"] for one in json.loads(ahead.stdout)} == {"r-1", "r-2"}
+    assert {one["referral"] for one in json.loads(ahead.stdout)["findings"]} == {"r-1", "r-2"}
     assert everything(installed) == before
     assert installed.run("reconcile", "--as-of", TODAY.isoformat()).exit_code == 0
 
@@ -138,7 +138,8 @@ def test_findings_that_were_cured_are_shown_only_when_asked_for(installed: Insta
 
 def test_the_balance_adds_up_for_people_and_machines(installed: Installed) -> None:
     refer(installed, a_row(1), a_row(2, unenforced_balance_fen=1))
-    line, total = installed.json("balance")
+    sheet = installed.json("balance")
+    (line,), total = sheet["lines"], sheet["total"]
     assert (line["court"], line["referrals"], line["accepted"], line["held"], line["open_in_time"]) == (
         COURT,
         2,
@@ -146,17 +147,17 @@ def test_the_balance_adds_up_for_people_and_machines(installed: Installed) -> No
         1,
         1,
     )
-    assert (total["court"], total["difference"]) == ("total", 0)
+    assert (total["accepted"], total["difference"]) == (2, 0)
     shown = installed.done("balance").stdout
     assert "差额" in shown and "合计 total" in shown and COURT in shown
 
 
 def test_the_balance_of_another_court_or_time_is_empty(installed: Installed) -> None:
     refer(installed, a_row(1))
-    assert [line["accepted"] for line in installed.json("balance", "--court", "cn/court/none")] == [0]
-    assert [line["accepted"] for line in installed.json("balance", "--to", "2020-01-01")] == [0]
-    assert [line["accepted"] for line in installed.json("balance", "--from", "2020-01-01")] == [1, 1]
-    overdue, _ = installed.json("balance", "--as-of", IN_90_DAYS)
+    assert installed.json("balance", "--court", "cn/court/none")["lines"] == []
+    assert installed.json("balance", "--to", "2020-01-01")["lines"] == []
+    assert installed.json("balance", "--from", "2020-01-01")["total"]["accepted"] == 1
+    (overdue,) = installed.json("balance", "--as-of", IN_90_DAYS)["lines"]
     assert (overdue["overdue"], overdue["difference"]) == (1, 0)
 
 
@@ -165,7 +166,45 @@ def test_a_balance_that_does_not_add_up_is_exit_one(installed: Installed) -> Non
     with installed.context() as context:
         context.store.write(lambda c: c.execute(t.needs.delete().where(t.needs.c.need_id == "r-1:2")))
     result = installed.run("balance", "--json")
-    assert (result.exit_code, json.loads(result.stdout)[-1]["difference"]) == (1, 1)
+    assert (result.exit_code, json.loads(result.stdout)["total"]["difference"]) == (1, 1)
+
+
+def test_the_balance_is_printed_by_any_dimension_and_says_where_it_was_read(installed: Installed) -> None:
+    refer(installed, a_row(1))
+    installed.dispatch()
+    for by in ("court", "period", "agency", "group", "case_type"):
+        result = installed.done("balance", "--by", by)
+        assert ("合计 total" in result.stdout, "root" in result.stderr) == (True, True)
+    (line,) = installed.json("balance", "--by", "agency", "--office", "civil_affairs-520102")["lines"]
+    assert (line["agency"], line["accepted"]) == ("civil_affairs", 1)
+
+
+# --- the past ---
+
+
+def test_a_past_run_is_listed_run_again_and_compared_with_today(installed: Installed) -> None:
+    refer(installed, a_row(1))
+    installed.dispatch()
+    installed.run("reconcile", env=LATER)
+    (run,) = installed.json("reconcile", "--runs")
+    assert (run["referrals"], sum(run["counts"].values()) > 0) == (1, True)
+    refer(installed, {"type": "referral.withdrawn", "data": {"referral_id": "r-1", "reason": "报送有误"}})
+    result = installed.run("reconcile", "--run", run["run"], "--json")
+    again = json.loads(result.stdout)
+    assert (result.exit_code, again["same"], again["changed_rules"]) == (1, True, [])
+    assert (again["known"]["root"], again["digest"]) == (run["known"]["root"], run["digest"])
+    assert {one["referral"] for one in again["since"]["cured"]} == {"r-1"}
+    shown = installed.run("reconcile", "--run", run["run"])
+    assert ("found the same as then" in shown.stderr, "cured since" in shown.stderr) == (True, True)
+
+
+def test_a_moment_before_anything_was_signed_is_not_guessed(installed: Installed) -> None:
+    refer(installed, a_row(1))
+    result = installed.run("reconcile", "--as-of", "2026-01-01")
+    assert (result.exit_code, "not kept" in result.stderr) == (2, True)
+    assert installed.run("reconcile", "--as-of", "2026-01-01", "--facts-now").exit_code == 0
+    assert installed.run("reconcile", "--as-of", "2026-01-01", "--runs").exit_code == 2
+    assert installed.run("reconcile", "--facts-now").exit_code == 2
 
 
 # --- chain ---

@@ -323,6 +323,7 @@ def test_another_gateways_receipts_are_not_believed(installed: Installed) -> Non
 def test_a_court_reads_the_fate_of_what_it_sent_on_the_same_day(installed: Installed) -> None:
     with installed.serving():
         installed.send(ndjson(installed.folder / "rows.ndjson", a_row(1)))
-    (line, total) = installed.json("balance", "--court", COURT)
+    sheet = installed.json("balance", "--court", COURT)
+    (line,), total = sheet["lines"], sheet["total"]
     assert (line["accepted"], line["open_in_time"], total["difference"]) == (1, 1, 0)
     assert line["period"] in (f"{TODAY:%Y-%m}", line["period"])

@@ -88,6 +88,14 @@ class ReservationState(StrEnum):
     EXPIRED = "expired"
 
 
+class StatementState(StrEnum):
+    """对账单状态: how far its lines have come; a statement whose lines do not fit its manifest waits for others."""
+
+    AWAITING_LINES = "awaiting_lines"
+    RECEIVED = "received"
+    READ = "read"
+
+
 class MatchState(StrEnum):
     """匹配复核状态; both sides are heard before anything is resolved (DOMAIN §10)."""
 
@@ -255,6 +263,23 @@ RESERVATION = Machine(
     ),
 )
 
+_S = StatementState
+STATEMENT = Machine(
+    name="statement",
+    zh="对账单",
+    initial=_S.AWAITING_LINES,
+    final=frozenset({_S.READ}),
+    moves=_table(
+        {
+            _S.AWAITING_LINES: "received",
+            # bytes that were proven and yet are no readable file: it may be sent again
+            _S.RECEIVED: "read awaiting_lines",
+            _S.READ: "",
+        },
+        StatementState,
+    ),
+)
+
 _A = MatchState
 _RESOLVED = "resolved_lawful resolved_duplicate invalid_match"
 MATCH = Machine(
@@ -282,7 +307,7 @@ MATCH = Machine(
 )
 
 MACHINES: dict[str, Machine] = {
-    machine.name: machine for machine in (NEED, HANDOFF, MESSAGE, FINDING, RESERVATION, MATCH)
+    machine.name: machine for machine in (NEED, HANDOFF, MESSAGE, FINDING, RESERVATION, STATEMENT, MATCH)
 }
 
 OPEN_NEEDS = frozenset(

@@ -35,7 +35,16 @@ from gateway.store.tables.evidence import (
 from gateway.store.tables.exchange import attempts, counters, inbox, leases, outbox, receipts, used_tokens
 from gateway.store.tables.history import known_marks, reconcile_runs, row_changes
 from gateway.store.tables.lateness import circumstances, holiday_notices, household_members, reroutes
+from gateway.store.tables.persons import match_keys, persons, possible_matches
 from gateway.store.tables.reservations import reservation_ends, reservation_slots, reservations
+from gateway.store.tables.statements import (
+    statement_batches,
+    statement_lines,
+    statement_parts,
+    statement_progress,
+    statement_reads,
+    statements,
+)
 
 __all__ = [
     "agreements",
@@ -64,6 +73,7 @@ __all__ = [
     "log_head",
     "log_leaves",
     "log_nodes",
+    "match_keys",
     "match_moves",
     "match_sides",
     "matches",
@@ -74,6 +84,8 @@ __all__ = [
     "outbox",
     "parties",
     "party_keys",
+    "persons",
+    "possible_matches",
     "quantifications",
     "receipts",
     "reconcile_runs",
@@ -85,6 +97,12 @@ __all__ = [
     "reservations",
     "row_changes",
     "use_reports",
+    "statement_batches",
+    "statement_lines",
+    "statement_parts",
+    "statement_progress",
+    "statement_reads",
+    "statements",
     "used_tokens",
     "visits",
 ]

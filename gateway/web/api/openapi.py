@@ -146,6 +146,12 @@ def _paths() -> dict[str, dict[str, Any]]:
                 },
             )
         },
+        "/v1/missed": {
+            "get": _operation(
+                "遗漏清单 Needs overdue or with nobody, minors first; a court's own, all for an auditor.",
+                {"200": ("", _json())},
+            )
+        },
         **_pair_paths(jose),
         "/v1/recovery": _recovery(),
         **_log_paths(),

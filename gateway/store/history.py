@@ -27,6 +27,8 @@ CHANGING: Mapping[str, tuple[str, ...]] = {
         "relayed_at", "received_at", "disposition_at", "decided_at", "paid_at", "approved_fen", "paid_fen",
     ),
     "handoffs": ("state", "parked_reason"),
+    "matches": ("state", "round", "finding_key", "resolution", "decision_id"),
+    "reservations": ("state", "ended_at"),
 }  # fmt: skip
 """Columns that change after the row was made and that a check reads."""
 _BY_RUNS = frozenset({"receipts", "decisions"})

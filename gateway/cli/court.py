@@ -22,7 +22,13 @@ from gateway.workbook.court_files import read_court_file
 from gateway.workbook.court_template import write_court_template
 from gateway.workbook.rows import RowResult
 
-_ID_OF = {"judicial_assistance.paid": "payment_id"}
+_ID_OF = {
+    "judicial_assistance.paid": "payment_id",
+    "disbursement.planned": "plan_id",
+    "fund_use.reported": "report_id",
+    "follow_up.recorded": "visit_id",
+    "amount.quantified": "quantification_id",
+}
 """What makes a message of a type the same one again; the referral for all others."""
 
 

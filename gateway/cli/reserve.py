@@ -9,7 +9,17 @@ from typing import Any
 
 import click
 
-from gateway.cli.console import DONE, FINDINGS, Installation, json_option, print_json, say, table, with_installation, yuan
+from gateway.cli.console import (
+    DONE,
+    FINDINGS,
+    Installation,
+    json_option,
+    print_json,
+    say,
+    table,
+    with_installation,
+    yuan,
+)
 from gateway.cli.partner import make_client, partner_options
 from gateway.client import Sent
 from gateway.domain.lifecycle import ReservationState

@@ -18,6 +18,7 @@ from gateway.workbook.archive import FILE_LIMIT
 from gateway.workbook.court_workbook import read_court_workbook
 from gateway.workbook.reading import ROW_LIMIT
 from gateway.workbook.rows import REFERRAL_SUBMITTED, RowResult, as_problems, shape_problems, unreadable
+from schemas.court_money import PLAN, QUANTIFICATION, USE_REPORT, VISIT
 from schemas.fields import Code, OpenObject, StrictSchema
 from schemas.problems import flatten
 from schemas.referral import COURT_PAYMENT, REFERRAL, WITHDRAWAL
@@ -27,6 +28,10 @@ SHAPES = {
     "referral.amended": REFERRAL,
     "referral.withdrawn": WITHDRAWAL,
     "judicial_assistance.paid": COURT_PAYMENT,
+    "disbursement.planned": PLAN,
+    "fund_use.reported": USE_REPORT,
+    "follow_up.recorded": VISIT,
+    "amount.quantified": QUANTIFICATION,
 }
 """The message types a file may hold, and the shape of each."""
 

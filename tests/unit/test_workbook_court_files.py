@@ -217,9 +217,38 @@ def test_a_row_may_name_its_own_type(folder: Folder, kind: str, data: dict[str, 
     assert (result.type, result.data, result.problems) == (kind, data, ())
 
 
+COURT_FACTS = {
+    "disbursement.planned": {"referral_id": "r-1", "plan_id": "d-1", "mode": "AT_ONCE", "purposes": ["LIVING"]},
+    "fund_use.reported": {
+        "referral_id": "r-1",
+        "report_id": "u-1",
+        "from_day": "2024-07-01",
+        "to_day": "2024-07-31",
+        "spent": [],
+    },
+    "follow_up.recorded": {
+        "referral_id": "r-1",
+        "visit_id": "f-1",
+        "visited_on": "2024-07-31",
+        "mode": "PHONE",
+        "situation": "STABLE",
+    },
+    "amount.quantified": {
+        "referral_id": "r-1",
+        "quantification_id": "q-1",
+        "standard": "SAMPLE",
+        "loss_fen": 0,
+        "hardship": "ORDINARY",
+        "dependants": 0,
+    },
+}
+
+
 @pytest.mark.parametrize("kind", list(SHAPES))
 def test_a_files_name_says_what_its_plain_objects_are(folder: Folder, kind: str) -> None:
-    good = {"referral.withdrawn": a_withdrawal(), "judicial_assistance.paid": a_payment()}.get(kind, a_referral())
+    good = {"referral.withdrawn": a_withdrawal(), "judicial_assistance.paid": a_payment(), **COURT_FACTS}.get(
+        kind, a_referral()
+    )
     (result,) = folder.read(f"2024-q3-{kind}.ndjson", lines(good))
     assert (result.type, result.problems) == (kind, ())
 

@@ -37,7 +37,7 @@ def told_troubles(
         mine = [one for one in told if table in one[2].tables]
         stored = audit_rows.by(connection, table.c.message_id, [row["message_id"] for row, _, _ in mine])
         for row, message, kind in mine:
-            there = stored.get(row["message_id"], ())
+            there = [one for one in stored.get(row["message_id"], ()) if _is_of(one, row["source"])]
             if message is None:
                 continue  # erased, or named already: its rows are only counted
             said = _said(kind, message, context, from_ms(row["received_at"]), table)
@@ -53,6 +53,15 @@ def on_nothing(connection: Connection) -> Iterator[Trouble]:
             missing = dict.fromkeys(row["message_id"] for row in page if row["message_id"] not in there)
             for message_id in missing:
                 yield Trouble(table=table.name, ref=message_id, what=What.UNLOGGED)
+
+
+def _is_of(row: Mapping[str, Any], source: str) -> bool:
+    """Two parties may use one message id: a row that names its party is that party's."""
+    named = next((row[name] for name in _PARTIES if row.get(name) is not None), source)
+    return bool(named == source)
+
+
+_PARTIES = ("source", "court", "party")
 
 
 def _tells(type_: str) -> bool:

@@ -47,7 +47,7 @@ dispositions = Table(
     metadata,
     row(),
     # the side's own message, or else the decision by which the operator entered it
-    Column("message_id", Id, unique=True),
+    Column("message_id", Id, index=True),
     Column("decision_id", Id, unique=True),
     Column("match_id", Id, nullable=False),
     Column("side", String(1), nullable=False),

@@ -22,7 +22,7 @@ circumstances = Table(
     metadata,
     row(),
     Column("referral_id", Id, nullable=False, unique=True),
-    Column("message_id", Id, nullable=False, unique=True),
+    Column("message_id", Id, nullable=False, index=True),
     Column("has_authorisation", Boolean, nullable=False),
     # `YYYY-MM` in which a minor beneficiary comes of age; null for everybody else
     Column("adult_from", String(7)),

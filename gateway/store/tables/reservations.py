@@ -45,7 +45,7 @@ reservation_ends = Table(
     "reservation_ends",
     metadata,
     row(),
-    Column("message_id", Id, nullable=False, unique=True),
+    Column("message_id", Id, nullable=False, index=True),
     Column("party", PartyRef, nullable=False),
     Column("reservation_id", Id, nullable=False),
     Column("what", String(20), nullable=False),

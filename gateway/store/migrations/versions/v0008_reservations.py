@@ -56,5 +56,5 @@ def upgrade() -> None:
         sa.Column("amount_fen", sa.BigInteger(), nullable=True),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("row", name=op.f("pk_reservation_ends")),
-        sa.UniqueConstraint("message_id", name=op.f("uq_reservation_ends_message_id")),
     )
+    op.create_index(op.f("ix_reservation_ends_message_id"), "reservation_ends", ["message_id"], unique=False)

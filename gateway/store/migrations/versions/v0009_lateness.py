@@ -43,7 +43,6 @@ def _circumstances() -> None:
         sa.Column("has_authorisation", sa.Boolean(), nullable=False),
         sa.Column("adult_from", sa.String(length=7), nullable=True),
         sa.PrimaryKeyConstraint("row", name=op.f("pk_circumstances")),
-        sa.UniqueConstraint("message_id", name=op.f("uq_circumstances_message_id")),
         sa.UniqueConstraint("referral_id", name=op.f("uq_circumstances_referral_id")),
     )
     op.create_index("ix_circumstances_adult_from", "circumstances", ["adult_from"], unique=False)
@@ -63,6 +62,7 @@ def _members() -> None:
     )
     op.create_index(op.f("ix_household_members_referral_id"), "household_members", ["referral_id"], unique=False)
     op.create_index("ix_household_members_key", "household_members", ["key"], unique=False)
+    op.create_index(op.f("ix_circumstances_message_id"), "circumstances", ["message_id"], unique=False)
     op.create_index(op.f("ix_household_members_message_id"), "household_members", ["message_id"], unique=False)
 
 

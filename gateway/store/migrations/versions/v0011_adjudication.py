@@ -64,9 +64,9 @@ def upgrade() -> None:
         sa.Column("round", sa.Integer(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("row", name=op.f("pk_dispositions")),
-        sa.UniqueConstraint("message_id", name=op.f("uq_dispositions_message_id")),
         sa.UniqueConstraint("decision_id", name=op.f("uq_dispositions_decision_id")),
     )
+    op.create_index(op.f("ix_dispositions_message_id"), "dispositions", ["message_id"], unique=False)
     op.create_index("ix_dispositions_match", "dispositions", ["match_id", "round"], unique=False)
     op.create_table(
         "match_moves",

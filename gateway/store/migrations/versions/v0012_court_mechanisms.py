@@ -65,7 +65,7 @@ def upgrade() -> None:
             *columns,
             sa.Column("recorded_at", sa.BigInteger(), nullable=False),
             sa.PrimaryKeyConstraint("row", name=op.f(f"pk_{name}")),
-            sa.UniqueConstraint("message_id", name=op.f(f"uq_{name}_message_id")),
             sa.UniqueConstraint("court", key, name=op.f(f"uq_{name}_court")),
         )
+        op.create_index(op.f(f"ix_{name}_message_id"), name, ["message_id"], unique=False)
         op.create_index(op.f(f"ix_{name}_referral_id"), name, ["referral_id"], unique=False)

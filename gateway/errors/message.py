@@ -128,6 +128,18 @@ class ReservationUnknown(MessageError):
     )
 
 
+class MatchUnknown(MessageError):
+    """No such match, or not this party's side of it; the answer for a stranger's is the same."""
+
+    code = "match_unknown"
+    status = 404
+    title = ("无此匹配复核", "No such match")
+    next_step = (
+        "按通知中的复核编号、本方代号和本方移送编号填写。",
+        "Name the match, the side and your own referral as the notice did.",
+    )
+
+
 class IllegalMove(MessageError):
     """The lifecycle table has no such move (e.g. withdrawing a closed referral)."""
 

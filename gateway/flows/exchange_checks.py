@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from gateway.domain.reconciliation.values import Finding
+from gateway.flows import adjudicate
 from gateway.flows.context import Context
 
-EXCHANGE_CHECKS: tuple[Callable[[Connection, Context, datetime], Iterable[Finding]], ...] = ()
+EXCHANGE_CHECKS: tuple[Callable[[Connection, Context, datetime], Iterable[Finding]], ...] = (adjudicate.missing,)

@@ -123,7 +123,14 @@ def effects_on_file(connection: Connection, effect_keys: Sequence[str]) -> set[s
     return set(connection.scalars(_EFFECTS, ids(set(effect_keys))))
 
 
+def ids_of_effects(connection: Connection, effect_keys: Sequence[str]) -> dict[str, str]:
+    """The message of ours that stands for each of the effects."""
+    rows = connection.execute(_IDS_OF_EFFECTS, ids(set(effect_keys)))
+    return {row.effect_key: row.message_id for row in rows}
+
+
 _EFFECTS = sa.select(t.outbox.c.effect_key).where(among(t.outbox.c.effect_key))
+_IDS_OF_EFFECTS = sa.select(t.outbox.c.effect_key, t.outbox.c.message_id).where(among(t.outbox.c.effect_key))
 
 
 def _entry(row: Mapping[str, Any], source: str, now: datetime) -> Entry:

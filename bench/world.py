@@ -158,7 +158,7 @@ def referral_body(number: int, referral_id: str, prefix: str) -> dict[str, Any]:
         "ground_code": "G1",
         "assessment": "REFER",
         "person": {
-            "name": "测试甲",
+            "name": f"测试{number}",
             "id_type": "111",
             "id_number": resident_id(birth, serial),
             "sex": "1" if serial % 2 else "2",

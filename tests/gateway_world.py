@@ -391,4 +391,15 @@ def a_referral_body(**changes: Any) -> dict[str, Any]:
         "notice_given_at": "2026-03-02",
         "contact": {"name": "测试法官", "phone": "0851-00000000"},
     }
-    return honest | changes
+    return _another_name(honest["person"], honest | changes)
+
+
+def _another_name(default: Mapping[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+    """Somebody with another number is somebody else, and has a name of his own: nobody is taken for another by chance."""
+    person = body.get("person")
+    number = person.get("id_number") if isinstance(person, dict) else None
+    if not isinstance(number, str) or person.get("name") != default["name"]:
+        return body
+    if len(number) < len(default["id_number"]) or number == default["id_number"] or not number.isascii():
+        return body
+    return body | {"person": person | {"name": default["name"] + number[-4:]}}

@@ -2,14 +2,14 @@
 
 1. prepare: the body is read, the agreement found, the rules of DOMAIN §6 asked (B refuses here), identity keys made
    where the agreement authorises matching;
-2. record: referral ids taken before are refused; rules that need other referrals are asked (D01 holds, D09 warns);
-   referral, needs, keys and the signed submission receipt are written together.
+2. record: referral ids taken before are refused; whoever may be known is compared (`flows.match`); rules that need
+   other referrals are asked (D01 holds, D09 warns); referral, needs, keys and the signed receipt are written together.
 
 A held referral is accepted: nobody is refused help by a rule, a person looks first (Law 6).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from gateway.domain.agreement import AgreementProfile
 from gateway.domain.calendar import china_day
 from gateway.domain.case_number import parse_case_number
-from gateway.domain.identifiers import is_synthetic
+from gateway.domain.identifiers import IdType, is_synthetic
 from gateway.domain.intake_rules import IntakeVerdict, assess, cap_fen
 from gateway.domain.lifecycle import NeedState
 from gateway.domain.referral import Decision, Referral
@@ -26,11 +26,13 @@ from gateway.domain.routing import priority, programme_of
 from gateway.domain.values import InvalidValue
 from gateway.envelope.signing import VerifiedMessage
 from gateway.errors import AgreementUnknown, FieldProblem, ReferralIdTaken, RuleBlocked
-from gateway.flows import household
+from gateway.flows import household, match
 from gateway.flows.context import Context
+from gateway.flows.match import Asked, Compared, Likeness
 from gateway.flows.message_kind import COURTS, MessageKind, Noted, Told
 from gateway.flows.read_referral import read_referral
 from gateway.matching.identity import identity_key
+from gateway.matching.normalise import holder_of
 from gateway.store import households, referrals, reservations
 from gateway.store.clock import to_ms
 from gateway.store.referrals import Relative
@@ -50,7 +52,13 @@ class Submission:
     profile: AgreementProfile
     keys: tuple[tuple[str, str], ...]
     """(role, identity key) of beneficiary, guardian and household members."""
+    own_key: str | None
+    """The key of the beneficiary's own number."""
+    likeness: Likeness | None
+    """None where the agreement does not authorise matching."""
     now: datetime
+    compared: Compared | None = None
+    """What came of the comparison, once it was made."""
 
     @property
     def subject(self) -> str:
@@ -59,8 +67,8 @@ class Submission:
 
     @property
     def person_key(self) -> str | None:
-        """The beneficiary's key."""
-        return next((key for role, key in self.keys if role == BENEFICIARY), None)
+        """The person's key: of the one who was there first, where it is the same."""
+        return self.own_key if self.compared is None else self.compared.person_key
 
 
 def prepare(message: VerifiedMessage, context: Context, *, now: datetime) -> Submission:
@@ -87,6 +95,8 @@ def prepare(message: VerifiedMessage, context: Context, *, now: datetime) -> Sub
         agreement_row=row,
         profile=profile,
         keys=keys_of(referral, context) if profile.matching_authorised else (),
+        own_key=own_key_of(referral, context) if profile.matching_authorised else None,
+        likeness=match.likeness_of(referral, context) if profile.matching_authorised else None,
         now=now,
     )
 
@@ -118,10 +128,22 @@ def record(connection: Connection, items: Sequence[Submission]) -> list[Noted | 
         fresh.append(item)
     if not fresh:
         return outcomes
+    fresh = _compare(connection, fresh)
     notes = _note(connection, fresh)
     _write(connection, fresh, notes)
     found = iter(notes)
     return [next(found) if isinstance(outcome, Noted) else outcome for outcome in outcomes]
+
+
+def _compare(connection: Connection, items: Sequence[Submission]) -> list[Submission]:
+    """Each with what came of its comparison, where it may be compared."""
+    asked = [_asked(item, item.likeness) for item in items if item.likeness is not None]
+    done = iter(match.check(connection, asked) if asked else ())
+    return [item if item.likeness is None else replace(item, compared=next(done)) for item in items]
+
+
+def _asked(item: Submission, likeness: Likeness) -> Asked:
+    return Asked(referral_id=item.referral.referral_id, person_key=item.own_key, likeness=likeness, now=item.now)
 
 
 def _note(connection: Connection, items: Sequence[Submission]) -> list[Noted]:
@@ -133,6 +155,9 @@ def _note(connection: Connection, items: Sequence[Submission]) -> list[Noted]:
     for item in items:
         key = item.person_key
         holds, warnings = list(item.verdict.holds), list(_under_data(item.verdict.warnings))
+        if item.compared is not None:
+            holds += [match.HOLD] if item.compared.is_held else []
+            warnings += item.compared.warnings
         if key is not None:
             others = relatives.setdefault(key, [])
             if any(_same_aid(item.referral, other) for other in others):
@@ -180,22 +205,18 @@ def _programmes(item: Submission) -> list[str]:
 
 
 def _write(connection: Connection, items: Sequence[Submission], notes: Sequence[Noted]) -> None:
-    referral_rows, need_rows, key_rows, use_rows = [], [], [], []
+    referral_rows, need_rows, key_rows, use_rows, compared = [], [], [], [], []
     for item, note in zip(items, notes, strict=True):
         referral_rows.append(_referral_row(item, note))
         need_rows += _need_rows(item, note)
         key_rows += [{"key": key, "role": role, "referral_id": item.referral.referral_id} for role, key in item.keys]
-        if item.keys:
-            use_rows.append(
-                {
-                    "at": to_ms(item.now),
-                    "who": item.context.party_id,
-                    "what": "matching_used",
-                    "subject": item.referral.referral_id,
-                    "why": f"P06 {item.profile.document}",
-                }
-            )
+        if item.likeness is not None and item.compared is not None:
+            asked = _asked(item, item.likeness)
+            compared.append((asked, item.compared))
+            use_rows += match.decision_rows(item.context, asked, item.compared, item.profile.document)
     referrals.put(connection, referral_rows, need_rows, key_rows, use_rows)
+    if compared:
+        match.write(connection, items[0].context, compared)
     _put_households(connection, items)
 
 
@@ -295,15 +316,27 @@ def case_type_of(case_number: str) -> str | None:
         return None
 
 
-def keys_of(referral: Referral, context: Context) -> tuple[tuple[str, str], ...]:
-    """(role, identity key) of everybody a referral names by a number."""
+def own_key_of(referral: Referral, context: Context, secret: bytes | None = None) -> str | None:
+    """The key that stands for the beneficiary: of the number, or of the holder of the disability certificate. A
+    household booklet's number is the whole household's and stands for nobody."""
+    person, secret = referral.person, secret or context.matching_secret
+    if person.id_number is not None and person.id_type not in (None, IdType.HOUSEHOLD_BOOKLET):
+        key = identity_key(person.id_type, person.id_number, secret=secret, regions=context.regions)
+        if key is not None:
+            return key
+    holder = holder_of(person.disability.certificate if person.disability else None)
+    return None if holder is None else identity_key("111", holder, secret=secret, regions=context.regions)
+
+
+def keys_of(referral: Referral, context: Context, secret: bytes | None = None) -> tuple[tuple[str, str], ...]:
+    """(role, identity key) of everybody a referral names by a number, under the present secret or the one given."""
     person = referral.person
     numbers = [(BENEFICIARY, person.id_type or "", person.id_number)]
     if person.guardian is not None:
         numbers.append(("guardian", person.guardian.id_type or "", person.guardian.id_number))
     numbers += [("household", member.id_type or "", member.id_number) for member in person.household]
     found = [
-        (role, identity_key(id_type, number, secret=context.matching_secret, regions=context.regions))
+        (role, identity_key(id_type, number, secret=secret or context.matching_secret, regions=context.regions))
         for role, id_type, number in numbers
     ]
     return tuple((role, key) for role, key in found if key is not None)

@@ -10,6 +10,7 @@ from time import monotonic, sleep
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from gateway.store import persons
 from gateway.store import tables as t
 from gateway.store.clock import from_ms
 from gateway.store.engine import Store
@@ -17,7 +18,7 @@ from gateway.store.vault import SEALED
 
 GONE = "erased"
 PATIENCE_S = 5.0
-_TABLES = ("case_keys", "identity_keys", "referrals", "handoffs", "replies", "given_back")
+_TABLES = ("case_keys", "identity_keys", "persons", "match_keys", "referrals", "handoffs", "replies", "given_back")
 
 
 def last_record(connection: Connection, referral_id: str) -> datetime | None:
@@ -55,6 +56,7 @@ def unsealed(connection: Connection, referral_id: str) -> int:
 def blank(connection: Connection, referral_id: str) -> None:
     """Empties what is about the person beside the messages."""
     connection.execute(t.identity_keys.delete().where(t.identity_keys.c.referral_id == referral_id))
+    persons.blank(connection, referral_id)
     connection.execute(t.referrals.update().where(t.referrals.c.referral_id == referral_id).values(person_key=None))
     connection.execute(t.handoffs.update().where(t.handoffs.c.referral_id == referral_id).values(echo_key=None))
     words = {"raw_code": GONE, "forwarded_to": None, "suggested_agency": None}

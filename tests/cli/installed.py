@@ -180,7 +180,7 @@ def a_row(number: int, **changes: Any) -> dict[str, Any]:
         "concluded_on": CONCLUDED.isoformat(),
         "notice_given_at": CONCLUDED.isoformat(),
         "survey": body["survey"] | {"date": (CONCLUDED - timedelta(days=5)).isoformat()},
-        "person": body["person"] | {"id_number": an_id_number(serial=number)},
+        "person": body["person"] | {"name": f"测试甲{number}", "id_number": an_id_number(serial=number)},
     }
     return body | honest | changes
 

@@ -59,6 +59,6 @@ def body_of(at: int, asked: Asked) -> Mapping[str, Any]:
         "referral_id": f"r-{at}",
         "agreement_document": MATCHING if asked.matching else PLAIN,
         "original_case_group": f"（2025）黔0102民初{at + 1}号",
-        "person": honest["person"] | {"id_number": an_id_number(serial=at)},
+        "person": honest["person"] | {"name": f"测试甲{at}", "id_number": an_id_number(serial=at)},
         "needs": [{"programme": asked.programme}],
     }

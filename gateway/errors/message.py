@@ -140,6 +140,35 @@ class MatchUnknown(MessageError):
     )
 
 
+class StatementUnknown(MessageError):
+    """No such statement of this party; the answer for a stranger's is the same."""
+
+    code = "statement_unknown"
+    status = 404
+    title = ("无此对账单", "No such statement")
+    next_step = ("先报送已签名的对账单首部,再传明细。", "Send the signed manifest first, then its lines.")
+
+
+class StatementMisplaced(MessageError):
+    """A piece of a statement's file does not begin where the last one ended; `received` says where that is."""
+
+    code = "statement_misplaced"
+    status = 409
+    title = ("明细续传位置不符", "This piece does not begin where the last one ended")
+    next_step = ("查询已收字节数,从该处续传。", "Ask how many bytes are there and go on from there.")
+
+
+class StatementDiffers(MessageError):
+    """The file is not the one the signed manifest names, by length or by SHA-256; nothing of it was used."""
+
+    code = "statement_differs"
+    title = ("明细与签名首部不符", "The lines are not the file that the signed manifest names")
+    next_step = (
+        "整份明细未被采用;请重传签名首部所指的原文件,或另报一份对账单。",
+        "Nothing of it was used; send the very file that was signed for, or submit another statement.",
+    )
+
+
 class IllegalMove(MessageError):
     """The lifecycle table has no such move (e.g. withdrawing a closed referral)."""
 

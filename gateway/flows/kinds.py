@@ -6,7 +6,7 @@ and what agencies say of it. A new type is one line here and one flow that decla
 
 from collections.abc import Mapping
 
-from gateway.flows import completeness, court, court_money, intake, match_said, receive, reserve
+from gateway.flows import completeness, court, court_money, intake, match_said, receive, reserve, statement
 from gateway.flows.message_kind import MessageKind
 
 KINDS: tuple[MessageKind, ...] = (
@@ -16,6 +16,7 @@ KINDS: tuple[MessageKind, ...] = (
     *receive.KINDS,
     *reserve.KINDS,
     *match_said.KINDS,
+    *statement.KINDS,
     *completeness.KINDS,
 )
 BY_TYPE: Mapping[str, MessageKind] = {kind.type: kind for kind in KINDS}

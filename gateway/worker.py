@@ -21,6 +21,7 @@ from gateway.errors import XianjieError
 from gateway.flows.context import Context
 from gateway.flows.cutoff import cut_off
 from gateway.flows.deliver import Courier, Push, deliver
+from gateway.flows.digest import MORNING, send_digests
 from gateway.flows.dispatch import dispatch
 from gateway.flows.reconcile import reconcile_all, reconcile_due
 from gateway.flows.reserve import expire
@@ -79,11 +80,13 @@ class Worker:
         add(self._guarded("deliver", self._start_lanes), "interval", seconds=TICK_SECONDS)
         add(self._guarded("reconcile", self.reconcile), "interval", seconds=RECONCILE_SECONDS)
         nightly = self._in_turn("reconcile_all", self._reconcile_all, next_night)
+        mornings = self._in_turn("digest", self._send_digests, next_morning)
         hourly = self._in_turn("tokens", self._forget_tokens, lambda now: now + HOUR)
         daily = self._in_turn("cutoff", self._cut_off, lambda now: now + self._cutoff_every)
         add(self._guarded("sequencer", self.sequence), "interval", seconds=TURN_SECONDS)
         add(self._guarded("cutoff", daily), "interval", seconds=TURN_SECONDS)
         add(self._guarded("reconcile_all", nightly), "interval", seconds=TURN_SECONDS)
+        add(self._guarded("digest", mornings), "interval", seconds=TURN_SECONDS)
         add(self._guarded("tokens", hourly), "interval", seconds=TURN_SECONDS)
         add(self._guarded("reservations", self._free_reservations), "interval", seconds=RESERVATIONS_SECONDS)
         add(self._guarded("keep", self._keep_turns), "interval", seconds=KEEP_SECONDS)
@@ -128,6 +131,9 @@ class Worker:
 
     def _cut_off(self) -> None:
         cut_off(self._context, now=self._clock(), witness=self._witness)
+
+    def _send_digests(self) -> None:
+        send_digests(self._context, now=self._clock())
 
     def _reconcile_all(self) -> None:
         reconcile_all(self._context, now=self._clock())
@@ -253,6 +259,15 @@ class Worker:
 
 def next_night(now: datetime) -> datetime:
     """The next 02:30 in China."""
+    return _next(NIGHT, now)
+
+
+def next_morning(now: datetime) -> datetime:
+    """The next 08:00 in China."""
+    return _next(MORNING, now)
+
+
+def _next(at: time, now: datetime) -> datetime:
     here = now.astimezone(CHINA)
-    tonight = datetime.combine(here.date(), NIGHT, CHINA)
-    return tonight if tonight > here else tonight + timedelta(days=1)
+    today = datetime.combine(here.date(), at, CHINA)
+    return today if today > here else today + DAY

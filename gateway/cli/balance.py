@@ -11,7 +11,7 @@ from gateway.cli.showing import show_balance_by
 from gateway.domain.reconciliation.balance import Dimension
 from gateway.flows import account
 from gateway.flows.balance import BalanceRead, Scope, read_balance
-from gateway.flows.balance import as_json as told
+from gateway.flows.balance import as_json as as_json_of
 
 _GROUPS_OVERLAP = "特定群体可重叠 groups overlap: needs counted more than once"
 
@@ -51,9 +51,8 @@ def balance(
         read = read_balance(
             context, now=clock(), as_of=moment_of(as_of), by=Dimension(by), scope=scope, newest=not signed
         )
-        document = told(context, read)
     if as_json:
-        print_json(document)
+        print_json(as_json_of(read))
     else:
         _show(read)
     sys.exit(0 if all(line.balances for line in read.sheet.lines) else FINDINGS)
@@ -64,8 +63,8 @@ def _show(read: BalanceRead) -> None:
     show_balance_by(sheet.by, sheet.lines, sheet.total)
     if sheet.overlap.accepted and sheet.by is Dimension.GROUP:
         say(f"{_GROUPS_OVERLAP} {sheet.overlap.accepted}")
-    signed = "已签署 signed" if read.note else "尚未签署 not signed"
-    say(f"存证日志 read at log size {read.known.size} root {read.known.root} · {signed}")
+    signed = "已签署 signed" if read.place.note else "尚未签署 not signed"
+    say(f"存证日志 read at log size {read.place.known.size} root {read.place.known.root} · {signed}")
 
 
 COMMANDS: tuple[click.Command, ...] = (balance,)

@@ -15,6 +15,7 @@ from gateway.cli.court import COMMANDS as COURT
 from gateway.cli.cutoff import COMMANDS as CUTOFF
 from gateway.cli.demo import COMMANDS as DEMO
 from gateway.cli.desk import COMMANDS as DESK
+from gateway.cli.digest import COMMANDS as DIGEST
 from gateway.cli.doctor import COMMANDS as DOCTOR
 from gateway.cli.erase import COMMANDS as ERASE
 from gateway.cli.follow_up import COMMANDS as FOLLOW_UP
@@ -60,7 +61,7 @@ GROUPS = (
     *(INSTALL, DOCTOR, REGISTRY, CALENDAR, KEYS, RUN, BACKUP, RECOVERY),
     *(COURT, AGENCY, MAILBOX, COMMITMENT, RESERVE),
     MISSED,
-    *(RECONCILE, BALANCE, DESK, FOLLOW_UP, ERASE, LOG, REPORTING, DEMO, CUTOFF, VERIFY),
+    *(RECONCILE, BALANCE, DIGEST, DESK, FOLLOW_UP, ERASE, LOG, REPORTING, DEMO, CUTOFF, VERIFY),
 )
 
 for commands in GROUPS:

@@ -9,6 +9,7 @@ A court reads its own referrals, an agency the needs that were handed to its own
 """
 
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,22 +20,30 @@ from gateway.domain.reconciliation.balance import COLUMNS, BalanceLine, BalanceS
 from gateway.domain.reconciliation.values import Dossier, Rulebook
 from gateway.flows.as_known import as_known, moment
 from gateway.flows.context import Context
-from gateway.flows.reconcile import with_rules
+from gateway.flows.rules_of import with_rules
 from gateway.store import checkpoints, dossiers, history, log
 from gateway.store.dossiers import Days
 from gateway.store.history import KnownAt
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BalanceRead:
-    """The books and where they were read. as_of: where the clocks stood; note: the signed checkpoint of just this tree,
-    None where it is not signed; log_size: how large the log was when they were asked for."""
+class ReadPlace:
+    """Where in the log something was read. as_of: where the clocks stood; note: the signed checkpoint of just this
+    tree, None where it is not signed; log_size: how large the log was when it was asked for."""
 
-    sheet: BalanceSheet
-    as_of: datetime
+    origin: str
     known: KnownAt
+    as_of: datetime
     note: str | None
     log_size: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BalanceRead:
+    """The balance sheet and where it was read."""
+
+    sheet: BalanceSheet
+    place: ReadPlace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,34 +66,40 @@ def read_balance(
 ) -> BalanceRead:
     """as_of: a past moment, as known then, or one to come. newest: the facts of now, whether or not they are signed.
     Raises ConfigError for a moment of which it is not kept what was known, StoreUnavailable."""
+    with at_checkpoint(context, now=now, as_of=as_of, newest=newest) as (place, connection, past):
+        found = dossiers_of(connection, past, scope, now=now)
+        sheet = draw_up(found, place.as_of, by=by, offices=scope.offices)
+    return BalanceRead(sheet=sheet, place=place)
+
+
+@contextmanager
+def at_checkpoint(
+    context: Context, *, now: datetime, as_of: datetime | None = None, newest: bool = False
+) -> Iterator[tuple[ReadPlace, Connection, Context]]:
+    """The place, and a connection and a context on which the facts are those of the place. Raises as `read_balance`."""
+    known = moment(context, by=as_of) if as_of is not None and as_of < now else None
+    at = now if as_of is None else as_of
     with context.store.reading() as connection:
         log.hold_still(connection)
         here = history.here(connection, now=now)
-        if as_of is not None and as_of < now:
-            known = moment(context, by=as_of)
-        else:
-            known = None if newest else history.last(connection)
-        at = now if as_of is None else as_of
+        if known is None and not newest:
+            known = history.last(connection)
         if known is None or (known.epoch, known.size) == (here.epoch, here.size):
-            return _read(connection, context, here, at, by, scope, here.size, now)
+            yield _place(connection, context, here, at, here.size), connection, context
+            return
     with as_known(context, known) as past, past.store.reading() as connection:
-        return _read(connection, past, known, at, by, scope, here.size, now)
+        yield _place(connection, context, known, at, here.size), connection, past
 
 
-def _read(
-    connection: Connection,
-    context: Context,
-    known: KnownAt,
-    as_of: datetime,
-    by: Dimension,
-    scope: Scope,
-    log_size: int,
-    now: datetime,
-) -> BalanceRead:
-    sheet = draw_up(dossiers_of(connection, context, scope, now=now), as_of, by=by, offices=scope.offices)
+def _place(connection: Connection, context: Context, known: KnownAt, as_of: datetime, log_size: int) -> ReadPlace:
     signed = checkpoints.at_size(connection, epoch=known.epoch, size=known.size)
-    note = None if signed is None else str(signed["note"])
-    return BalanceRead(sheet=sheet, as_of=as_of, known=known, note=note, log_size=log_size)
+    return ReadPlace(
+        origin=context.origin(known.epoch),
+        known=known,
+        as_of=as_of,
+        note=None if signed is None else str(signed["note"]),
+        log_size=log_size,
+    )
 
 
 def dossiers_of(
@@ -96,24 +111,30 @@ def dossiers_of(
         yield from with_rules(connection, context, page, now)
 
 
-def as_json(context: Context, read: BalanceRead) -> dict[str, Any]:
+def as_json(read: BalanceRead) -> dict[str, Any]:
     """As `GET /v1/balance` and `xianjie balance --json` answer."""
-    sheet, known = read.sheet, read.known
     return {
-        "as_of": read.as_of.isoformat(),
+        **sheet_json(read.sheet),
+        "as_of": read.place.as_of.isoformat(),
+        "read_at": place_json(read.place) | {"checkpoint": read.place.note},
+        "log_size": read.place.log_size,
+    }
+
+
+def sheet_json(sheet: BalanceSheet) -> dict[str, Any]:
+    """Every line, the total, and what the lines count again."""
+    return {
         "by": sheet.by.value,
         "lines": [line_json(line, sheet.by) for line in sheet.lines],
         "total": line_json(sheet.total, sheet.by),
         "overlap": line_json(sheet.overlap, sheet.by),
-        "read_at": {
-            "origin": context.origin(known.epoch),
-            "tree_size": known.size,
-            "root": known.root,
-            "at": known.at.isoformat(),
-            "checkpoint": read.note,
-        },
-        "log_size": read.log_size,
     }
+
+
+def place_json(place: ReadPlace) -> dict[str, Any]:
+    """The tree, by its size and root."""
+    known = place.known
+    return {"origin": place.origin, "tree_size": known.size, "root": known.root, "at": known.at.isoformat()}
 
 
 def line_json(line: BalanceLine, by: Dimension) -> dict[str, Any]:

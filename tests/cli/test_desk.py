@@ -207,6 +207,22 @@ def test_a_moment_before_anything_was_signed_is_not_guessed(installed: Installed
     assert installed.run("reconcile", "--facts-now").exit_code == 2
 
 
+# --- digest ---
+
+
+def test_this_morning_s_digest_is_shown_and_sends_nothing(installed: Installed) -> None:
+    refer(installed, a_row(1))
+    installed.dispatch()
+    before = everything(installed)
+    found = installed.json("digest")
+    assert found["courts"][COURT]["balance"]["total"]["accepted"] == 1
+    assert (found["offices"], found["courts"][COURT]["overdue"]) == ({}, [])
+    shown = installed.done("digest", "--to", COURT)
+    assert (COURT in shown.stdout, "root" in shown.stderr) == (True, True)
+    assert installed.json("digest", "--to", "nobody")["courts"] == {}
+    assert everything(installed) == before
+
+
 # --- chain ---
 
 

@@ -58,10 +58,14 @@ def test_while_the_log_grows_the_numbers_are_those_of_the_signed_tree(world: Wor
     world.refer(**another(1))
     world.dispatch()
     found = read(world)
-    assert (found.sheet, found.known.size, found.note) == (signed.sheet, signed.known.size, signed.note)
-    assert found.note is not None
-    assert open_note(found.note, KEY.verifier()).checkpoint.root.hex() == found.known.root
-    assert found.log_size > found.known.size
+    assert (found.sheet, found.place.known.size, found.place.note) == (
+        signed.sheet,
+        signed.place.known.size,
+        signed.place.note,
+    )
+    assert found.place.note is not None
+    assert open_note(found.place.note, KEY.verifier()).checkpoint.root.hex() == found.place.known.root
+    assert found.place.log_size > found.place.known.size
     sign()
     assert read(world).sheet.total.accepted == 2
 
@@ -69,7 +73,7 @@ def test_while_the_log_grows_the_numbers_are_those_of_the_signed_tree(world: Wor
 def test_where_nothing_is_signed_the_answer_says_so(world: World) -> None:
     world.refer()
     found = read(world)
-    assert (found.note, found.known.size, found.sheet.total.accepted) == (None, found.log_size, 1)
+    assert (found.place.note, found.place.known.size, found.sheet.total.accepted) == (None, found.place.log_size, 1)
 
 
 def test_whoever_wants_the_newest_numbers_gets_them_unsigned(world: World, sign: Callable[[], None]) -> None:
@@ -77,7 +81,7 @@ def test_whoever_wants_the_newest_numbers_gets_them_unsigned(world: World, sign:
     sign()
     world.refer(**another(1))
     found = read(world, newest=True)
-    assert (found.note, found.sheet.total.accepted, found.known.size) == (None, 2, found.log_size)
+    assert (found.place.note, found.sheet.total.accepted, found.place.known.size) == (None, 2, found.place.log_size)
 
 
 def test_a_past_day_is_read_as_it_was_known_then(world: World, sign: Callable[[], None]) -> None:
@@ -159,7 +163,7 @@ def test_offices_read_what_they_were_handed_and_nothing_else(sqlite_world: World
 
 def test_a_machine_is_told_the_labels_of_the_dimension_alone(sqlite_world: World) -> None:
     sqlite_world.refer()
-    found = as_json(sqlite_world.context, read(sqlite_world, by=Dimension.CASE_TYPE))
+    found = as_json(read(sqlite_world, by=Dimension.CASE_TYPE))
     assert {"case_type", "difference"} < found["lines"][0].keys()
     assert "court" not in found["lines"][0]
     assert found["read_at"]["origin"] == GATEWAY

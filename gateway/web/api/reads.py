@@ -69,7 +69,7 @@ def blueprint(desk: Desk) -> Blueprint:
         party_id = desk.caller(PartyKind.COURT, PartyKind.AGENCY, PartyKind.AUDITOR)
         now, by = desk.clock(), _dimension()
         read = read_balance(desk.context, now=now, by=by, scope=_scope(desk, party_id, by, now))
-        return Response(json.dumps(as_json(desk.context, read)), content_type="application/json")
+        return Response(json.dumps(as_json(read)), content_type="application/json")
 
     return routes
 

@@ -28,6 +28,7 @@ HOLD = "MATCH"
 """The hold of a need whose person may be somebody on file."""
 POSSIBLE = "POSSIBLE_MATCH"
 """The code of a match that no finding opened: two referrals may be one person's."""
+IDENTITY_CODES = ("DUP_IDENTITY", POSSIBLE)
 ONE_SIDED = frozenset({"DUP_PAYMENT", "DUP_ADVANCE_NOT_NETTED"})
 UNRESOLVED = frozenset(
     {
@@ -227,7 +228,7 @@ def sides_of(finding: Finding, courts: Mapping[str, str], offices: Mapping[str, 
     second = MatchSide(
         side="B",
         party=courts.get(other or "", OPERATOR),
-        referral_id=other if other in courts else mine,
+        referral_id=other if other is not None and other in courts else mine,
         need_id=other_need,
         programme=programme,
     )

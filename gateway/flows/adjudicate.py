@@ -15,6 +15,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from gateway.domain.adjudication import (
+    POSSIBLE,
     Match,
     Resolution,
     cause_of,
@@ -59,7 +60,10 @@ def adjudicate(context: Context, *, now: datetime, limit: int = BATCH, referral_
     """One turn, at most `limit` of each kind. referral_prefix: opens only what is about these referrals."""
 
     def look(connection: Connection) -> bool:
-        return any(search(connection) for search in _searches(now)) or bool(_fresh(connection, limit, referral_prefix))
+        if any(search(connection) for search in _searches(now)):
+            return True
+        pairs = matches.unmatched_pairs(connection, limit=1, referral_prefix=referral_prefix)
+        return bool(pairs or _fresh(connection, limit, referral_prefix))
 
     with context.store.reading() as connection:
         if not look(connection):
@@ -67,7 +71,8 @@ def adjudicate(context: Context, *, now: datetime, limit: int = BATCH, referral_
 
     def write(connection: Connection) -> Adjudicated:
         return Adjudicated(
-            opened=_open(connection, _fresh(connection, limit, referral_prefix), now),
+            opened=_open(connection, _fresh(connection, limit, referral_prefix), now)
+            + _open_pairs(connection, limit, referral_prefix, now),
             ended=_end(connection, context, limit, now),
             begun=_begin(connection, context, limit, now),
             overdue=_escalate(connection, limit, now),
@@ -117,27 +122,39 @@ def _cause(finding: Finding) -> str:
 def _open(connection: Connection, fresh: Sequence[tuple[str, Finding]], now: datetime) -> int:
     count = 0
     for key, finding in fresh:
-        cause = _cause(finding)
+        cause, other = _cause(finding), finding.evidence.get("other_referral")
         known = matches.on_file(connection, [cause])
-        if cause in known:
-            if known[cause] is None:
-                matches.link(connection, cause, key)
-            continue
-        other = finding.evidence.get("other_referral")
-        match = Match(
-            match_id=match_id_of(cause),
-            cause=cause,
-            code=finding.code,
-            finding_key=key,
-            referral_id=finding.referral_id or "",
-            other_referral_id=other if isinstance(other, str) else None,
-            state=MatchState.OPEN,
-            round=0,
-            opened_at=now,
-        )
-        matches.put(connection, match)
-        count += 1
+        if cause not in known:
+            pair = (finding.referral_id or "", other if isinstance(other, str) else None)
+            _put(connection, cause, finding.code, key, *pair, now)
+            count += 1
+        elif known[cause] is None:
+            matches.link(connection, cause, key)
     return count
+
+
+def _open_pairs(connection: Connection, limit: int, referral_prefix: str, now: datetime) -> int:
+    pairs = matches.unmatched_pairs(connection, limit=limit, referral_prefix=referral_prefix)
+    for pair in pairs:
+        _put(connection, cause_of(POSSIBLE, None, *pair), POSSIBLE, None, *pair, now)
+    return len(pairs)
+
+
+def _put(
+    connection: Connection, cause: str, code: str, key: str | None, referral_id: str, other: str | None, now: datetime
+) -> None:
+    match = Match(
+        match_id=match_id_of(cause),
+        cause=cause,
+        code=code,
+        finding_key=key,
+        referral_id=referral_id,
+        other_referral_id=other,
+        state=MatchState.OPEN,
+        round=0,
+        opened_at=now,
+    )
+    matches.put(connection, match)
 
 
 # --- begin ---

@@ -22,11 +22,13 @@ from gateway.domain.reconciliation.findings import OPERATOR, doubt
 from gateway.domain.reconciliation.values import Finding
 from gateway.envelope.message import new_id
 from gateway.evidence.entry import cutoff_entry
+from gateway.flows.audit.adjudicated import adjudication_troubles
 from gateway.flows.audit.counted import counted_troubles
 from gateway.flows.audit.derived import derived_troubles
 from gateway.flows.audit.late import late_troubles
 from gateway.flows.audit.logged import leaves_without_rows, rows_without_leaves
 from gateway.flows.audit.registered import directory_troubles
+from gateway.flows.audit.remembered import remembered_troubles
 from gateway.flows.audit.trouble import Trouble, What
 from gateway.flows.context import Context
 from gateway.flows.log import verify_log
@@ -66,6 +68,8 @@ def cut_off(context: Context, *, now: datetime, witness: WitnessFile | None = No
                 *derived_troubles(connection, context, now=now),
                 *counted_troubles(connection, context),
                 *late_troubles(connection),
+                *remembered_troubles(connection),
+                *adjudication_troubles(connection),
             },
             key=lambda one: (one.table, one.ref, one.what, one.column or ""),
         )

@@ -224,7 +224,7 @@ def show(context: Context, key: str) -> Shown | None:
         return Shown(
             key=key,
             kept=found[0][1],
-            acts=tuple(decisions.about(connection, key)),
+            acts=tuple(dict(row) for row in decisions.about(connection, key)),
             changes=tuple(finding_desk.changes_of(connection, key)),
             match_id=matches.of_finding(connection, key),
         )

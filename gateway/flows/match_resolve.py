@@ -16,7 +16,7 @@ from gateway.domain.adjudication import (
     DECIDED_AS,
     HEARING,
     HOLD,
-    POSSIBLE,
+    IDENTITY_CODES,
     SIDES,
     STATE_OF,
     UNRESOLVED,
@@ -38,7 +38,6 @@ from gateway.store.clock import to_ms
 from gateway.store.matches import KeptMatch
 
 APPEALED = "match_appealed"
-IDENTITY_CODES = ("DUP_IDENTITY", POSSIBLE)
 
 
 def resolved_what(resolution: Resolution) -> str:

@@ -9,11 +9,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from gateway.domain.adjudication import HOLD
 from gateway.domain.lifecycle import HANDOFF, HandoffState, NeedState
 from gateway.errors import ConfigError, IllegalMove, ReferralUnknown
 from gateway.flows.context import Context
 from gateway.flows.needs import NeedInHand
-from gateway.store import decisions, handoffs, outbox, referrals
+from gateway.store import decisions, handoffs, matches, outbox, referrals
 from gateway.store.clock import to_ms
 
 MAX_WHO, MAX_REASON = 100, 500
@@ -39,6 +40,9 @@ def _decide_hold(context: Context, referral_id: str, there: NeedState, *, who: s
         held = [need for need in (NeedInHand(row=dict(row)) for row in rows) if need.state is NeedState.HELD]
         if not held:
             raise IllegalMove("nothing is held", ids={"referral_id": referral_id})
+        of_match = any(HOLD in (need.row["held_for"] or "").split() for need in held)
+        if of_match and matches.decides(connection, referral_id):
+            raise IllegalMove("it is held for a match: resolve that", ids={"referral_id": referral_id})
         for need in held:
             need.move(there, at=now, now=now, cause=f"decision:{who}"[:100])
             need.set(held_for=None, dispatch_at=to_ms(now) if there is NeedState.ACCEPTED else None)

@@ -37,6 +37,9 @@ UNDECIDED: Mapping[str, Any] = {
 """The columns of a finding that is open again."""
 
 
+AnyRow = Mapping[str, Any] | sa.RowMapping
+
+
 class Change(StrEnum):
     """Why what a finding said, or what was decided of it, is no longer so."""
 
@@ -167,7 +170,7 @@ def _change(before: sa.RowMapping, digest: str) -> Change | None:
     return Change.EVIDENCE if before["state"] in _OPEN else Change.NEW_EVIDENCE
 
 
-def digest_on_file(row: Mapping[str, Any]) -> str:
+def digest_on_file(row: AnyRow) -> str:
     """Of a finding's evidence as it stands; one kept before digests were is computed."""
     return row["evidence_digest"] or evidence_digest(row["rule_id"], json.loads(row["evidence"]), row["stake_fen"])
 
@@ -196,16 +199,16 @@ _UPDATE = (
 )
 
 
-def _kept(before: Mapping[str, Any]) -> dict[str, Any]:
+def _kept(before: AnyRow) -> dict[str, Any]:
     return {name: before[name] for name in ("state", *UNDECIDED)}
 
 
-def _reopened(before: Mapping[str, Any]) -> dict[str, Any]:
+def _reopened(before: AnyRow) -> dict[str, Any]:
     FINDING.move(FindingState(before["state"]), FindingState.OPEN)
     return {"state": FindingState.OPEN.value, **UNDECIDED}
 
 
-def _told(before: Mapping[str, Any], change: Change, now: datetime) -> dict[str, Any]:
+def _told(before: AnyRow, change: Change, now: datetime) -> dict[str, Any]:
     """What a finding said until now."""
     return {
         "finding_key": before["key"],
@@ -278,7 +281,7 @@ def open_counts(connection: Connection) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(statement)}
 
 
-def kept_of(row: Mapping[str, Any]) -> Kept:
+def kept_of(row: AnyRow) -> Kept:
     """A row as a value."""
     return Kept(
         finding=Finding(

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from gateway.domain.adjudication import (
     APPEAL,
     FINAL,
+    IDENTITY_CODES,
     ONE_SIDED,
     UNRESOLVED,
     DispositionCode,
@@ -23,11 +24,13 @@ from gateway.domain.adjudication import (
 from gateway.domain.lifecycle import MATCH, FindingState, MatchState
 from gateway.store import tables as t
 from gateway.store.clock import from_ms, to_ms
-from gateway.store.findings import Kept, kept_of
+from gateway.store.findings import AnyRow, Kept, kept_of
 
 OVERDUE = "overdue"
 """Why a match went before a person: a side did not answer in time."""
-_M, _S, _D, _V, _F = t.matches.c, t.match_sides.c, t.dispositions.c, t.match_moves.c, t.findings.c
+POSSIBLE_VERDICT = "POSSIBLE"
+_M, _S, _D, _V = t.matches.c, t.match_sides.c, t.dispositions.c, t.match_moves.c
+_F, _R = t.findings.c, t.referrals.c
 _UNRESOLVED = [state.value for state in UNRESOLVED]
 _UNDECIDED = [FindingState.OPEN.value, FindingState.ASSIGNED.value]
 
@@ -140,6 +143,13 @@ def unresolved_about(connection: Connection, referral_id: str, *, codes: Collect
     return connection.scalar(statement.limit(1)) is not None
 
 
+def decides(connection: Connection, referral_id: str) -> bool:
+    """Whether a match about who the person is, open or still to be opened, decides the referral's hold."""
+    if unresolved_about(connection, referral_id, codes=IDENTITY_CODES, but=""):
+        return True
+    return bool(unmatched_pairs(connection, limit=1, about=referral_id))
+
+
 # --- what the turn looks for ---
 
 
@@ -166,6 +176,35 @@ def unmatched(
     return [(row["row"], row["key"], kept_of(row)) for row in connection.execute(statement).mappings()]
 
 
+def unmatched_pairs(
+    connection: Connection, *, limit: int, referral_prefix: str = "", about: str | None = None
+) -> list[tuple[str, str]]:
+    """(later referral, the one that was there) that may be one person's and have no match yet, oldest first. A referral
+    that was withdrawn holds nobody and is asked about no more."""
+    p = t.possible_matches.c
+    known = sa.exists().where(
+        _M.code.in_(IDENTITY_CODES),
+        sa.or_(
+            sa.and_(_M.referral_id == p.referral_id, _M.other_referral_id == p.other_referral_id),
+            sa.and_(_M.referral_id == p.other_referral_id, _M.other_referral_id == p.referral_id),
+        ),
+    )
+    withdrawn = sa.exists().where(
+        _R.referral_id.in_([p.referral_id, p.other_referral_id]), _R.withdrawn_at.is_not(None)
+    )
+    statement = (
+        sa.select(p.referral_id, p.other_referral_id)
+        .where(p.verdict == POSSIBLE_VERDICT, ~known, ~withdrawn)
+        .order_by(p.row)
+        .limit(limit)
+    )
+    if referral_prefix:
+        statement = statement.where(p.referral_id.startswith(referral_prefix, autoescape=True))
+    if about is not None:
+        statement = statement.where(p.referral_id == about)
+    return [(row.referral_id, row.other_referral_id) for row in connection.execute(statement)]
+
+
 def to_begin(connection: Connection, *, limit: int) -> list[str]:
     """Matches whose sides are to be told: new, appealed, or opened again."""
     states = [MatchState.OPEN.value, MatchState.APPEALED.value]
@@ -190,11 +229,14 @@ def overdue(connection: Connection, *, now: datetime, limit: int) -> list[str]:
 
 
 def gone(connection: Connection, *, limit: int) -> list[str]:
-    """Unresolved matches whose finding no run sees any more."""
+    """Unresolved matches whose finding no run sees any more; of one without a finding, a referral was withdrawn."""
+    closed = sa.exists().where(_F.key == _M.finding_key, _F.state == FindingState.CLOSED.value)
+    withdrawn = sa.exists().where(
+        _R.referral_id.in_([_M.referral_id, _M.other_referral_id]), _R.withdrawn_at.is_not(None)
+    )
     statement = (
         sa.select(_M.match_id)
-        .join(t.findings, _F.key == _M.finding_key)
-        .where(_M.state.in_(_UNRESOLVED), _F.state == FindingState.CLOSED.value)
+        .where(_M.state.in_(_UNRESOLVED), sa.or_(closed, sa.and_(_M.finding_key.is_(None), withdrawn)))
         .limit(limit)
     )
     return list(connection.scalars(statement))
@@ -346,7 +388,7 @@ def evidence_text(evidence: Sequence[str]) -> str:
     return json.dumps(list(evidence), ensure_ascii=False)
 
 
-def _match(row: Mapping[str, Any]) -> Match:
+def _match(row: AnyRow) -> Match:
     return Match(
         match_id=row["match_id"],
         cause=row["cause"],
@@ -361,7 +403,7 @@ def _match(row: Mapping[str, Any]) -> Match:
     )
 
 
-def _side(row: Mapping[str, Any]) -> MatchSide:
+def _side(row: AnyRow) -> MatchSide:
     return MatchSide(
         side=row["side"],
         party=row["party"],
@@ -373,7 +415,7 @@ def _side(row: Mapping[str, Any]) -> MatchSide:
     )
 
 
-def _said(row: Mapping[str, Any]) -> Said:
+def _said(row: AnyRow) -> Said:
     return Said(
         side=row["side"],
         party=row["party"],

@@ -1,6 +1,5 @@
 """匹配复核 Both sides are heard before a doubt about two is resolved; no side sees or decides what is another's."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -127,3 +126,200 @@ def test_both_agreeing_that_both_are_lawful_explains_the_finding_and_closes(two:
     assert two.open_codes() == []
     assert turn(two) == Adjudicated()
     assert cut_off(two.context, now=two.now).troubles == ()
+
+
+def test_the_side_that_gives_way_says_how_and_the_duplicate_is_confirmed(two: World) -> None:
+    with pytest.raises(SchemaInvalid) as caught:
+        say(two, two.neighbour, "STOP_MINE", stops_by=None)
+    assert [(one.pointer, one.code) for one in caught.value.problems] == [("/data/stops_by", "stops_by_with_stop")]
+    say(two, two.neighbour, "STOP_MINE")
+    say(two, two.court, "SAME_HELP_KEEP_MINE")
+    assert match(two).match.state is MatchState.RESOLVED_DUPLICATE
+    assert (finding(two)["state"], finding(two)["decided_as"]) == ("decided", "CONFIRMED")
+    told = [letters(two, party, "match.resolved")[0].envelope.data["stops_yours"] for party in (COURT, NEIGHBOUR)]
+    assert told == [False, True]
+    findings_desk.close(two.context, [finding(two)["key"]], **WHO, now=two.now)
+    assert turn(two).ended == 1
+    assert match(two).match.state is MatchState.CLOSED
+    assert cut_off(two.context, now=two.now).troubles == ()
+
+
+def test_conflicting_words_go_before_a_person_who_decides(two: World) -> None:
+    say(two, two.court, "SAME_HELP_KEEP_MINE")
+    say(two, two.neighbour, "SAME_HELP_KEEP_MINE")
+    assert match(two).match.state is MatchState.ESCALATED
+    with pytest.raises(IllegalMove):
+        findings_desk.decide(
+            two.context, [finding(two)["key"]], findings_desk.FindingDecision.EXPLAINED, **WHO, now=two.now
+        )
+    with pytest.raises(ConfigError):
+        resolve(two.context, match(two).match.match_id, Resolution.DUPLICATE, **WHO, now=two.now)
+    resolve(two.context, match(two).match.match_id, Resolution.DUPLICATE, stops="A", **WHO, now=two.now)
+    assert match(two).match.state is MatchState.RESOLVED_DUPLICATE
+    (row,) = [row for row in two.rows(t.decisions) if row["what"] == "match_duplicate"]
+    assert (row["who"], row["why"]) == ("督导员", "stops=A 测试复核")
+    assert cut_off(two.context, now=two.now).troubles == ()
+
+
+def test_a_side_that_changes_its_word_may_still_resolve_what_waits_for_a_person(two_here: World) -> None:
+    say(two_here, two_here.court, "LAWFUL_BOTH")
+    say(two_here, two_here.neighbour, "SAME_HELP_KEEP_MINE")
+    assert match(two_here).match.state is MatchState.ESCALATED
+    say(two_here, two_here.neighbour, "NOT_SAME_HELP")
+    assert match(two_here).match.resolution is Resolution.LAWFUL
+
+
+def test_what_is_still_asked_for_is_no_disposition(two_here: World) -> None:
+    say(two_here, two_here.court, "NEED_INFORMATION")
+    assert match(two_here).match.state is MatchState.NOTIFIED
+    say(two_here, two_here.neighbour, "NOT_SAME_HELP")
+    assert match(two_here).match.state is MatchState.AWAITING_DISPOSITIONS
+
+
+def test_a_false_match_is_not_found_again_until_its_evidence_changes(two: World) -> None:
+    say(two, two.court, "NOT_SAME_HELP")
+    say(two, two.neighbour, "NOT_SAME_HELP")
+    assert (finding(two)["state"], finding(two)["closed_because"]) == ("closed", "FALSE_MATCH")
+    reconcile_all(two.context, now=two.now)
+    two.dispatch()
+    reconcile_all(two.context, now=two.now)
+    assert two.open_codes() == []
+    (rate,) = findings_desk.rates(two.context)
+    assert (rate.code, rate.group, rate.found, rate.decided, rate.false) == ("DUP_OPEN_REFERRAL", "NONE", 1, 1, 1)
+
+
+def test_an_appeal_reopens_visibly_and_both_are_heard_again(two: World) -> None:
+    say(two, two.court, "NOT_SAME_HELP")
+    say(two, two.neighbour, "NOT_SAME_HELP")
+    told = two.accept(said(two, two.court, "", "match.appealed"))
+    assert told.answer is not None
+    assert told.answer["state"] == "appealed"
+    assert finding(two)["state"] == "open"
+    assert [row["what"] for row in two.rows(t.finding_changes)] == ["reopened"]
+    assert turn(two) == Adjudicated(begun=1)
+    assert (match(two).match.state, match(two).match.round) == (MatchState.NOTIFIED, 2)
+    say(two, two.court, "STOP_MINE")
+    say(two, two.neighbour, "SAME_HELP_KEEP_MINE")
+    assert match(two).match.resolution is Resolution.DUPLICATE
+    assert cut_off(two.context, now=two.now).troubles == ()
+
+
+def test_the_person_appeals_through_the_operator(two_here: World) -> None:
+    found = match(two_here).match.match_id
+    with pytest.raises(IllegalMove):
+        appeal(two_here.context, found, **WHO, now=two_here.now)
+    resolve(two_here.context, found, Resolution.LAWFUL, **WHO, now=two_here.now)
+    assert appeal(two_here.context, found, **WHO, now=two_here.now) is MatchState.APPEALED
+
+
+def test_a_side_that_does_not_answer_in_time_is_a_finding_and_a_person_decides(two: World) -> None:
+    say(two, two.court, "LAWFUL_BOTH")
+    two.wait(timedelta(days=8))
+    assert turn(two) == Adjudicated(overdue=1)
+    assert match(two).match.state is MatchState.ESCALATED
+    reconcile_all(two.context, now=two.now)
+    silent = [row for row in two.rows(t.findings) if row["code"] == "MISS_DISPOSITION"]
+    assert [(row["must_act"], row["state"]) for row in silent] == [(NEIGHBOUR, "open")]
+    assert turn(two) == Adjudicated()
+    say(two, two.neighbour, "LAWFUL_BOTH")
+    assert match(two).match.state is MatchState.CLOSED
+    turn(two)
+    assert "MISS_DISPOSITION" not in two.open_codes()
+    assert cut_off(two.context, now=two.now).troubles == ()
+
+
+def test_a_neighbour_neither_sees_nor_decides_another_ones_match(two_here: World) -> None:
+    stranger = two_here.add_court("cn/court/520500", "520500")
+    asked = letters(two_here, COURT)[-1].envelope.data
+    mine = {"match_id": asked["match_id"], "side": "B", "referral_id": "r-1"}
+    body = {**mine, "disposition": "LAWFUL_BOTH", "reason": "经查"}
+    for partner, changes in (
+        (stranger, {}),
+        (two_here.neighbour, {}),
+        (two_here.neighbour, {"side": "A"}),
+        (two_here.court, {"match_id": "m-unknown"}),
+        (two_here.court, {"referral_id": "r-2"}),
+    ):
+        with pytest.raises(MatchUnknown):
+            two_here.accept(partner.sign("match.disposition", body | changes, now=two_here.now))
+    assert match(two_here).said == ()
+
+
+def test_where_one_party_is_both_sides_it_does_not_judge_itself_alone(sqlite_world: World) -> None:
+    world = asked_twice(sqlite_world, sqlite_world.court)
+    asked = {one.envelope.data["side"]: one.envelope.data["referral_id"] for one in letters(world, COURT)}
+    assert asked == {"A": "r-2", "B": "r-1"}
+    for side, referral_id in asked.items():
+        say(world, world.court, "LAWFUL_BOTH", side=side, referral_id=referral_id)
+    assert match(world).match.state is MatchState.ESCALATED
+    say(world, world.court, "STOP_MINE", side="A", referral_id="r-2")
+    say(world, world.court, "SAME_HELP_KEEP_MINE", side="B", referral_id="r-1")
+    assert match(world).match.state is MatchState.RESOLVED_DUPLICATE
+
+
+def test_the_operator_enters_what_a_side_without_a_server_says(two: World) -> None:
+    found = match(two).match.match_id
+    with pytest.raises(ConfigError):
+        enter(two.context, found, "A", DispositionCode.STOP_MINE, **WHO, now=two.now)
+    stop = DispositionCode.STOP_MINE
+    assert enter(two.context, found, "A", stop, stops_by=StopsBy.STOP, **WHO, now=two.now) == "awaiting_dispositions"
+    say(two, two.court, "SAME_HELP_KEEP_MINE")
+    assert match(two).match.state is MatchState.RESOLVED_DUPLICATE
+    assert cut_off(two.context, now=two.now).troubles == ()
+
+
+def test_what_no_run_sees_any_more_ends_and_both_are_told(two_here: World) -> None:
+    two_here.accept(
+        two_here.neighbour.sign("referral.withdrawn", {"referral_id": "r-2", "reason": "重复"}, now=two_here.now)
+    )
+    reconcile_all(two_here.context, now=two_here.now)
+    assert turn(two_here) == Adjudicated(ended=1)
+    assert (match(two_here).match.state, match(two_here).match.resolution) == (
+        MatchState.CLOSED,
+        Resolution.NO_LONGER_SEEN,
+    )
+    with pytest.raises(IllegalMove):
+        say(two_here, two_here.court, "LAWFUL_BOTH")
+
+
+def test_a_finding_that_a_person_reopens_is_put_before_both_again(two_here: World) -> None:
+    resolve(two_here.context, match(two_here).match.match_id, Resolution.NOT_SAME_HELP, **WHO, now=two_here.now)
+    findings_desk.reopen(two_here.context, [finding(two_here)["key"]], **WHO, now=two_here.now)
+    done = turn(two_here)
+    assert (done.ended, done.begun, match(two_here).match.round) == (1, 1, 2)
+
+
+def test_an_idle_turn_writes_nothing(sqlite_world: World) -> None:
+    before = len(sqlite_world.rows(t.log_leaves))
+    assert adjudicate(sqlite_world.context, now=sqlite_world.now) == Adjudicated()
+    assert len(sqlite_world.rows(t.log_leaves)) == before
+
+
+# --- the cut-off ---
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (t.matches.update().values(state="resolved_lawful"), ("matches", "altered", "state")),
+        (t.matches.update().values(resolution="LAWFUL"), ("matches", "altered", "resolution")),
+        (t.match_moves.delete().where(t.match_moves.c.to_state == "closed"), ("matches", "altered", "state")),
+        (t.match_sides.update().values(party="cn/court/520500"), ("match_sides", "altered", "party")),
+        (t.match_sides.delete().where(t.match_sides.c.side == "A"), ("match_sides", "missing", None)),
+        (t.dispositions.update().values(code="LAWFUL_BOTH"), ("dispositions", "altered", "code")),
+        (t.dispositions.delete().where(t.dispositions.c.side == "A"), ("dispositions", "missing", None)),
+        (t.findings.update().values(decided_as="EXPLAINED"), ("findings", "altered", "decided_as")),
+        (t.findings.update().values(decided_as=None, state="open"), ("findings", "altered", "decided_as")),
+        (t.findings.update().values(state="decided"), ("findings", "altered", "state")),
+    ],
+)
+def test_what_somebody_changed_past_the_log_is_named(
+    sqlite_world: World, change: Any, expected: tuple[str, str, str | None]
+) -> None:
+    world = asked_twice(sqlite_world)
+    say(world, world.court, "NOT_SAME_HELP")
+    enter(world.context, match(world).match.match_id, "A", DispositionCode.NOT_SAME_HELP, **WHO, now=world.now)
+    assert cut_off(world.context, now=world.now).troubles == ()
+    world.change(change)
+    troubles = cut_off(world.context, now=world.now).troubles
+    assert expected in [(one.table, one.what.value, one.column) for one in troubles]

@@ -105,6 +105,7 @@ def _past(done: Rerun, as_json: bool) -> None:
                 "known": _place(done.known),
                 "run": None if done.run is None else done.run.run_id,
                 "same": done.same,
+                "proven": done.proven,
                 "changed_rules": done.changed_rules,
                 "digest": done.digest,
                 "findings": rows,
@@ -118,12 +119,13 @@ def _past(done: Rerun, as_json: bool) -> None:
         )
     else:
         _show(done, rows)
-    sys.exit(FINDINGS if rows or done.same is False else 0)
+    sys.exit(FINDINGS if rows or done.same is False or not done.proven else 0)
 
 
 def _show(done: Rerun, rows: list[dict[str, Any]]) -> None:
     known, since = done.known, done.since
     say(f"截至 as of {_china(done.as_of)} · 存证日志 log size {known.size} root {known.root} · {_china(known.at)}")
+    say("存证日志相符 borne out by the log" if done.proven else "与存证日志不符 NOT borne out by the log")
     if done.same is not None:
         say("结果与当时相同 found the same as then" if done.same else "结果与当时不同 NOT the same as was found then")
     if done.changed_rules is None:

@@ -1,7 +1,8 @@
 """对账 What was expected is compared with what was answered (hop 11); the result is findings on file, keyed.
 
 1. take the referrals whose next look has come (something happened, or a limit runs out), or all of them;
-2. read each one's dossier and ask every check, with the rules of the agreement version it came under;
+2. send on what an office declined and lawfully pointed elsewhere; read each one's dossier and ask every check, with
+   the rules of the agreement version it came under;
 3. in one commit the file says what was found: new findings opened, cured ones closed, the rest left alone; a limit
    that passed without evidence gets its negative receipt, offices their reminders; and each referral gets its next
    look, unless something happened to it meanwhile.
@@ -17,7 +18,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from gateway.domain.reconciliation.as_known import Seen, digest_of_rules, rules_in_force
+from gateway.domain.reconciliation.as_known import Seen, rules_in_force
 from gateway.domain.reconciliation.checks import run
 from gateway.domain.reconciliation.clocks import clocks_to_watch
 from gateway.domain.reconciliation.findings import OPERATOR, doubt
@@ -31,8 +32,9 @@ from gateway.flows.exchange_checks import EXCHANGE_CHECKS
 from gateway.flows.follow_up import look_again, notices, tell
 from gateway.flows.ladder import overdue, put_timeouts
 from gateway.flows.remind import remind, wanted
+from gateway.flows.reroute import reroute_bounced
 from gateway.flows.rules_of import with_rules as with_rules
-from gateway.store import decisions, dossiers, findings, history, inbox, log, pairs, reminders, runs
+from gateway.store import dossiers, findings, history, inbox, log, pairs, reminders, runs
 from gateway.store.findings import Changes
 from gateway.store.history import KnownAt
 
@@ -41,7 +43,6 @@ logger = logging.getLogger(__name__)
 BATCH = 500
 LOOK_AGAIN = timedelta(days=1)
 EXCHANGE_RULES = "exchange"
-RECONCILED = "reconciled"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,13 +107,7 @@ def _keep(context: Context, begun: KnownAt, seen: Seen, count: int, now: datetim
             seen.add(would_find(past, as_of=now, now=now))
     rules = rules_in_force()
     made = runs.make(begun, rules=rules, referrals=count, counts=seen.counts, digest=seen.digest)
-    why = f"log {begun.size} root {begun.root} rules {digest_of_rules(rules)} found {made.digest}"
-
-    def write(connection: Connection) -> None:
-        runs.put(connection, made)
-        decisions.put(connection, who=context.party_id, what=RECONCILED, subject=made.run_id, why=why, now=now)
-
-    context.store.write(write)
+    context.store.write(lambda connection: runs.put(connection, made, who=context.party_id))
 
 
 def _reconcile(
@@ -120,6 +115,9 @@ def _reconcile(
 ) -> Changes:
     with context.store.reading() as connection:
         pairs = with_rules(connection, context, referral_ids, now)
+    if reroute_bounced(context, pairs, now=now):
+        with context.store.reading() as connection:
+            pairs = with_rules(connection, context, referral_ids, now)
     found = [(finding, book.version) for dossier, book in pairs for finding in run(dossier, book, now)]
     if seen is not None:
         seen.add(found)

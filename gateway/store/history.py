@@ -15,6 +15,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from gateway.evidence.entry import EntryKind
 from gateway.store import log
 from gateway.store import tables as t
 from gateway.store.clock import from_ms, to_ms
@@ -63,13 +64,14 @@ def install(connection: Connection) -> None:
             connection.exec_driver_sql(statement)
 
 
-def is_installed(connection: Connection) -> bool:
-    """Whether every table's changes are kept."""
+def not_kept(connection: Connection) -> list[str]:
+    """Tables whose changes leave nothing behind, because their trigger is gone."""
     if connection.dialect.name == "sqlite":
-        asked = sa.text("SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'keep_%'")
+        asked = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
     else:
-        asked = sa.text("SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal AND tgname LIKE 'keep_%'")
-    return connection.scalar(asked) == len(CHANGING)
+        asked = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
+    there = set(connection.scalars(sa.text(asked)))
+    return sorted(name for name in CHANGING if f"keep_{name}" not in there)
 
 
 def _triggers(dialect: str, name: str, columns: tuple[str, ...]) -> tuple[str, ...]:
@@ -135,6 +137,26 @@ def last(connection: Connection, *, by: datetime | None = None, size: int | None
         statement = statement.where(k.size <= size)
     row = connection.execute(statement.order_by(k.epoch.desc(), k.size.desc()).limit(1)).mappings().first()
     return None if row is None else _known(row)
+
+
+def misplaced(connection: Connection, known: KnownAt) -> int:
+    """Messages that the marks count among those known and the log does not, or the other way about; 0 proves that
+    the rows known then are those under the root."""
+    found = 0
+    for table in (t.inbox, t.outbox):
+        leaf, of_message = t.log_leaves.c, table.c
+        joined = table.join(
+            t.log_leaves,
+            sa.and_(
+                leaf.ref == of_message.message_id,
+                leaf.digest == of_message.digest,
+                leaf.kind == EntryKind.MESSAGE.value,
+            ),
+        )
+        early, here = leaf.leaf_index < known.size, of_message.row <= known.marks.get(table.name, 0)
+        statement = sa.select(sa.func.count()).select_from(joined).where(early != here)
+        found += int(connection.scalar(statement) or 0)
+    return found
 
 
 def first(connection: Connection) -> datetime | None:

@@ -1,17 +1,23 @@
 """对账记录的存取 Each whole run over every referral; rows are only ever added, each with a decision's leaf."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from gateway.domain.reconciliation.as_known import digest_of_rules
 from gateway.envelope.message import new_id
+from gateway.store import decisions
 from gateway.store import tables as t
 from gateway.store.clock import from_ms, to_ms
 from gateway.store.history import KnownAt
+
+RECONCILED = "reconciled"
+PAGE = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,8 +46,9 @@ def make(
     )
 
 
-def put(connection: Connection, run: ReconcileRun) -> None:
-    """Keeps it."""
+def put(connection: Connection, run: ReconcileRun, *, who: str) -> None:
+    """Keeps it, with the decision whose leaf fixes all of it."""
+    decisions.put(connection, who=who, what=RECONCILED, subject=run.run_id, why=said_of(run), now=run.at)
     connection.execute(
         t.reconcile_runs.insert().values(
             run_id=run.run_id,
@@ -56,6 +63,13 @@ def put(connection: Connection, run: ReconcileRun) -> None:
             digest=run.digest,
         )
     )
+
+
+def said_of(run: ReconcileRun) -> str:
+    """What the decision says of a run: every digest that fixes it."""
+    facts = sha256(json.dumps(dict(run.known.marks), sort_keys=True).encode()).hexdigest()
+    rules = digest_of_rules(run.rules)
+    return f"log {run.known.size} root {run.known.root} facts {facts} rules {rules} found {run.digest}"
 
 
 def newest(connection: Connection, *, limit: int) -> list[ReconcileRun]:
@@ -95,3 +109,15 @@ def _run(row: sa.RowMapping) -> ReconcileRun:
         counts=json.loads(row["counts"]),
         digest=row["digest"],
     )
+
+
+def pages(connection: Connection) -> Iterator[ReconcileRun]:
+    """Every run, oldest first, read page by page."""
+    r, last = t.reconcile_runs, 0
+    while True:
+        statement = sa.select(r).where(r.c.row > last).order_by(r.c.row).limit(PAGE)
+        page = connection.execute(statement).mappings().all()
+        if not page:
+            return
+        yield from (_run(row) for row in page)
+        last = page[-1]["row"]

@@ -21,7 +21,9 @@ from gateway.failpoints import arm, disarm
 from gateway.flows import account, operate
 from gateway.flows.accept import accept
 from gateway.flows.as_known import as_known, moment
+from gateway.flows.audit.trouble import What
 from gateway.flows.context import Context
+from gateway.flows.cutoff import cut_off
 from gateway.flows.holidays import load_notice
 from gateway.flows.reconcile import reconcile_all, would_find
 from gateway.flows.rerun import rerun
@@ -283,7 +285,7 @@ def test_the_past_is_only_read_and_leaves_nothing_behind(world: World) -> None:
         with past.store.reading() as connection:
             assert connection.scalar(sa.select(sa.func.count()).select_from(t.referrals)) == 1
         with pytest.raises(TypeError, match="only read"):
-            past.store.write(lambda connection: None)
+            past.store.write(history.marks)
     for _ in range(10):
         assert [row["referral_id"] for row in world.rows(t.referrals)] == ["r-1", "r-2"]
 
@@ -328,10 +330,26 @@ def test_a_whole_run_is_kept_and_found_again(world: World) -> None:
     reconcile_all(world.context, now=world.now)
     _, run = the_runs(world)
     done = rerun(world.context, run_id=run.run_id, now=world.now)
-    assert (done.same, done.changed_rules, done.as_of) == (True, (), run.at)
+    assert (done.same, done.proven, done.changed_rules, done.as_of) == (True, True, (), run.at)
     assert (sum(run.counts.values()), run.referrals) == (len(done.found), 1)
     assert done.found
     assert done.since.cured
+
+
+def test_facts_that_are_not_those_of_the_log_are_told(world: World) -> None:
+    world.refer()
+    reconcile_all(world.context, now=world.now)
+    world.refer(referral_id="r-2", person=another(1))
+    (run,) = the_runs(world)
+    later = {**run.known.marks, "inbox": run.known.marks["inbox"] + 1}
+    assert cut_off(world.context, now=world.now).troubles == ()
+    world.change(t.reconcile_runs.update().values(marks=json.dumps(later)))
+    assert not rerun(world.context, run_id=run.run_id, now=world.now).proven
+    (trouble,) = cut_off(world.context, now=world.now).troubles
+    assert (trouble.table, trouble.ref, trouble.what) == ("reconcile_runs", run.run_id, What.ALTERED)
+    world.change(t.reconcile_runs.delete())
+    (trouble,) = cut_off(world.context, now=world.now).troubles
+    assert (trouble.ref, trouble.what) == (run.run_id, What.MISSING)
 
 
 def test_a_run_rests_on_a_leaf_that_names_what_it_found(world: World) -> None:

@@ -161,7 +161,8 @@ def misplaced(connection: Connection, known: KnownAt) -> int:
 
 def first(connection: Connection) -> datetime | None:
     """Since when it is kept what was known; None while no checkpoint has marks."""
-    return from_ms(connection.scalar(sa.select(sa.func.min(t.known_marks.c.at))))
+    at: int | None = connection.scalar(sa.select(sa.func.min(t.known_marks.c.at)))
+    return from_ms(at)
 
 
 def _known(row: sa.RowMapping) -> KnownAt:

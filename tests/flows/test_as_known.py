@@ -38,7 +38,7 @@ from tests.flows.test_holidays import a_notice
 from tests.gateway_world import AGREEMENT, CIVIL_AFFAIRS, GATEWAY, World, a_referral_body
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-PERSON = a_referral_body()["person"]
+PERSON: dict[str, Any] = a_referral_body()["person"]
 LENGTH = timedelta(seconds=15)
 APPROVED: dict[str, Any] = {"xj_amount": "650.00", "abaf0028": "202603", "abaf0029": "202702"}
 PAID: dict[str, Any] = {"xj_amount": "650.00", "abaf0028": "202603", "abaf0029": "202603", "xj_payee": "1"}
@@ -184,12 +184,13 @@ def happen(world: World, dice: random.Random, step: int) -> None:
     referral_id = f"r-{dice.randrange(max(step, 1))}"
     issued = [one for one in office.received if one.envelope.type == "handoff.issued"]
     region = dice.choice(["520102", "520302"])
+    held: dict[str, Any] = dice.choice([{}, {"unenforced_balance_fen": 1}])
     things: list[Callable[[], object]] = [
         lambda: world.refer(
             referral_id=f"r-{step}",
             case_number=f"（2026）黔01司救执{step + 1}号",
             person=another(dice.randrange(20)) | {"household_registration_region": region},
-            **dice.choice([{}, {"unenforced_balance_fen": 1}]),
+            **held,
         ),
         lambda: sent_on(world),
         lambda: sent_on(world),

@@ -19,7 +19,7 @@ from tests.builders import an_id_number
 from tests.gateway_world import CIVIL_AFFAIRS, COURT, NEIGHBOUR, World, a_referral_body
 
 DAY = timedelta(days=1)
-PERSON = a_referral_body()["person"]
+PERSON: dict[str, Any] = a_referral_body()["person"]
 OTHER = PERSON | {
     "name": "测试丙",
     "id_number": an_id_number(date(1971, 3, 4), serial=5),
@@ -131,9 +131,12 @@ def test_a_past_morning_is_drawn_up_as_it_was_known_then(sqlite_world: World) ->
     late(world)
     with world.store.reading() as connection:
         head, marks = log.head(connection), history.marks(connection)
-    root = {"root": head.root, "note": "", "fence": 1, "now": world.now}
-    world.store.write(lambda c: checkpoints.put(c, epoch=head.epoch, size=head.size, **root))
-    world.store.write(lambda c: history.keep(c, epoch=head.epoch, size=head.size, reached=marks, now=world.now))
+
+    def sign(connection: Any) -> None:
+        checkpoints.put(connection, epoch=head.epoch, size=head.size, root=head.root, note="", fence=1, now=world.now)
+        history.keep(connection, epoch=head.epoch, size=head.size, reached=marks, now=world.now)
+
+    world.store.write(sign)
     then = digests(world.context, now=world.now)
     world.wait(2 * DAY)
     world.accept(world.court.sign("referral.withdrawn", {"referral_id": "r-1", "reason": "报送有误"}, now=world.now))

@@ -1,12 +1,15 @@
 """当时所知的存取 Whatever changes a row that a check reads leaves behind what the row said before."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
+from sqlalchemy import Connection
 
 import gateway
 from gateway.store import history, referrals
+from gateway.store import tables as t
 from gateway.store.engine import Store
 from gateway.store.tables import metadata
 
@@ -66,7 +69,8 @@ def test_a_change_that_changes_nothing_leaves_nothing_behind(store: Store) -> No
     text = "INSERT INTO handoffs VALUES (1,'h','m','r','o','a',0,'issued',1,'[]',NULL,NULL)"
     store.write(lambda connection: connection.execute(sa.text(text)))
     for state in ("issued", "relayed", "relayed", "answered"):
-        store.write(lambda connection, to=state: connection.execute(sa.text(f"UPDATE handoffs SET state = '{to}'")))
+        change = t.handoffs.update().values(state=state)
+        store.write(partial(Connection.execute, statement=change))
     with store.reading() as connection:
         earlier = connection.execute(sa.text('SELECT earlier FROM row_changes ORDER BY row_changes."row"')).scalars()
         assert [re.sub(r"\s", "", text) for text in earlier] == [

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from gateway.domain.calendar import china_day
 from gateway.domain.lifecycle import OPEN_NEEDS, NeedState
@@ -100,8 +101,8 @@ _COUNTED = ("referrals", "accepted", *COLUMNS)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BalanceSheet:
-    """平衡表 by one dimension. total: counted by itself, not from the lines; overlap: what stands in several lines, once
-    less than it stands there."""
+    """平衡表 by one dimension. total: counted by itself, not from the lines; overlap: what stands in several lines,
+    once less than it stands there."""
 
     by: Dimension
     lines: tuple[BalanceLine, ...]
@@ -144,7 +145,8 @@ class _Column:
 
     def line(self, labels: Mapping[str, str] | None = None) -> BalanceLine:
         """As it stands."""
-        return BalanceLine(referrals=self.referrals, accepted=self.accepted, **(labels or {}), **self.counts)
+        names: dict[str, Any] = {**(labels or {}), **self.counts}
+        return BalanceLine(referrals=self.referrals, accepted=self.accepted, **names)
 
 
 Labels = tuple[str, ...]

@@ -15,6 +15,7 @@ from gateway.domain.reconciliation.values import Finding
 PASSING = frozenset(
     {
         *("calendar_unpublished", "limit", "since", "waits_for"),
+        *("escalated", "escalated_to", "reminders"),
         *("cutoff", "high_water", "last", "last_reply", "other_office", "other_state"),
     }
 )

@@ -113,7 +113,7 @@ def _pairs(
             yield _looked_up(records, strong, kind, key_of, tuple(earlier), full)
         earlier.append(key_of)
     if BlockKind.RELATIVES_NUMBER in kinds:
-        yield _relatives(records, tuple(earlier))
+        yield _relatives(records, strong, tuple(earlier))
 
 
 def _within(
@@ -188,7 +188,9 @@ def _shares(one: PersonRecord, other: PersonRecord, earlier: tuple[KeyOf, ...]) 
     return any((key := key_of(one)) is not None and key == key_of(other) for key_of in earlier)
 
 
-def _relatives(records: Sequence[PersonRecord], earlier: tuple[KeyOf, ...]) -> Iterator[Pair]:
+def _relatives(
+    records: Sequence[PersonRecord], strong: Sequence[bool], earlier: tuple[KeyOf, ...]
+) -> Iterator[Pair]:
     """Whoever goes by a number that another record gives to a relative, or that another's certificate holds."""
     lent: dict[str, list[int]] = {}
     for at, record in enumerate(records):
@@ -202,6 +204,14 @@ def _relatives(records: Sequence[PersonRecord], earlier: tuple[KeyOf, ...]) -> I
         for own in {record.number, record.certificate} - {None}:
             for other in lent.get(own or "", ()):
                 pair = (min(at, other), max(at, other))
-                if other != at and pair not in seen and not _shares(record, records[other], earlier):
-                    seen.add(pair)
+                if other == at or pair in seen:
+                    continue
+                seen.add(pair)
+                both = strong[at] and strong[other]
+                if not (_was_compared(record, records[other]) if both else _shares(record, records[other], earlier)):
                     yield pair
+
+
+def _was_compared(one: PersonRecord, other: PersonRecord) -> bool:
+    """Whether two with proven resident ids met in a block of `WHOLE`."""
+    return one.number == other.number or (one.name == other.name and one.birth == other.birth)

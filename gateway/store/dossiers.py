@@ -25,7 +25,7 @@ from gateway.domain.reconciliation.values import (
     ReplyRow,
 )
 from gateway.domain.referral import Decision, ReferralAssessment
-from gateway.store import court_money, households, reminders
+from gateway.store import court_money, households, persons, reminders
 from gateway.store import tables as t
 from gateway.store.clock import from_ms, to_day, to_ms
 from gateway.store.prepared import among, ids
@@ -135,6 +135,7 @@ def read(connection: Connection, referral_ids: Sequence[str], *, with_others: bo
     money = court_money.read(connection, mine)
     circumstances, members = households.circumstances(connection, mine), households.members(connection, mine)
     reminded = reminders.said(connection, mine)
+    alike = persons.possible(connection, mine)
     return [
         Dossier(
             referral=_referral(by_id[key]),
@@ -146,6 +147,7 @@ def read(connection: Connection, referral_ids: Sequence[str], *, with_others: bo
             household=members.get(key, ()),
             reminders=reminded.get(key, ()),
             court_money=money.get(key, NO_MONEY),
+            possible_matches=alike.get(key, ()),
             others=tuple(
                 RelativeRow(
                     referral=_referral(other),

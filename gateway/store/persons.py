@@ -15,8 +15,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from gateway.domain.reconciliation.rows_identity import PossibleMatchRow
 from gateway.errors import CaseErased, SealBroken
 from gateway.store import tables as t
+from gateway.store.clock import from_ms
 from gateway.store.prepared import among, ids
 from gateway.store.vault import CaseKeys
 
@@ -144,16 +146,33 @@ def match_digest(row: Mapping[str, Any]) -> str:
     return sha256(json.dumps([row[name] for name in _SAID], separators=(",", ":")).encode()).hexdigest()
 
 
-def matches_of(connection: Connection, referral_ids: Collection[str]) -> dict[str, list[sa.RowMapping]]:
-    """Matches found when these referrals came, oldest first."""
-    found: dict[str, list[sa.RowMapping]] = {}
+def possible(connection: Connection, referral_ids: Collection[str]) -> dict[str, tuple[PossibleMatchRow, ...]]:
+    """What was found when these referrals came, in the order it was kept."""
+    found: dict[str, list[PossibleMatchRow]] = {}
     for row in connection.execute(_MATCHES, ids(referral_ids)).mappings():
-        found.setdefault(row["referral_id"], []).append(row)
-    return found
+        found.setdefault(row["referral_id"], []).append(
+            PossibleMatchRow(
+                match_id=row["match_id"],
+                other_referral_id=row["other_referral_id"],
+                other_withdrawn=row["withdrawn_at"] is not None,
+                verdict=row["verdict"],
+                kind=row["kind"],
+                score=row["score"],
+                waterfall=tuple((field, outcome, points) for field, outcome, points in json.loads(row["waterfall"])),
+                version=row["version"],
+                at=from_ms(row["at"]),
+            )
+        )
+    return {referral_id: tuple(rows) for referral_id, rows in found.items()}
 
 
 _MATCHES = (
-    sa.select(t.possible_matches).where(among(t.possible_matches.c.referral_id)).order_by(t.possible_matches.c.row)
+    sa.select(t.possible_matches, t.referrals.c.withdrawn_at)
+    .select_from(
+        t.possible_matches.outerjoin(t.referrals, t.referrals.c.referral_id == t.possible_matches.c.other_referral_id)
+    )
+    .where(among(t.possible_matches.c.referral_id))
+    .order_by(t.possible_matches.c.row)
 )
 
 

@@ -9,12 +9,13 @@ from datetime import datetime
 from gateway.domain.reconciliation.court_money import COURT_MONEY
 from gateway.domain.reconciliation.duplicates import DUPLICATES
 from gateway.domain.reconciliation.household import HOUSEHOLD
+from gateway.domain.reconciliation.identity import IDENTITY
 from gateway.domain.reconciliation.lapsed import LAPSED
 from gateway.domain.reconciliation.mismatches import MISMATCHES
 from gateway.domain.reconciliation.missed import MISSED
 from gateway.domain.reconciliation.values import Check, Dossier, Finding, Rulebook
 
-CHECKS: tuple[Check, ...] = (*MISSED, *HOUSEHOLD, *LAPSED, *DUPLICATES, *MISMATCHES, *COURT_MONEY)
+CHECKS: tuple[Check, ...] = (*MISSED, *HOUSEHOLD, *LAPSED, *DUPLICATES, *IDENTITY, *MISMATCHES, *COURT_MONEY)
 
 
 def run(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> tuple[Finding, ...]:

@@ -17,6 +17,7 @@ from gateway.domain.lifecycle import HandoffState, NeedState
 from gateway.domain.programmes import Programme
 from gateway.domain.reconciliation.rows_court import CourtMoney
 from gateway.domain.reconciliation.rows_household import CircumstancesRow, MemberRow
+from gateway.domain.reconciliation.rows_identity import PossibleMatchRow
 from gateway.domain.reconciliation.rows_reminders import ReminderRow
 from gateway.domain.referral import Decision, ReferralAssessment
 
@@ -166,6 +167,7 @@ class Dossier:
     reminders: tuple[ReminderRow, ...] = ()
     offices_above: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """For each office of a need the same agency's offices above it, nearest first."""
+    possible_matches: tuple[PossibleMatchRow, ...] = ()
     court_money: CourtMoney = CourtMoney()
 
 

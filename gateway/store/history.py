@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -103,6 +104,7 @@ def marks(connection: Connection) -> dict[str, int]:
     return {name: int(value) for name, value in row.items()}
 
 
+@cache
 def _marks() -> sa.Select[tuple[int, ...]]:
     highest = {one.name: sa.select(sa.func.coalesce(sa.func.max(one.c.row), 0)) for one in (*dated(), t.row_changes)}
     return sa.select(*(of.scalar_subquery().label(name) for name, of in highest.items()))

@@ -26,7 +26,9 @@ from gateway.flows.dispatch import dispatch
 from gateway.flows.reconcile import reconcile_all, reconcile_due
 from gateway.flows.reserve import expire
 from gateway.flows.sequence import has_grown, publish
-from gateway.store import dossiers, leases, log, outbox, referrals, tokens
+from gateway.flows.statement_read import read_waiting
+from gateway.flows.statement_reconcile import reconcile_fresh
+from gateway.store import dossiers, leases, log, outbox, referrals, statements, tokens
 from gateway.store.leases import Lease
 from gateway.store.witness import WitnessFile
 
@@ -89,6 +91,7 @@ class Worker:
         add(self._guarded("digest", mornings), "interval", seconds=TURN_SECONDS)
         add(self._guarded("tokens", hourly), "interval", seconds=TURN_SECONDS)
         add(self._guarded("reservations", self._free_reservations), "interval", seconds=RESERVATIONS_SECONDS)
+        add(self._guarded("statements", self.statements), "interval", seconds=RECONCILE_SECONDS)
         add(self._guarded("keep", self._keep_turns), "interval", seconds=KEEP_SECONDS)
         self._scheduler.start()
         logger.info("worker started", extra={"owner": self._owner})
@@ -120,6 +123,17 @@ class Worker:
             if done.referrals == 0:
                 break
         return count
+
+    def statements(self) -> int:
+        """Reads the statements whose file is here and compares them; how many were compared."""
+        if not self._goes_on("statements", self._statements_wait):
+            return 0
+        self._turns.add("statements")
+        try:
+            read_waiting(self._context, now=self._clock())
+            return reconcile_fresh(self._context, now=self._clock())
+        finally:
+            self._turns.discard("statements")
 
     def sequence(self) -> None:
         """Signs a checkpoint when the log has grown; one worker of all does."""
@@ -175,6 +189,10 @@ class Worker:
     def _needs_wait(self) -> bool:
         with self._context.store.reading() as connection:
             return bool(referrals.waiting(connection, now=self._clock(), limit=1))
+
+    def _statements_wait(self) -> bool:
+        with self._context.store.reading() as connection:
+            return statements.any_waits(connection)
 
     def _looks_due(self) -> bool:
         with self._context.store.reading() as connection:

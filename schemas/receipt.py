@@ -36,11 +36,12 @@ class ConflictSchema(StrictSchema):
 
 
 class AnswerSchema(StrictSchema):
-    """What was asked is answered with the receipt itself: a reservation, until when, or in conflict with what; a match,
-    and how it stands now."""
+    """What was asked is answered with the receipt itself: a reservation, until when, or in conflict with what; a match
+    or a statement, and how it stands now."""
 
     reservation_id = Text(max=64)
     match_id = Text(max=64)
+    statement_id = Text(max=64)
     state = Text(max=30, required=True)
     until = Moment()
     conflicts = ListOf(Nest(ConflictSchema), max=50)

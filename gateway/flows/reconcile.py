@@ -24,6 +24,7 @@ from gateway.domain.reconciliation.clocks import clocks_to_watch
 from gateway.domain.reconciliation.findings import OPERATOR, doubt
 from gateway.domain.reconciliation.reminding import due_reminders, next_moments
 from gateway.domain.reconciliation.values import Dossier, Finding, Rulebook
+from gateway.flows import statement_reconcile
 from gateway.flows.as_known import as_known
 from gateway.flows.completeness import doubts as pair_doubts
 from gateway.flows.context import Context
@@ -34,6 +35,7 @@ from gateway.flows.ladder import overdue, put_timeouts
 from gateway.flows.remind import remind, wanted
 from gateway.flows.reroute import reroute_bounced
 from gateway.flows.rules_of import with_rules as with_rules
+from gateway.flows.statement_read import read_waiting
 from gateway.store import dossiers, findings, history, inbox, log, pairs, reminders, runs
 from gateway.store.findings import Changes
 from gateway.store.history import KnownAt
@@ -62,7 +64,8 @@ def reconcile_due(context: Context, *, now: datetime, limit: int = BATCH) -> Rec
 
 
 def reconcile_all(context: Context, *, now: datetime) -> Reconciled:
-    """Every referral on file, and what belongs to none (unexpected replies, gaps in numbering)."""
+    """Every referral on file, what belongs to none (unexpected replies, gaps in numbering), and every statement."""
+    read_waiting(context, now=now)
     with context.store.reading() as connection:
         log.hold_still(connection)
         begun = history.here(connection, now=now)
@@ -72,6 +75,7 @@ def reconcile_all(context: Context, *, now: datetime) -> Reconciled:
     for page in every:
         changes += _reconcile(context, page, {}, now, seen)
         count += len(page)
+    changes += statement_reconcile.reconcile_all(context, now=now, seen=seen)
     _keep(context, begun, seen, count, now)
     logger.info("reconciled", extra={"referrals": count, "opened": changes.opened, "closed": changes.closed})
     return Reconciled(referrals=count, changes=changes)
@@ -94,6 +98,7 @@ def would_find(
         if court is None:
             for finding in (*pair_doubts(connection), *_of_no_referral(connection, context, as_of)):
                 yield finding, EXCHANGE_RULES
+            yield from statement_reconcile.would_find(connection, context, as_of=as_of, now=now)
 
 
 def _keep(context: Context, begun: KnownAt, seen: Seen, count: int, now: datetime) -> None:

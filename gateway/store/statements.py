@@ -146,6 +146,15 @@ def unreconciled(connection: Connection) -> list[int]:
     return list(connection.scalars(asked.order_by(_P.statement_row)))
 
 
+def any_waits(connection: Connection) -> bool:
+    """Whether a file waits to be read, or what was read to be compared."""
+    waits = sa.or_(
+        _P.state == StatementState.RECEIVED.value,
+        sa.and_(_P.state == StatementState.READ.value, _P.reconciled_at.is_(None)),
+    )
+    return connection.execute(sa.select(_P.row).where(waits).limit(1)).first() is not None
+
+
 def progress(connection: Connection, row: int) -> Progress:
     """How far it has come."""
     found = connection.execute(sa.select(t.statement_progress).where(_P.statement_row == row)).mappings().one()

@@ -1,0 +1,325 @@
+"""对账单的集合比对 Which needs, persons and accounts must be looked at, found over the whole population in plain SQL.
+
+Rules: every statement here runs on SQLite and PostgreSQL alike and looks at each line and each need once, through an
+index; what it returns is a superset that the checks judge one by one, so it may name too many and never too few. What
+agrees, which is nearly all, never leaves the database.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from gateway.domain.lifecycle import NeedState
+from gateway.domain.reconciliation.statements import NEAR_DAYS
+from gateway.domain.replies import ReplyCode
+from gateway.domain.statement import GRANTING, Covers, LineStatus, Statement, StatementLine
+from gateway.store import tables as t
+from gateway.store.clock import to_ms
+from gateway.store.prepared import among, ids
+
+_L, _N, _K = t.statement_lines.c, t.needs.c, t.identity_keys.c
+_S = NeedState
+_HELPED = [s.value for s in (_S.ASSISTED, _S.PARTIALLY_ASSISTED, _S.FOLLOWED_UP)]
+_GRANTING = sorted(status.value for status in GRANTING)
+_PAID, _NEAR = LineStatus.PAID.value, timedelta(days=NEAR_DAYS)
+_OWN_PAYEES = ("BENEFICIARY",)
+MOST = 500
+BENEFICIARY = "beneficiary"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scope:
+    """What one statement is compared with. offices: of the party, within what it covers; continuing: programmes paid
+    month after month."""
+
+    statement: Statement
+    offices: tuple[str, ...]
+    continuing: tuple[str, ...]
+    lists_all: bool
+    persons: bool
+    accounts: bool
+
+
+def needs_to_look_at(connection: Connection, scope: Scope) -> Iterator[list[str]]:
+    """Pages of need ids, each once."""
+    parts = [_differing(_by_need(scope), scope), _after_an_end(scope)]
+    if scope.persons:
+        parts.append(_differing(_by_person(scope), scope))
+    if scope.lists_all:
+        parts.append(_absent(scope))
+    seen: set[str] = set()
+    for part in parts:
+        for page in connection.execute(part.execution_options(stream_results=True)).scalars().partitions(MOST):
+            fresh = [one for one in page if one not in seen]
+            seen.update(fresh)
+            if fresh:
+                yield fresh
+
+
+def _by_need(scope: Scope) -> sa.Subquery:
+    """Lines that name a need, one row a need."""
+    mine = sa.and_(_L.statement_row == scope.statement.row, _L.need_id.is_not(None), _L.problem.is_(None))
+    return sa.select(_L.need_id.label("need_id"), *_sums(_several(scope))).where(mine).group_by(_L.need_id).subquery()
+
+
+def _by_person(scope: Scope) -> sa.Subquery:
+    """Lines that name a person alone, by the needs of that person that are of the programme."""
+    joined = t.statement_lines.join(t.identity_keys, _K.key == _L.person_key).join(
+        t.needs, sa.and_(_N.referral_id == _K.referral_id, _N.programme == _L.programme)
+    )
+    mine = sa.and_(_L.statement_row == scope.statement.row, _L.need_id.is_(None), _L.problem.is_(None))
+    grouped = sa.select(_N.need_id.label("need_id"), *_sums(_several(scope))).select_from(joined).where(mine)
+    return grouped.where(_N.office_id.in_(scope.offices)).group_by(_N.need_id).subquery()
+
+
+def _several(scope: Scope) -> bool:
+    """Whether one need may honestly have several lines."""
+    return scope.statement.period_from != scope.statement.period_to
+
+
+def _sums(several: bool) -> tuple[sa.Label[Any], ...]:
+    paid = sa.case((_L.status == _PAID, _L.amount_fen), else_=0)
+    other = sa.case((_L.status != _PAID, 1), else_=0)
+    another = sa.case((_L.person_matches == sa.false(), 1), else_=0)
+    spans = sa.case((_L.month_until > _L.month_from, 1), else_=0)
+    return (
+        sa.cast(sa.func.sum(paid), sa.BigInteger).label("paid"),
+        sa.func.count().label("lines"),
+        (sa.func.count(sa.distinct(_L.month_from)) if several else sa.literal(1)).label("months"),
+        (sa.func.sum(spans) if several else sa.literal(0)).label("spans"),
+        sa.func.sum(other).label("others"),
+        sa.func.sum(another).label("another"),
+    )
+
+
+def _differing(lines: sa.Subquery, scope: Scope) -> sa.Select[tuple[str]]:
+    """Needs on which the lines and our row do not plainly agree."""
+    statement, c = scope.statement, lines.c
+    first, last = to_ms(statement.begins - _NEAR), to_ms(statement.ends + _NEAR)
+    monthly = _N.programme.in_(scope.continuing)
+    rate = sa.func.coalesce(_N.approved_fen, _N.paid_fen, 0)
+    off_the_rate = sa.or_(rate == 0, c.paid % sa.case((rate == 0, 1), else_=rate) != 0)
+    otherwise = sa.or_(_N.paid_fen.is_(None), c.paid != _N.paid_fen, _N.paid_at < first, _N.paid_at >= last)
+    money = sa.and_(c.paid > 0, sa.or_(sa.and_(monthly, off_the_rate), sa.and_(~monthly, otherwise)))
+    again = c.lines > 1
+    if _several(scope):
+        again = sa.or_(c.spans > 0, c.lines > c.months, sa.and_(~monthly, c.lines > 1))
+    differs = sa.or_(_N.state.not_in(_HELPED), again, c.others > 0, c.another > 0, money)
+    if statement.covers is Covers.ROSTER:  # who is on a roster need not have been paid by its lines
+        ended = sa.and_(c.others > 0, c.need_id.in_(_with_an_end(statement)))
+        differs = sa.or_(_N.state.not_in(_HELPED), ended, c.another > 0, money)
+    return sa.select(_N.need_id).select_from(lines.join(t.needs, _N.need_id == c.need_id)).where(differs)
+
+
+def _with_an_end(statement: Statement) -> sa.Select[tuple[str | None]]:
+    ended = sa.and_(_L.statement_row == statement.row, _L.status.not_in(_GRANTING), _L.need_id.is_not(None))
+    return sa.select(_L.need_id).where(ended)
+
+
+def _after_an_end(scope: Scope) -> sa.Select[tuple[str]]:
+    """Needs of whom a stop or a death was told, and lines speak of."""
+    r = t.replies.c
+    ended = r.code.in_([ReplyCode.STOPPED.value, ReplyCode.DECEASED.value])
+    line = sa.exists().where(_L.statement_row == scope.statement.row, _L.need_id == _N.need_id)
+    joined = t.replies.join(t.needs, _N.referral_id == r.referral_id)
+    return sa.select(_N.need_id).select_from(joined).where(ended, _N.office_id.in_(scope.offices), line)
+
+
+def _absent(scope: Scope) -> sa.Select[tuple[str]]:
+    """Needs that were told to be paid in its months, or to be paid month after month, and that no line speaks of."""
+    statement = scope.statement
+    paid = sa.and_(_N.paid_at >= to_ms(statement.begins), _N.accepted_at < to_ms(statement.ends))
+    asked = paid
+    if statement.covers is Covers.ROSTER:
+        asked = sa.or_(paid, sa.and_(_N.programme.in_(scope.continuing), _N.decided_at < to_ms(statement.ends)))
+    conditions = [asked, _N.office_id.in_(scope.offices)]
+    if statement.programmes:
+        conditions.append(_N.programme.in_(sorted(statement.programmes)))
+    named = sa.exists().where(_L.statement_row == statement.row, _L.need_id == _N.need_id)
+    conditions.append(~named)
+    if scope.persons:
+        by_person = (
+            sa.exists()
+            .where(_K.referral_id == _N.referral_id, _L.person_key == _K.key)
+            .where(_L.statement_row == statement.row, _L.programme == _N.programme)
+        )
+        conditions.append(~by_person)
+    return sa.select(_N.need_id).where(*conditions)
+
+
+# --- what is looked at ---
+
+
+def referrals_of(connection: Connection, need_ids: Sequence[str]) -> dict[str, str]:
+    """Need → referral."""
+    return {row.need_id: row.referral_id for row in connection.execute(_REFERRALS, ids(need_ids))}
+
+
+_REFERRALS = sa.select(_N.need_id, _N.referral_id).where(among(_N.need_id))
+
+
+def keys_of(connection: Connection, referral_ids: Collection[str]) -> dict[str, set[str]]:
+    """Referral → the keys of everybody it names by a number."""
+    found: dict[str, set[str]] = {}
+    for row in connection.execute(_KEYS, ids(referral_ids)):
+        found.setdefault(row.referral_id, set()).add(row.key)
+    return found
+
+
+_KEYS = sa.select(_K.referral_id, _K.key).where(among(_K.referral_id))
+
+
+def lines_about(connection: Connection, statements: Sequence[int], need_ids: Sequence[str]) -> list[sa.RowMapping]:
+    """Lines of some statements that name one of the needs."""
+    asked = sa.select(t.statement_lines).where(
+        _L.statement_row.in_(statements), _L.need_id.in_(need_ids), _L.problem.is_(None)
+    )
+    return list(connection.execute(asked.order_by(_L.row)).mappings())
+
+
+def lines_of_persons(connection: Connection, statements: Sequence[int], keys: Collection[str]) -> list[sa.RowMapping]:
+    """Lines of some statements about persons."""
+    if not keys:
+        return []
+    asked = sa.select(t.statement_lines).where(
+        _L.person_key.in_(list(keys)), _L.statement_row.in_(statements), _L.problem.is_(None)
+    )
+    return list(connection.execute(asked.order_by(_L.row)).mappings())
+
+
+def lines_of_accounts(connection: Connection, statements: Sequence[int], keys: Collection[str]) -> list[sa.RowMapping]:
+    """Lines of some statements that were paid to one of the accounts."""
+    asked = sa.select(t.statement_lines).where(
+        _L.account_key.in_(list(keys)), _L.statement_row.in_(statements), _L.problem.is_(None)
+    )
+    return list(connection.execute(asked.order_by(_L.row)).mappings())
+
+
+def line_of(row: Mapping[str, Any]) -> StatementLine:
+    """As the domain has it."""
+    matches = row["person_matches"]
+    return StatementLine(
+        line=row["line"],
+        need_id=row["need_id"],
+        person_key=row["person_key"],
+        person_matches=None if matches is None else bool(matches),
+        programme=row["programme"],
+        status=row["status"],
+        amount_fen=row["amount_fen"],
+        paid_on=row["paid_on"],
+        month_from=row["month_from"],
+        month_until=row["month_until"],
+        payee=row["payee"],
+        account_key=row["account_key"],
+        office_id=row["office_id"],
+        problem=row["problem"],
+        pointer=row["pointer"],
+    )
+
+
+# --- persons and accounts ---
+
+
+def persons_to_look_at(
+    connection: Connection, scope: Scope, others: Sequence[int], conflicting: Sequence[tuple[str, str]]
+) -> Iterator[list[str]]:
+    """Pages of person keys. others: statements in force beside this one; conflicting: programmes that may not meet."""
+    if not scope.persons:
+        return
+    parts = [_listed_twice(scope, [scope.statement.row, *others], conflicting), _told_elsewhere(scope, conflicting)]
+    parts.append(_listed_as_dead(scope, [scope.statement.row, *others]))
+    yield from _pages(connection, parts)
+
+
+def _listed_twice(
+    scope: Scope, statements: Sequence[int], conflicting: Sequence[tuple[str, str]]
+) -> sa.Select[tuple[str | None]]:
+    o = t.statement_lines.alias("o")
+    meet = sa.and_(
+        sa.func.coalesce(_L.month_from, _L.paid_on, "0") <= _end_of(o.c),
+        sa.func.coalesce(o.c.month_from, o.c.paid_on, "0") <= _end_of(_L),
+    )
+    forbidden = sa.tuple_(_L.programme, o.c.programme).in_(list(conflicting))
+    elsewhere = sa.or_(_L.programme != o.c.programme, _L.office_id != o.c.office_id)
+    again = sa.and_(
+        *(o.c.statement_row == _L.statement_row, o.c.line < _L.line, o.c.programme == _L.programme),
+        *(_L.status == _PAID, o.c.status == _PAID, _L.need_id.is_(None), _L.month_from.is_not(None)),
+    )
+    return (
+        sa.select(_L.person_key)
+        .select_from(t.statement_lines.join(o, sa.and_(o.c.person_key == _L.person_key, o.c.row != _L.row)))
+        .where(_L.statement_row == scope.statement.row, _L.problem.is_(None), _L.status.in_(_GRANTING))
+        .where(o.c.statement_row.in_(statements), o.c.problem.is_(None), o.c.status.in_(_GRANTING), meet)
+        .where(sa.or_(sa.and_(forbidden, elsewhere), again))
+    )
+
+
+def _end_of(c: Any) -> sa.ColumnElement[str]:
+    """Never before the line's last month: a day sorts behind its month, and what names no month goes on."""
+    return sa.func.coalesce(c.month_until, c.month_from, c.paid_on, "9") + "~"
+
+
+def _told_elsewhere(scope: Scope, conflicting: Sequence[tuple[str, str]]) -> sa.Select[tuple[str | None]]:
+    joined = t.statement_lines.join(t.identity_keys, _K.key == _L.person_key).join(
+        t.needs, _N.referral_id == _K.referral_id
+    )
+    return (
+        sa.select(_L.person_key)
+        .select_from(joined)
+        .where(_L.statement_row == scope.statement.row, _L.problem.is_(None), _L.status.in_(_GRANTING))
+        .where(_K.role == BENEFICIARY, _N.state.in_(_HELPED), _N.office_id != _L.office_id)
+        .where(sa.tuple_(_L.programme, _N.programme).in_(list(conflicting)))
+    )
+
+
+def _listed_as_dead(scope: Scope, statements: Sequence[int]) -> sa.Select[tuple[str | None]]:
+    o = t.statement_lines.alias("o")
+    return (
+        sa.select(_L.person_key)
+        .select_from(t.statement_lines.join(o, o.c.person_key == _L.person_key))
+        .where(_L.statement_row == scope.statement.row, _L.status.in_(_GRANTING), _L.problem.is_(None))
+        .where(o.c.status == LineStatus.DECEASED.value, o.c.statement_row.in_(statements), o.c.problem.is_(None))
+    )
+
+
+def accounts_to_look_at(connection: Connection, scope: Scope, others: Sequence[int]) -> Iterator[list[str]]:
+    """Pages of account keys that money of several persons went to."""
+    if not (scope.accounts and scope.persons):
+        return
+    own = sa.or_(_L.payee.is_(None), _L.payee.in_(_OWN_PAYEES))
+    mine = sa.and_(_L.statement_row == scope.statement.row, _L.account_key.is_not(None), _L.problem.is_(None), own)
+    within = sa.select(_L.account_key).where(mine).group_by(_L.account_key)
+    parts = [within.having(sa.func.min(_L.person_key) != sa.func.max(_L.person_key))]
+    if others:
+        o = t.statement_lines.alias("o")
+        joined = t.statement_lines.join(
+            o,
+            sa.and_(o.c.account_key == _L.account_key, o.c.person_key != _L.person_key, o.c.statement_row.in_(others)),
+        )
+        parts.append(sa.select(_L.account_key).select_from(joined).where(mine))
+    yield from _pages(connection, parts)
+
+
+def _pages(connection: Connection, parts: Sequence[sa.Select[Any]]) -> Iterator[list[str]]:
+    seen: set[str] = set()
+    for part in parts:
+        for page in connection.execute(part.execution_options(stream_results=True)).scalars().partitions(MOST):
+            fresh = list(dict.fromkeys(one for one in page if one is not None and one not in seen))
+            seen.update(fresh)
+            if fresh:
+                yield fresh
+
+
+def cases_of(connection: Connection, keys: Collection[str]) -> dict[str, list[tuple[str, str]]]:
+    """Person → (referral, role), oldest first."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in connection.execute(_CASES, ids(keys)):
+        found.setdefault(row.key, []).append((row.referral_id, row.role))
+    return found
+
+
+_CASES = sa.select(_K.key, _K.referral_id, _K.role).where(among(_K.key)).order_by(_K.row)

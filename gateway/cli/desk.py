@@ -1,4 +1,4 @@
-"""管理台 What administrators watch and decide: findings, chain, holds, outbox."""
+"""管理台 What administrators watch and decide: chain, holds, outbox."""
 
 import sys
 
@@ -14,30 +14,10 @@ from gateway.cli.console import (
     with_installation,
     yuan,
 )
-from gateway.cli.showing import finding_row, show_finding_rows
 from gateway.domain.reconciliation.chain import CHAIN_NAMES
 from gateway.flows import account, operate
-from gateway.store import findings as findings_store
 from gateway.store import outbox as outbox_store
 from gateway.store import referrals
-
-
-@click.command()
-@click.option("--code", help="疑点代码 e.g. MISS_NO_DECISION")
-@click.option("--limit", type=click.IntRange(1), default=10_000, show_default=True, help="最多 at most so many")
-@click.option("--all", "everything", is_flag=True, help="含已结 closed ones too")
-@json_option
-@with_installation
-def findings(installation: Installation, code: str | None, limit: int, everything: bool, as_json: bool) -> None:
-    """疑点 Lists findings. Exit 1 when any is open."""
-    with installation.open() as (context, _), context.store.reading() as connection:
-        kept = findings_store.listed(connection, only_open=not everything, code=code, limit=limit)
-    rows = [finding_row(one.finding, one.state.value, one.opened_at) for one in kept]
-    if as_json:
-        print_json(rows)
-    else:
-        show_finding_rows(rows)
-    sys.exit(FINDINGS if any(one.closed_at is None for one in kept) else 0)
 
 
 @click.command()
@@ -157,4 +137,4 @@ def outbox_retry(installation: Installation, message_ids: tuple[str, ...], who: 
     sys.exit(0 if count == len(set(message_ids)) else FINDINGS)
 
 
-COMMANDS: tuple[click.Command, ...] = (findings, chain, holds, outbox)
+COMMANDS: tuple[click.Command, ...] = (chain, holds, outbox)

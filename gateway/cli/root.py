@@ -18,11 +18,13 @@ from gateway.cli.desk import COMMANDS as DESK
 from gateway.cli.digest import COMMANDS as DIGEST
 from gateway.cli.doctor import COMMANDS as DOCTOR
 from gateway.cli.erase import COMMANDS as ERASE
+from gateway.cli.findings import COMMANDS as FINDING
 from gateway.cli.follow_up import COMMANDS as FOLLOW_UP
 from gateway.cli.install import COMMANDS as INSTALL
 from gateway.cli.keys import COMMANDS as KEYS
 from gateway.cli.log import COMMANDS as LOG
 from gateway.cli.mailbox import COMMANDS as MAILBOX
+from gateway.cli.matches import COMMANDS as MATCHES
 from gateway.cli.missed import COMMANDS as MISSED
 from gateway.cli.partner_cutoff import COMMANDS as COMMITMENT
 from gateway.cli.reconcile import COMMANDS as RECONCILE
@@ -61,7 +63,7 @@ GROUPS = (
     *(INSTALL, DOCTOR, REGISTRY, CALENDAR, KEYS, RUN, BACKUP, RECOVERY),
     *(COURT, AGENCY, MAILBOX, COMMITMENT, RESERVE),
     MISSED,
-    *(RECONCILE, BALANCE, DIGEST, DESK, FOLLOW_UP, ERASE, LOG, REPORTING, DEMO, CUTOFF, VERIFY),
+    *(RECONCILE, BALANCE, DIGEST, FINDING, MATCHES, DESK, FOLLOW_UP, ERASE, LOG, REPORTING, DEMO, CUTOFF, VERIFY),
 )
 
 for commands in GROUPS:

@@ -51,6 +51,7 @@ def show_balance_by(by: Dimension, lines: Sequence[BalanceLine], whole: BalanceL
 def finding_row(finding: Finding, state: str = "", opened_at: datetime | None = None) -> dict[str, Any]:
     """One finding as a machine is told it."""
     return {
+        "key": finding.key,
         "code": finding.code,
         "rule": finding.rule_id,
         "referral": finding.referral_id or "",

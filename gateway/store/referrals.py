@@ -201,6 +201,24 @@ def waiting(connection: Connection, *, now: datetime, limit: int) -> list[Waitin
     ]
 
 
+def where_kept(connection: Connection, referral_id: str) -> Waiting | None:
+    """A referral's own message, to be recalled; None for no such referral."""
+    statement = sa.select(_R.court, _R.message_id, _R.agreement_row, _R.accepted_at).where(
+        _R.referral_id == referral_id
+    )
+    row = connection.execute(statement).first()
+    if row is None:
+        return None
+    return Waiting(
+        referral_id=referral_id,
+        court=row.court,
+        message_id=row.message_id,
+        agreement_row=row.agreement_row,
+        received_at=from_ms(row.accepted_at),
+        need_ids=(),
+    )
+
+
 _R, _N = t.referrals.c, t.needs.c
 _WAITING = (
     sa.select(_N.need_id, _R.referral_id, _R.court, _R.message_id, _R.agreement_row, _R.accepted_at)

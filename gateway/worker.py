@@ -18,16 +18,19 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from gateway.domain.calendar import CHINA
 from gateway.errors import XianjieError
+from gateway.flows.adjudicate import adjudicate
 from gateway.flows.context import Context
 from gateway.flows.cutoff import cut_off
 from gateway.flows.deliver import Courier, Push, deliver
 from gateway.flows.digest import MORNING, send_digests
 from gateway.flows.dispatch import dispatch
+from gateway.flows.inquiry import tell_due
 from gateway.flows.reconcile import reconcile_all, reconcile_due
 from gateway.flows.reserve import expire
 from gateway.flows.sequence import has_grown, publish
 from gateway.flows.statement_read import read_waiting
 from gateway.flows.statement_reconcile import reconcile_fresh
+from gateway.flows.tell_court import tell_courts
 from gateway.store import dossiers, leases, log, outbox, referrals, statements, tokens
 from gateway.store.leases import Lease
 from gateway.store.witness import WitnessFile
@@ -43,6 +46,8 @@ SETTLED = timedelta(seconds=1)
 LEASE = timedelta(seconds=10)
 KEEP_SECONDS = 3.0
 RESERVATIONS_SECONDS = 30.0
+TELL_SECONDS = 2.0
+ADJUDICATE_SECONDS = 5.0
 TURN_SECONDS = 1.0
 NIGHT = time(2, 30)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -90,8 +95,11 @@ class Worker:
         add(self._guarded("reconcile_all", nightly), "interval", seconds=TURN_SECONDS)
         add(self._guarded("digest", mornings), "interval", seconds=TURN_SECONDS)
         add(self._guarded("tokens", hourly), "interval", seconds=TURN_SECONDS)
+        add(self._guarded("tell_courts", self.tell_courts), "interval", seconds=TELL_SECONDS)
+        add(self._guarded("inquiries", self._tell_inquiries), "interval", seconds=RESERVATIONS_SECONDS)
         add(self._guarded("reservations", self._free_reservations), "interval", seconds=RESERVATIONS_SECONDS)
         add(self._guarded("statements", self.statements), "interval", seconds=RECONCILE_SECONDS)
+        add(self._guarded("adjudicate", self.adjudicate), "interval", seconds=ADJUDICATE_SECONDS)
         add(self._guarded("keep", self._keep_turns), "interval", seconds=KEEP_SECONDS)
         self._scheduler.start()
         logger.info("worker started", extra={"owner": self._owner})
@@ -135,6 +143,11 @@ class Worker:
         finally:
             self._turns.discard("statements")
 
+    def adjudicate(self) -> None:
+        """Puts new doubts before both sides and keeps matches going; an idle gateway writes nothing."""
+        while not self._stopping.is_set() and not adjudicate(self._context, now=self._clock()).is_idle:
+            pass
+
     def sequence(self) -> None:
         """Signs a checkpoint when the log has grown; one worker of all does."""
         if self._witness is None or self._stopping.is_set() or not has_grown(self._context):
@@ -151,6 +164,21 @@ class Worker:
 
     def _reconcile_all(self) -> None:
         reconcile_all(self._context, now=self._clock())
+
+    def tell_courts(self) -> int:
+        """Tells courts what became of their needs; returns how many moves were looked at."""
+        count = 0
+        while not self._stopping.is_set():
+            done = tell_courts(self._context, now=self._clock())
+            count += done
+            if done == 0:
+                break
+        return count
+
+    def _tell_inquiries(self) -> None:
+        told = tell_due(self._context, now=self._clock())
+        if told:
+            logger.info("inquiries due", extra={"count": told})
 
     def _free_reservations(self) -> None:
         freed = expire(self._context, now=self._clock())

@@ -87,7 +87,18 @@ def _row(row: sa.RowMapping) -> ReportRow:
 
 
 def _findings(connection: Connection, page: list[str]) -> Iterator[FindingCount]:
-    f = t.findings.c
-    rows = connection.execute(sa.select(f.code, f.state, f.stake_fen).where(f.referral_id.in_(page)).order_by(f.row))
-    for row in rows:
-        yield FindingCount(code=row.code, state=FindingState(row.state), stake_fen=row.stake_fen)
+    f, r = t.findings.c, t.referrals.c
+    statement = (
+        sa.select(f.code, f.state, f.stake_fen, f.decided_as, r.groups)
+        .select_from(t.findings.join(t.referrals, r.referral_id == f.referral_id))
+        .where(f.referral_id.in_(page))
+        .order_by(f.row)
+    )
+    for row in connection.execute(statement):
+        yield FindingCount(
+            code=row.code,
+            state=FindingState(row.state),
+            stake_fen=row.stake_fen,
+            disposition=row.decided_as,
+            groups=frozenset(SpecificGroup(word) for word in row.groups.split()),
+        )

@@ -290,3 +290,21 @@ def test_every_line_has_its_own_key_and_a_section_in_order() -> None:
     order = list(Section)
     places = [order.index(line.section) for line in report.lines]
     assert places == sorted(places)
+
+
+def test_false_matches_are_told_by_the_group_of_the_person() -> None:
+    minor, woman = frozenset({SpecificGroup.MINOR}), frozenset({SpecificGroup.WOMAN})
+    decided = [
+        FindingCount(code="DUP_IDENTITY", state=FindingState.CLOSED, disposition="FALSE_MATCH", groups=minor),
+        FindingCount(code="DUP_IDENTITY", state=FindingState.CLOSED, disposition="FALSE_MATCH", groups=minor | woman),
+        FindingCount(code="DUP_IDENTITY", state=FindingState.DECIDED, disposition="CONFIRMED", groups=woman),
+        FindingCount(code="DUP_IDENTITY", state=FindingState.OPEN, groups=minor),
+    ]
+    report = report_of(a_row(), findings=decided)
+    told = {name: report.line(f"duplicate.false.{name}") for name in ("minor", "woman", "elderly", "none")}
+    assert {name: (one.value, one.denominator) for name, one in told.items()} == {
+        "minor": ("100.0", 2),
+        "woman": ("50.0", 2),
+        "elderly": (None, 0),
+        "none": (None, 0),
+    }

@@ -42,6 +42,7 @@ SECTIONS: tuple[Callable[[ReportFacts], Iterable[ReportLine]], ...] = (
     exchange.denials,
     exchange.pace,
     exchange.duplicates,
+    exchange.false_matches,
     exchange.missed,
     cases.quality,
 )

@@ -11,6 +11,7 @@ from gateway.domain.lifecycle import FindingState, NeedState
 from gateway.domain.programmes import load_programmes
 from gateway.domain.reconciliation.values import NeedRow
 from gateway.domain.replies import ReplyCode, load_replies
+from gateway.domain.report import words
 from gateway.domain.report.facts import Label, ReportFacts, grouped, line, median_days, percent, seconds_between
 from gateway.domain.report.values import FindingCount, ReportLine, Section, Unit
 from gateway.domain.rules import read_table
@@ -18,7 +19,7 @@ from gateway.domain.rules import read_table
 NEEDS = "救助需求 needs"
 SENT = "已转办 sent"
 RETURNED = frozenset({ReplyCode.RETURNED, ReplyCode.NOT_IN_SCOPE, ReplyCode.NOT_IN_REGION})
-RECOVERED, CONFIRMED = "RECOVERED", "CONFIRMED"
+RECOVERED, CONFIRMED, FALSE_MATCH = "RECOVERED", "CONFIRMED", "FALSE_MATCH"
 
 STEPS: tuple[tuple[str, Label, Callable[[NeedRow], tuple[datetime | None, datetime | None]]], ...] = (
     ("handoff", ("收到→转办", "accepted → handed off"), lambda need: (need.accepted_at, need.issued_at)),
@@ -187,6 +188,27 @@ def duplicates(facts: ReportFacts) -> Iterator[ReportLine]:
             Unit.FEN,
             cell=len(rows),
             family=f"duplicate.{key}",
+        )
+
+
+def false_matches(facts: ReportFacts) -> Iterator[ReportLine]:
+    """Of the duplicates in doubt that a person decided, how many were none: by the group of the person. Who is of two
+    groups counts in both; a group about which the doubts are often false is treated worse than the others."""
+    decided = [finding for finding in _of_family(facts, "duplicate") if finding.disposition is not None]
+    for group, label in ((None, ("无特定群体", "no specific group")), *words.GROUPS.items()):
+        mine = [one for one in decided if (group in one.groups if group is not None else not one.groups)]
+        false = [one for one in mine if one.disposition == FALSE_MATCH]
+        key = "none" if group is None else group.value.lower()
+        yield line(
+            Section.DUPLICATE,
+            f"duplicate.false.{key}",
+            (f"误配率·{label[0]}", f"false matches, {label[1]}"),
+            percent(len(false), len(mine)),
+            Unit.PERCENT,
+            denominator=len(mine),
+            denominator_label="已认定的重复疑点 duplicates decided",
+            cell=len(mine),
+            family=f"duplicate.false.{key}",
         )
 
 

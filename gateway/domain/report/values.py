@@ -119,12 +119,14 @@ class ReportRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FindingCount:
-    """One finding as the report counts it. disposition: how a person decided it, None while nobody has."""
+    """One finding as the report counts it. disposition: how a person decided it, None while nobody has; groups: of the
+    person it is about."""
 
     code: str
     state: FindingState
     stake_fen: int = 0
     disposition: str | None = None
+    groups: frozenset[SpecificGroup] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -29,6 +29,7 @@ from gateway.flows.audit.late import late_troubles
 from gateway.flows.audit.logged import leaves_without_rows, rows_without_leaves
 from gateway.flows.audit.registered import directory_troubles
 from gateway.flows.audit.remembered import remembered_troubles
+from gateway.flows.audit.stated import stated_troubles
 from gateway.flows.audit.trouble import Trouble, What
 from gateway.flows.context import Context
 from gateway.flows.log import verify_log
@@ -68,6 +69,7 @@ def cut_off(context: Context, *, now: datetime, witness: WitnessFile | None = No
                 *derived_troubles(connection, context, now=now),
                 *counted_troubles(connection, context),
                 *late_troubles(connection),
+                *stated_troubles(connection),
                 *remembered_troubles(connection),
                 *adjudication_troubles(connection),
             },

@@ -54,15 +54,22 @@ def read_waiting(context: Context, *, now: datetime) -> list[LinesRead]:
 
 
 def read_lines(
-    context: Context, statement: Statement, chunks: Chunks, *, now: datetime, told: Told | None = None
+    context: Context,
+    statement: Statement,
+    chunks: Chunks,
+    *,
+    now: datetime,
+    told: Told | None = None,
+    at_once: int = BATCH,
 ) -> LinesRead:
-    """Reads on from the last commit to the end; told: after each commit. Raises FileUnreadable, LeaseLost."""
+    """Reads on from the last commit to the end; told: after each commit of `at_once`
+    lines. Raises FileUnreadable, LeaseLost."""
     with context.store.reading() as connection:
         seen = statements.progress(connection, statement.row)
     if seen.state is not StatementState.READ:
         rows = Rows(context, statement, matching=seen.matching, now=now)
         lines = read_ledger(chunks(), statement.format, after=seen.position)
-        while batch := list(islice(lines, BATCH)):
+        while batch := list(islice(lines, at_once)):
             made = rows.of(batch)
             seen = context.store.write(_keeper(seen, made))
             if told is not None:

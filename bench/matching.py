@@ -1,4 +1,4 @@
-"""比对基准 How well and how fast persons are told apart: generated populations with truth, the Febrl sets, others beside.
+"""比对基准 How well and how fast persons are told apart: generated populations with truth, the Febrl sets, and others.
 
     python -m bench.matching --sizes 10000 100000 1000000 --febrl     quality, seconds, memory of each tool
     python -m bench.matching --intake 1000000                         one check at intake among so many known persons
@@ -24,15 +24,15 @@ from typing import Any
 
 from bench.matching_people import write
 from bench.matching_sets import Given, febrl, from_file, normalised
-from gateway.matching.bulk import ALL, matches
+from gateway.matching.bulk import Part, matches
 from gateway.matching.decide import MatchVerdict
 from gateway.matching.record import PersonRecord
 from gateway.matching.weights import load_weights
 
 OURS = "xianjie"
 SEED = 20240601
-SHARES = (ALL[:2] + ALL[-1:], ALL[2:-1])
-"""Kinds of blocks for each of two processes, of about the same cost."""
+SHARES = ((Part.NUMBER, Part.NAME_BIRTH, Part.LENT), (Part.NEAR,))
+"""Parts of the work for each of two processes, of about the same cost."""
 _records: list[PersonRecord] = []
 
 
@@ -98,8 +98,8 @@ def _one(tool: str, name: str) -> dict[str, Any]:
     before = _rss("VmRSS")
     if tool == OURS:
         begun = perf_counter()
-        sure, shown = _ours(records)
-        seconds, mib = perf_counter() - begun, _rss("VmHWM") - before + _children()
+        sure, shown, mib = _ours(records)
+        seconds = perf_counter() - begun
     else:
         from bench.matching_rivals import RIVALS, frame
 
@@ -114,21 +114,25 @@ def _one(tool: str, name: str) -> dict[str, Any]:
     return _quality(given, sure, shown) | {"seconds": seconds, "normalising": normalising, "mib": mib}
 
 
-def _ours(records: list[PersonRecord]) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
+def _ours(records: list[PersonRecord]) -> tuple[set[tuple[int, int]], set[tuple[int, int]], float]:
     """Two processes that share the records as they lie; each takes some kinds of blocks."""
     _records[:] = records
     with multiprocessing.get_context("fork").Pool(2) as pool:
-        found = [pair for part in pool.map(_share, range(2), chunksize=1) for pair in part]
+        parts = pool.map(_share, range(2), chunksize=1)
+    found = [pair for part, _ in parts for pair in part]
     sure = {(at, other) for at, other, same in found if same}
-    return sure, {(at, other) for at, other, _ in found}
+    return sure, {(at, other) for at, other, _ in found}, sum(mib for _, mib in parts)
 
 
-def _share(number: int) -> list[tuple[int, int, bool]]:
+def _share(number: int) -> tuple[list[tuple[int, int, bool]], float]:
+    """What one process finds, and what it holds beside the records as they were shared."""
     weights = load_weights()
-    return [
+    found = [
         (at, other, result.verdict is MatchVerdict.SAME)
-        for at, other, result in matches(_records, weights, kinds=SHARES[number])
+        for at, other, result in matches(_records, weights, parts=SHARES[number])
     ]
+    lines = Path("/proc/self/smaps_rollup").read_text(encoding="utf-8").splitlines()
+    return found, next(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty")) / 1024
 
 
 def _pairs(array: Any) -> set[tuple[int, int]]:
@@ -158,13 +162,6 @@ def _right(truth: Sequence[str], pairs: Iterable[tuple[int, int]]) -> int:
 def _rss(field: str) -> float:
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
-
-
-def _children() -> float:
-    """What the two processes wrote beside what they share cannot be told exactly; the highest of one, less ours."""
-    import resource
-
-    return max(0.0, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024 - _rss("VmRSS"))
 
 
 if __name__ == "__main__":

@@ -35,7 +35,9 @@ logger = logging.getLogger(__name__)
 HOLD = "MATCH"
 WARNING = FieldProblem(pointer="/data/person", code="possible_same_person")
 BORROWED = FieldProblem(pointer="/data/person/id_number", code="relatives_number")
-MATCH_FOUND = "match_found"
+MATCHING_USED, MATCH_FOUND = "matching_used", "match_found"
+COMPARED = " compared"
+"""What the use of matching says of a referral whose record and keys were kept."""
 MOST_FOUND = 10
 """So many matches of one referral are kept, the highest first: a person can look at no more."""
 
@@ -217,6 +219,6 @@ def decision_rows(context: Context, item: Asked, done: Compared, document: str) 
     """The use of matching, and each match with the digest of its row: leaves of the log."""
     full = f" full:{','.join(dict.fromkeys(done.full))}" if done.full else ""
     common = {"at": to_ms(item.now), "who": context.party_id}
-    yield {**common, "what": "matching_used", "subject": item.referral_id, "why": f"P06 {document}{full}"}
+    yield {**common, "what": MATCHING_USED, "subject": item.referral_id, "why": f"P06 {document}{COMPARED}{full}"}
     for row in match_rows(item, done):
         yield {**common, "what": MATCH_FOUND, "subject": row["match_id"], "why": persons.match_digest(row)}

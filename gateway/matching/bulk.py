@@ -1,14 +1,16 @@
 """批量比对 A whole population at once: the pairs that a check at intake would have compared, found without a database.
 
-Rules: the same records, comparison and verdicts as at intake; only the look-up differs. Blocks lie in memory, one kind
-after the other, and a pair is compared in the first kind of block that holds both. Two proven resident ids that differ
-are one person only with one name and one birth date (`matching.decide`, 3), so the blocks of near names and near birth
-dates are filled with records that lack such a number, and everybody else is only looked up in them. Oversized blocks
-are told to the caller, never passed over in silence. Time grows with the population, not with its square.
+Rules: the same records, comparison and verdicts as at intake; only the look-up differs. Two proven resident ids that
+differ are one person only with one name and one birth date (`matching.decide`, 3); so the blocks of near names and near
+birth dates hold only records without such a number, and everybody is looked up in them in one pass. Oversized blocks
+are told to the caller, never passed over in silence. Time grows with the population, not with its square; no pair is
+compared twice. `PARTS` may be given to processes of their own.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from itertools import combinations
 
 from gateway.domain.identifiers import IdType
 from gateway.matching.decide import MatchResult, MatchVerdict, compare
@@ -18,9 +20,21 @@ from gateway.matching.weights import Weights
 
 MOST_IN_BLOCK = 500
 """A larger block is a placeholder that many wrote (a court's own telephone), not a trait."""
-
 Pair = tuple[int, int]
-KeyOf = Callable[[PersonRecord], str | None]
+Blocks = dict[str, list[int]]
+
+
+class Part(StrEnum):
+    """Part of the work: who shares a number; two proven numbers with one name and birth date; whoever lacks a proven
+    number against everybody; numbers lent by relatives and certificates."""
+
+    NUMBER = "number"
+    NAME_BIRTH = "name_birth"
+    NEAR = "near"
+    LENT = "lent"
+
+
+PARTS = tuple(Part)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,66 +45,17 @@ class FullBlock:
     size: int
 
 
-def name_year(record: PersonRecord) -> str | None:
-    """Name and year of birth."""
-    return record.name + record.birth[:4] if record.birth and record.name else None
-
-
-def name_day(record: PersonRecord) -> str | None:
-    """Name and day in the year."""
-    return record.name + record.birth[5:] if record.birth and record.name else None
-
-
-def birth_first(record: PersonRecord) -> str | None:
-    """Birth date and first letter of the name."""
-    return record.birth + record.name[0] if record.birth and record.name else None
-
-
-def birth_last(record: PersonRecord) -> str | None:
-    """Birth date and last letter."""
-    return record.birth + record.name[-1] if record.birth and record.name else None
-
-
-def name_region(record: PersonRecord) -> str | None:
-    """Name and county."""
-    return record.name + record.region if record.region and record.name else None
-
-
-def phone(record: PersonRecord) -> str | None:
-    """Telephone."""
-    return record.phone
-
-
-def number(record: PersonRecord) -> str | None:
-    """The number."""
-    return record.number
-
-
-WHOLE: tuple[tuple[str, KeyOf], ...] = ((BlockKind.NUMBER, number), (BlockKind.NAME_YEAR, name_year))
-"""Blocks in which everybody is compared with everybody."""
-NEAR: tuple[tuple[str, KeyOf], ...] = (
-    (BlockKind.NAME_DAY, name_day),
-    (BlockKind.BIRTH_FIRST, birth_first),
-    (BlockKind.BIRTH_LAST, birth_last),
-    (BlockKind.NAME_REGION, name_region),
-    (BlockKind.PHONE, phone),
-)
-"""Blocks of those without a proven resident id; everybody is looked up in them."""
-ALL = (*(kind for kind, _ in WHOLE + NEAR), BlockKind.RELATIVES_NUMBER)
+Full = Callable[[FullBlock], None]
 
 
 def matches(
-    records: Sequence[PersonRecord],
-    weights: Weights,
-    *,
-    kinds: Sequence[str] = ALL,
-    full: Callable[[FullBlock], None] | None = None,
+    records: Sequence[PersonRecord], weights: Weights, *, parts: Sequence[Part] = PARTS, full: Full | None = None
 ) -> Iterator[tuple[int, int, MatchResult]]:
-    """(place, place, result) of every pair that is not NEW, each once, in no order. kinds: which blocks, so that the
-    work can be divided between processes."""
+    """(place, place, result) of every pair that is not NEW, each once, in no order."""
     strong = [record.is_proven and record.kind == IdType.RESIDENT_ID for record in records]
-    for pairs in _pairs(records, strong, kinds, full or _nobody):
-        for at, other in pairs:
+    finders = {Part.NUMBER: _one_number, Part.NAME_BIRTH: _one_name, Part.NEAR: _near, Part.LENT: _lent}
+    for part in parts:
+        for at, other in finders[part](records, strong, full or _nobody):
             result = compare(records[at], records[other], weights)
             if result.verdict is not MatchVerdict.NEW:
                 yield at, other, result
@@ -100,118 +65,109 @@ def _nobody(_: FullBlock) -> None:
     """Nobody asked."""
 
 
-def _pairs(
-    records: Sequence[PersonRecord], strong: Sequence[bool], kinds: Sequence[str], full: Callable[[FullBlock], None]
-) -> Iterator[Iterator[Pair]]:
-    earlier: list[KeyOf] = []
-    for kind, key_of in WHOLE:
-        if kind in kinds:
-            yield _within(records, strong, kind, key_of, tuple(earlier), full)
-        earlier.append(key_of)
-    for kind, key_of in NEAR:
-        if kind in kinds:
-            yield _looked_up(records, strong, kind, key_of, tuple(earlier), full)
-        earlier.append(key_of)
-    if BlockKind.RELATIVES_NUMBER in kinds:
-        yield _relatives(records, strong, tuple(earlier))
-
-
-def _within(
-    records: Sequence[PersonRecord],
-    strong: Sequence[bool],
-    kind: str,
-    key_of: KeyOf,
-    earlier: tuple[KeyOf, ...],
-    full: Callable[[FullBlock], None],
-) -> Iterator[Pair]:
-    """Pairs inside one kind of block that can be more than NEW."""
-    by_number = kind == BlockKind.NUMBER
-    for block in _blocks(records, key_of):
-        if len(block) > MOST_IN_BLOCK:
-            full(FullBlock(kind=kind, size=len(block)))
-            continue
-        for place, at in enumerate(block):
-            one = records[at]
-            for other in block[:place]:
-                second = records[other]
-                if not by_number and strong[at] and strong[other] and one.birth != second.birth:
-                    continue
-                if not _shares(one, second, earlier):
-                    yield other, at
-
-
-def _blocks(records: Sequence[PersonRecord], key_of: KeyOf) -> Iterator[list[int]]:
-    """Blocks of at least two."""
+def _one_number(records: Sequence[PersonRecord], _strong: Sequence[bool], full: Full) -> Iterator[Pair]:
+    """Everybody with everybody under one number."""
     first: dict[str, int] = {}
-    more: dict[str, list[int]] = {}
+    more: Blocks = {}
     for at, record in enumerate(records):
-        key = key_of(record)
-        if key is None:
+        number = record.number
+        if number is not None and (there := first.setdefault(number, at)) != at:
+            more.setdefault(number, [there]).append(at)
+    for block in _bounded(more, BlockKind.NUMBER, full).values():
+        yield from combinations(block, 2)
+
+
+def _one_name(records: Sequence[PersonRecord], strong: Sequence[bool], full: Full) -> Iterator[Pair]:
+    """Two proven resident ids with one name and birth date."""
+    first: dict[str, int] = {}
+    more: Blocks = {}
+    for at, record in enumerate(records):
+        if not strong[at] or record.birth is None:
             continue
-        there = first.setdefault(key, at)
-        if there != at:
+        key = record.birth + record.name
+        if (there := first.setdefault(key, at)) != at:
             more.setdefault(key, [there]).append(at)
-    yield from more.values()
+    for block in _bounded(more, BlockKind.NAME_YEAR, full).values():
+        for at, other in combinations(block, 2):
+            if records[at].number != records[other].number:
+                yield at, other
 
 
-def _looked_up(
-    records: Sequence[PersonRecord],
-    strong: Sequence[bool],
-    kind: str,
-    key_of: KeyOf,
-    earlier: tuple[KeyOf, ...],
-    full: Callable[[FullBlock], None],
-) -> Iterator[Pair]:
-    """Pairs of which at least one lacks a proven resident id."""
-    weak: dict[str, list[int]] = {}
+def _near(records: Sequence[PersonRecord], strong: Sequence[bool], full: Full) -> Iterator[Pair]:
+    """Those without a proven resident id with everybody who shares a block with them. The first letter of a key tells
+    the kinds apart."""
+    weak: Blocks = {}
     for at, record in enumerate(records):
-        if not strong[at] and (key := key_of(record)) is not None:
-            weak.setdefault(key, []).append(at)
-    for key, block in weak.items():
-        if len(block) > MOST_IN_BLOCK:
-            full(FullBlock(kind=kind, size=len(block)))
-            weak[key] = []
+        if not strong[at]:
+            for key in _near_keys(record):
+                weak.setdefault(key, []).append(at)
+    weak = _bounded(weak, "near", full)
     if not weak:
         return
+    get = weak.get
     for at, record in enumerate(records):
-        key = key_of(record)
-        if key is None or key not in weak:
+        found: list[int] = []
+        for key in _near_keys(record):
+            block = get(key)
+            if block is not None:
+                found += block
+        if not found:
             continue
-        for other in weak[key]:
+        number = record.number
+        for other in set(found):
             # two weak ones meet twice, and are compared when the later one asks
-            if other != at and (strong[at] or other < at) and not _shares(record, records[other], earlier):
+            if (strong[at] or other < at) and other != at and (number is None or records[other].number != number):
                 yield (other, at) if other < at else (at, other)
 
 
-def _shares(one: PersonRecord, other: PersonRecord, earlier: tuple[KeyOf, ...]) -> bool:
-    """Whether an earlier kind of block held both."""
-    return any((key := key_of(one)) is not None and key == key_of(other) for key_of in earlier)
+def _near_keys(record: PersonRecord) -> list[str]:
+    """As `keys.common_blocks`, unkeyed and written for speed."""
+    name, _, birth, _, region, _, _, _, _, _, phone, _, _ = record
+    keys = []
+    if name:
+        word = " ".join(sorted(name.split())) if " " in name else name
+        if birth:
+            keys = ["y" + birth[:4] + word, "d" + birth[5:] + word, "f" + birth + name[0], "l" + birth + name[-1]]
+        if region:
+            keys.append("r" + region + word)
+    if phone:
+        keys.append("p" + phone)
+    return keys
 
 
-def _relatives(
-    records: Sequence[PersonRecord], strong: Sequence[bool], earlier: tuple[KeyOf, ...]
-) -> Iterator[Pair]:
+def _lent(records: Sequence[PersonRecord], strong: Sequence[bool], full: Full) -> Iterator[Pair]:
     """Whoever goes by a number that another record gives to a relative, or that another's certificate holds."""
-    lent: dict[str, list[int]] = {}
+    lent: Blocks = {}
     for at, record in enumerate(records):
         for theirs, _ in record.relatives:
             if theirs:
                 lent.setdefault(theirs, []).append(at)
         if record.certificate and record.certificate != record.number:
             lent.setdefault(record.certificate, []).append(at)
+    lent = _bounded(lent, BlockKind.RELATIVES_NUMBER, full)
     seen: set[Pair] = set()
     for at, record in enumerate(records) if lent else ():
-        for own in {record.number, record.certificate} - {None}:
-            for other in lent.get(own or "", ()):
+        for own in (record.number, record.certificate):
+            for other in lent.get(own, ()) if own else ():
                 pair = (min(at, other), max(at, other))
-                if other == at or pair in seen:
-                    continue
-                seen.add(pair)
-                both = strong[at] and strong[other]
-                if not (_was_compared(record, records[other]) if both else _shares(record, records[other], earlier)):
+                if other != at and pair not in seen and not _was_compared(records, strong, *pair):
+                    seen.add(pair)
                     yield pair
 
 
-def _was_compared(one: PersonRecord, other: PersonRecord) -> bool:
-    """Whether two with proven resident ids met in a block of `WHOLE`."""
-    return one.number == other.number or (one.name == other.name and one.birth == other.birth)
+def _was_compared(records: Sequence[PersonRecord], strong: Sequence[bool], at: int, other: int) -> bool:
+    """Whether another part compares the two."""
+    one, second = records[at], records[other]
+    if one.number is not None and one.number == second.number:
+        return True
+    if strong[at] and strong[other]:
+        return one.birth is not None and (one.birth, one.name) == (second.birth, second.name)
+    return not set(_near_keys(one)).isdisjoint(_near_keys(second))
+
+
+def _bounded(blocks: Blocks, kind: str, full: Full) -> Blocks:
+    """Without those that are too large, which the caller is told."""
+    large = [key for key, block in blocks.items() if len(block) > MOST_IN_BLOCK]
+    for key in large:
+        full(FullBlock(kind=kind, size=len(blocks.pop(key))))
+    return blocks

@@ -14,15 +14,16 @@ from typing import Any
 from sqlalchemy import Connection
 
 from gateway.domain.lifecycle import NeedState
+from gateway.domain.rerouting import is_sent_on
 from gateway.domain.routing import programme_of
 from gateway.envelope.signing import VerifiedMessage, verify
 from gateway.errors import XianjieError
 from gateway.flows import court, receive
+from gateway.flows.audit.compared import Proven, compared_troubles, matches_troubles
 from gateway.flows.audit.reserved import reservation_troubles
 from gateway.flows.audit.told import on_nothing, told_troubles
 from gateway.flows.audit.trouble import Trouble, What
 from gateway.flows.context import Context
-from gateway.flows.intake import keys_of
 from gateway.flows.issue import ISSUED_TYPE
 from gateway.flows.read_referral import read_referral
 from gateway.flows.receive import REPLY_TYPES
@@ -53,6 +54,7 @@ def derived_troubles(connection: Connection, context: Context, *, now: datetime)
     yield from _handoffs(connection)
     yield from _moves(connection)
     yield from _on_nothing(connection)
+    yield from matches_troubles(connection)
     yield from on_nothing(connection)
     yield from reservation_troubles(connection, now=now)
 
@@ -80,7 +82,7 @@ def _referrals(
     subjects = [row["subject"] for row, _ in messages]
     referrals = audit_rows.by(connection, t.referrals.c.referral_id, subjects)
     needs = audit_rows.by(connection, t.needs.c.referral_id, subjects)
-    keys = audit_rows.by(connection, t.identity_keys.c.referral_id, subjects)
+    proven: list[Proven] = []
     for row, message in messages:
         referral_id = row["subject"]
         stored = next(iter(referrals.get(referral_id, ())), None)
@@ -97,11 +99,9 @@ def _referrals(
                 )
             programmes = [programme_of(need, context.programmes) for need in referral.needs]
             asked = {f"{referral_id}:{n}": p.code if p else "" for n, p in enumerate(programmes, start=1)}
-            authorised = context.snapshot(now).agreements[stored["agreement_row"]].matching_authorised
-            expected = keys_of(referral, context) if authorised else ()
-            if sorted((one["role"], one["key"]) for one in keys.get(referral_id, ())) != sorted(expected):
-                yield Trouble(table="identity_keys", ref=referral_id, what=What.ALTERED, referral_id=referral_id)
+            proven.append((stored, referral))
         yield from _needs(referral_id, asked, needs.get(referral_id, ()))
+    yield from compared_troubles(connection, context, proven, now=now)
 
 
 def _particulars(referral: Any, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,6 +118,8 @@ def _particulars(referral: Any, row: Mapping[str, Any]) -> dict[str, Any]:
         "joint_id": referral.joint_id,
         "ground_code": referral.ground_code,
         "refusal_code": referral.refusal_code,
+        "inquiry_ref": referral.inquiry_ref,
+        "inquiry_waived": referral.inquiry_waived_reason is not None,
         "urgency": referral.urgency.value,
         "is_minor": referral.is_minor,
         "concluded_on": referral.concluded_on.isoformat(),
@@ -134,6 +136,8 @@ def _needs(referral_id: str, asked: Mapping[str, str], stored: Sequence[Mapping[
         elif programme and there[need_id]["programme"] != programme:
             yield Trouble(table="needs", ref=need_id, what=What.ALTERED, referral_id=referral_id, column="programme")
     for need_id in there.keys() - asked.keys():
+        if is_sent_on(need_id, referral_id):
+            continue  # it rests on an answer or a decision, not on the court's message: `audit.late`
         yield Trouble(table="needs", ref=need_id, what=What.UNLOGGED, referral_id=referral_id)
 
 

@@ -116,6 +116,36 @@ class ReferralUnknown(MessageError):
     next_step = ("核对移送编号。", "Check the referral id.")
 
 
+class InquiryUnknown(MessageError):
+    """The answer names no question that was put to this party; the answer for a stranger's is the same."""
+
+    code = "inquiry_unknown"
+    status = 404
+    title = ("无此协查", "No such inquiry")
+    next_step = (
+        "答复须引用本单位收到的协查报文编号与摘要。",
+        "Answer the forwarded inquiry: name its message id and digest.",
+    )
+
+
+class ClueUnknown(MessageError):
+    """No such clue was forwarded to this court; the answer for another's is the same."""
+
+    code = "clue_unknown"
+    status = 404
+    title = ("无此线索", "No such clue")
+    next_step = ("核对线索编号。", "Check the clue id.")
+
+
+class NoticeUnknown(MessageError):
+    """What was to be taken out of the mailbox was never sent to this party, or has another digest."""
+
+    code = "notice_unknown"
+    status = 404
+    title = ("无此报文", "No such message")
+    next_step = ("引用收到的报文编号与摘要。", "Name the id and the digest of the message that was received.")
+
+
 class ReservationUnknown(MessageError):
     """No such reservation, or no such need, of this party; the answer for a stranger's is the same."""
 

@@ -19,8 +19,9 @@ from gateway.domain.agreement import AgreementProfile
 from gateway.domain.calendar import china_day
 from gateway.domain.case_number import parse_case_number
 from gateway.domain.identifiers import IdType, is_synthetic
-from gateway.domain.intake_rules import IntakeVerdict, assess, cap_fen
+from gateway.domain.intake_rules import ALREADY_ASSISTED, IntakeVerdict, assess, cap_fen
 from gateway.domain.lifecycle import NeedState
+from gateway.domain.reconciliation.rows_exchange import CitedInquiryRow
 from gateway.domain.referral import Decision, Referral
 from gateway.domain.routing import priority, programme_of
 from gateway.domain.values import InvalidValue
@@ -33,7 +34,7 @@ from gateway.flows.message_kind import COURTS, MessageKind, Noted, Told
 from gateway.flows.read_referral import read_referral
 from gateway.matching.identity import identity_key
 from gateway.matching.normalise import holder_of
-from gateway.store import households, referrals, reservations
+from gateway.store import exchanges, households, referrals, reservations
 from gateway.store.clock import to_ms
 from gateway.store.referrals import Relative
 
@@ -150,11 +151,13 @@ def _note(connection: Connection, items: Sequence[Submission]) -> list[Noted]:
     """Rules that look at other referrals of the same person: stored ones and earlier ones of this very group."""
     keys = {item.person_key for item in items if item.person_key}
     relatives = referrals.relatives(connection, keys)
+    cited = exchanges.cited(connection, {item.referral.inquiry_ref for item in items})
     reserved = reservations.reserved_programmes(connection, keys, now=items[0].now)
     notes = []
     for item in items:
         key = item.person_key
         holds, warnings = list(item.verdict.holds), list(_under_data(item.verdict.warnings))
+        warnings += _of_the_inquiry(item.referral, cited)
         if item.compared is not None:
             holds += [match.HOLD] if item.compared.is_held else []
             warnings += item.compared.warnings
@@ -176,6 +179,17 @@ def _note(connection: Connection, items: Sequence[Submission]) -> list[Noted]:
             others.append(_as_relative(item, wanted))
         notes.append(Noted(warnings=tuple(warnings), holds=tuple(dict.fromkeys(holds))))
     return notes
+
+
+def _of_the_inquiry(referral: Referral, cited: Mapping[str | None, CitedInquiryRow]) -> Iterator[FieldProblem]:
+    """X6 rests on an inquiry of the same court in which somebody answered that the person is or was helped."""
+    if referral.refusal_code != ALREADY_ASSISTED or referral.inquiry_ref is None:
+        return
+    found = cited.get(referral.inquiry_ref)
+    if found is None or found.court != referral.court:
+        yield FieldProblem(pointer="/data/inquiry_ref", code="inquiry_not_on_file")
+    elif not found.supports:
+        yield FieldProblem(pointer="/data/inquiry_ref", code="inquiry_not_supporting")
 
 
 def _same_aid(referral: Referral, other: Relative) -> bool:
@@ -274,6 +288,8 @@ def _referral_row(item: Submission, note: Noted) -> dict[str, Any]:
         "holds": " ".join(note.holds),
         "person_key": item.person_key,
         "reconcile_at": now,
+        "inquiry_ref": referral.inquiry_ref,
+        "inquiry_waived": referral.inquiry_waived_reason is not None,
     }
 
 

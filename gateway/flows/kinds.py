@@ -6,7 +6,19 @@ and what agencies say of it. A new type is one line here and one flow that decla
 
 from collections.abc import Mapping
 
-from gateway.flows import completeness, court, court_money, intake, match_said, receive, reserve, statement
+from gateway.flows import (
+    clue,
+    completeness,
+    court,
+    court_money,
+    inquiry,
+    intake,
+    match_said,
+    receive,
+    reserve,
+    retrieved,
+    statement,
+)
 from gateway.flows.message_kind import MessageKind
 
 KINDS: tuple[MessageKind, ...] = (
@@ -14,6 +26,9 @@ KINDS: tuple[MessageKind, ...] = (
     *court.KINDS,
     *court_money.KINDS,
     *receive.KINDS,
+    *inquiry.KINDS,
+    *clue.KINDS,
+    *retrieved.KINDS,
     *reserve.KINDS,
     *match_said.KINDS,
     *statement.KINDS,

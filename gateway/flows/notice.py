@@ -48,6 +48,11 @@ def effect_key(type_: str, effect: str) -> str:
     return f"{type_}:{effect}"
 
 
+def said_before(connection: Connection, keys: list[str]) -> set[str]:
+    """Those of the effect keys that a message of ours stands for already."""
+    return outbox.effects_on_file(connection, keys)
+
+
 def send(connection: Connection, context: Context, notices: list[Notice], *, now: datetime) -> list[str | None]:
     """Numbers, signs and queues them in this transaction; the message id of each, None for what was said before."""
     keys = [effect_key(notice.type, notice.effect) for notice in notices]

@@ -134,8 +134,8 @@ def _decision(known: Circumstances, rng: Random) -> dict[str, Any]:
 
 
 def _inquiry(known: Circumstances, refusal: str | None, rng: Random) -> dict[str, Any]:
-    """X6 (already assisted) rests on what an agency answered."""
-    if refusal == "X6" or rng.random() < 0.6:
+    """Whom the court asked before; a refusal as already assisted says why nobody was asked, for nobody was."""
+    if rng.random() < 0.6 and refusal != "X6":
         return {"inquiry_ref": f"SYN-INQ-{known.concluded_on.year}-{known.position + 1:04d}"}
     return {"inquiry_waived_reason": "合成数据：生活困难情况已由入户调查查明"}
 

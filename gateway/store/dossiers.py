@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from gateway.domain.calendar import ONE_DAY, end_of_china_day
 from gateway.domain.lifecycle import HandoffState, NeedState
 from gateway.domain.reconciliation.rows_court import CourtMoney
+from gateway.domain.reconciliation.rows_same_help import SameHelp
 from gateway.domain.reconciliation.values import (
     CourtPaymentRow,
     Dossier,
@@ -25,7 +26,7 @@ from gateway.domain.reconciliation.values import (
     ReplyRow,
 )
 from gateway.domain.referral import Decision, ReferralAssessment
-from gateway.store import court_money, households, persons, reminders
+from gateway.store import court_money, exchanges, households, persons, reminders, same_help
 from gateway.store import tables as t
 from gateway.store.clock import from_ms, to_day, to_ms
 from gateway.store.prepared import among, ids
@@ -50,6 +51,7 @@ _LOOKED = (
 
 CHUNK = 500
 NO_MONEY = CourtMoney()
+NOTHING = SameHelp()
 
 
 def due(connection: Connection, *, now: datetime, limit: int) -> dict[str, int]:
@@ -126,13 +128,17 @@ def read(connection: Connection, referral_ids: Sequence[str], *, with_others: bo
     first = connection.execute(_REFERRALS, ids(mine)).mappings().all()
     keys = {row["person_key"] for row in first if with_others and row["person_key"] is not None}
     kin = _kin(connection, keys)
-    everyone = mine | {row["referral_id"] for rows in kin.values() for row in rows}
+    helped = same_help.read(connection, first) if with_others else {}
+    family = {one.referral_id for each in helped.values() for one in each.kin} - mine
+    everyone = mine | {row["referral_id"] for rows in kin.values() for row in rows} | family
     needs = _grouped(connection, t.needs, everyone, _need)
     replies = _grouped(connection, t.replies, everyone, _reply)
     handoffs = _grouped(connection, t.handoffs, mine, _handoff)
     payments = _grouped(connection, t.court_payments, mine, _payment)
     by_id = {row["referral_id"]: row for row in first}
+    relatives = by_id | _rows(connection, family)
     money = court_money.read(connection, mine)
+    cited = exchanges.cited(connection, {row["inquiry_ref"] for row in first if row["refusal_code"] == "X6"})
     circumstances, members = households.circumstances(connection, mine), households.members(connection, mine)
     reminded = reminders.said(connection, mine)
     alike = persons.possible(connection, mine)
@@ -147,6 +153,16 @@ def read(connection: Connection, referral_ids: Sequence[str], *, with_others: bo
             household=members.get(key, ()),
             reminders=reminded.get(key, ()),
             court_money=money.get(key, NO_MONEY),
+            cited_inquiry=cited.get(by_id[key]["inquiry_ref"]),
+            same_help=helped.get(key, NOTHING),
+            kin=tuple(
+                RelativeRow(
+                    referral=_referral(relatives[one.referral_id]),
+                    needs=needs.get(one.referral_id, ()),
+                    replies=replies.get(one.referral_id, ()),
+                )
+                for one in helped.get(key, NOTHING).kin
+            ),
             possible_matches=alike.get(key, ()),
             others=tuple(
                 RelativeRow(
@@ -202,6 +218,12 @@ def _kin(connection: Connection, keys: set[str]) -> dict[str, list[sa.RowMapping
     return found
 
 
+def _rows(connection: Connection, referral_ids: Collection[str]) -> dict[str, sa.RowMapping]:
+    if not referral_ids:
+        return {}
+    return {row["referral_id"]: row for row in connection.execute(_REFERRALS, ids(referral_ids)).mappings()}
+
+
 def _grouped(
     connection: Connection, table: sa.Table, referral_ids: Iterable[str], make: Callable[[sa.RowMapping], R]
 ) -> dict[str, tuple[R, ...]]:
@@ -234,6 +256,9 @@ def _referral(row: sa.RowMapping) -> ReferralRow:
         needs_accepted=row["needs_accepted"],
         joint_decided_fen=row["joint_decided_fen"],
         ground_code=row["ground_code"],
+        refusal_code=row["refusal_code"],
+        inquiry_ref=row["inquiry_ref"],
+        inquiry_waived=bool(row["inquiry_waived"]),
         case_type=row["case_type"],
         groups=tuple(row["groups"].split()),
     )

@@ -27,6 +27,7 @@ NOT_KEPT = {
     "outbox": "how far a message is on its way; that it was sent is kept",
     "parties": "the directory is read as it stands",
     "party_keys": "the directory is read as it stands",
+    "told_marks": "how far courts were told, read by no check",
     "replies": "only an erasure takes words away",
     "statement_progress": "how far a file was read; what is compared rests on the reading's own row",
 }

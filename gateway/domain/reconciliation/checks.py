@@ -13,9 +13,21 @@ from gateway.domain.reconciliation.identity import IDENTITY
 from gateway.domain.reconciliation.lapsed import LAPSED
 from gateway.domain.reconciliation.mismatches import MISMATCHES
 from gateway.domain.reconciliation.missed import MISSED
+from gateway.domain.reconciliation.refusals import REFUSALS
+from gateway.domain.reconciliation.same_help import SAME_HELP
 from gateway.domain.reconciliation.values import Check, Dossier, Finding, Rulebook
 
-CHECKS: tuple[Check, ...] = (*MISSED, *HOUSEHOLD, *LAPSED, *DUPLICATES, *IDENTITY, *MISMATCHES, *COURT_MONEY)
+CHECKS: tuple[Check, ...] = (
+    *MISSED,
+    *HOUSEHOLD,
+    *LAPSED,
+    *DUPLICATES,
+    *SAME_HELP,
+    *IDENTITY,
+    *MISMATCHES,
+    *COURT_MONEY,
+    *REFUSALS,
+)
 
 
 def run(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> tuple[Finding, ...]:

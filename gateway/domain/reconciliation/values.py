@@ -16,9 +16,11 @@ from gateway.domain.deadlines import Limit
 from gateway.domain.lifecycle import HandoffState, NeedState
 from gateway.domain.programmes import Programme
 from gateway.domain.reconciliation.rows_court import CourtMoney
+from gateway.domain.reconciliation.rows_exchange import CitedInquiryRow
 from gateway.domain.reconciliation.rows_household import CircumstancesRow, MemberRow
 from gateway.domain.reconciliation.rows_identity import PossibleMatchRow
 from gateway.domain.reconciliation.rows_reminders import ReminderRow
+from gateway.domain.reconciliation.rows_same_help import SameHelp
 from gateway.domain.referral import Decision, ReferralAssessment
 
 
@@ -50,6 +52,9 @@ class ReferralRow:
     needs_accepted: int = 0
     joint_decided_fen: int | None = None
     ground_code: str | None = None
+    refusal_code: str | None = None
+    inquiry_ref: str | None = None
+    inquiry_waived: bool = False
     case_type: str | None = None
     groups: tuple[str, ...] = ()
 
@@ -169,6 +174,10 @@ class Dossier:
     """For each office of a need the same agency's offices above it, nearest first."""
     possible_matches: tuple[PossibleMatchRow, ...] = ()
     court_money: CourtMoney = CourtMoney()
+    cited_inquiry: CitedInquiryRow | None = None
+    same_help: SameHelp = SameHelp()
+    kin: tuple[RelativeRow, ...] = ()
+    """Referrals of other people of the family, in the order of `same_help.kin`."""
 
 
 @dataclass(frozen=True, kw_only=True)

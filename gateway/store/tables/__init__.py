@@ -33,10 +33,19 @@ from gateway.store.tables.evidence import (
     log_nodes,
 )
 from gateway.store.tables.exchange import attempts, counters, inbox, leases, outbox, receipts, used_tokens
+from gateway.store.tables.exchanges import (
+    clue_answers,
+    clues,
+    inquiries,
+    inquiry_answers,
+    inquiry_questions,
+    told_marks,
+)
 from gateway.store.tables.history import known_marks, reconcile_runs, row_changes
 from gateway.store.tables.lateness import circumstances, holiday_notices, household_members, reroutes
 from gateway.store.tables.persons import match_keys, persons, possible_matches
 from gateway.store.tables.reservations import reservation_ends, reservation_slots, reservations
+from gateway.store.tables.same_help import aid_ledgers, ledger_aids, original_case_links, payment_accounts
 from gateway.store.tables.statements import (
     statement_batches,
     statement_lines,
@@ -48,10 +57,13 @@ from gateway.store.tables.statements import (
 
 __all__ = [
     "agreements",
+    "aid_ledgers",
     "attempts",
     "case_keys",
     "checkpoints",
     "circumstances",
+    "clue_answers",
+    "clues",
     "commitments",
     "cosignatures",
     "counters",
@@ -68,8 +80,12 @@ __all__ = [
     "household_members",
     "identity_keys",
     "inbox",
+    "inquiries",
+    "inquiry_answers",
+    "inquiry_questions",
     "known_marks",
     "leases",
+    "ledger_aids",
     "log_head",
     "log_leaves",
     "log_nodes",
@@ -81,9 +97,11 @@ __all__ = [
     "need_moves",
     "needs",
     "offices",
+    "original_case_links",
     "outbox",
     "parties",
     "party_keys",
+    "payment_accounts",
     "persons",
     "possible_matches",
     "quantifications",
@@ -96,13 +114,14 @@ __all__ = [
     "reservation_slots",
     "reservations",
     "row_changes",
-    "use_reports",
     "statement_batches",
     "statement_lines",
     "statement_parts",
     "statement_progress",
     "statement_reads",
     "statements",
+    "told_marks",
+    "use_reports",
     "used_tokens",
     "visits",
 ]

@@ -1,6 +1,6 @@
 """案件之表 Referrals, their needs, handoffs and answers, and what people and checks said of them."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text, UniqueConstraint, false
 
 from gateway.store.tables.base import Digest, Id, Moment, PartyRef, Row, metadata, row
 
@@ -43,6 +43,9 @@ referrals = Table(
     Column("holds", String(200), nullable=False),
     Column("person_key", Digest),
     Column("reconcile_at", Moment),
+    # the inquiry a refusal rests on (X6), or that the court said why none was made
+    Column("inquiry_ref", Id),
+    Column("inquiry_waived", Boolean, nullable=False, server_default=false()),
     Index("ix_referrals_court_concluded", "court", "concluded_on"),
     Index("ix_referrals_case", "case_number"),
     Index("ix_referrals_person", "person_key"),

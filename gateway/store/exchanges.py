@@ -1,0 +1,272 @@
+"""协查与线索的存取 Inquiries, their questions and answers; clues and theirs: rows are only ever added."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from gateway.domain.reconciliation.rows_exchange import CitedInquiryRow
+from gateway.store import tables as t
+from gateway.store.clock import from_ms, to_day, to_ms
+from gateway.store.prepared import among, ids
+
+_I, _Q, _A = t.inquiries.c, t.inquiry_questions.c, t.inquiry_answers.c
+NOT_ANSWERED = "NOT_ANSWERED"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answered:
+    """协查答复: the newest answer about one programme."""
+
+    answer: str
+    as_of: date
+    since: date | None
+    until: date | None
+    amount_fen: int | None
+    message_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """协查事项: one programme asked of one office. unroutable: why nobody could be asked."""
+
+    programme: str
+    agency: str | None
+    office_id: str | None
+    party: str | None
+    unroutable: str | None
+    forwarded_id: str | None
+    answered: Answered | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeptInquiry:
+    """协查 as it stands on file. due_at None: it cannot be told."""
+
+    inquiry_id: str
+    message_id: str
+    court: str
+    case_number: str
+    person_key: str | None
+    is_minor: bool
+    asked_at: datetime
+    due_at: datetime | None
+    questions: tuple[Question, ...]
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether every question that could be put has an answer."""
+        return all(one.answered is not None or one.party is None for one in self.questions)
+
+
+def put_inquiry(connection: Connection, row: Mapping[str, Any], questions: Sequence[Mapping[str, Any]]) -> None:
+    """A new inquiry with its questions."""
+    connection.execute(t.inquiries.insert(), dict(row))
+    connection.execute(t.inquiry_questions.insert(), [dict(one) for one in questions])
+
+
+def put_answers(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """What an agency answered; earlier answers stay."""
+    if rows:
+        connection.execute(t.inquiry_answers.insert(), [dict(row) for row in rows])
+
+
+def inquiries(connection: Connection, inquiry_ids: Iterable[str]) -> dict[str, KeptInquiry]:
+    """Inquiries by id with everything of theirs."""
+    wanted = ids(set(inquiry_ids))
+    heads = connection.execute(_HEADS, wanted).mappings().all()
+    answered: dict[tuple[str, str, str], Answered] = {}
+    for row in connection.execute(_ANSWERS, wanted).mappings():
+        answered[row["inquiry_id"], row["programme"], row["party"]] = _answered(row)
+    questions: dict[str, list[Question]] = {}
+    for row in connection.execute(_QUESTIONS, wanted).mappings():
+        said = answered.get((row["inquiry_id"], row["programme"], row["party"] or ""))
+        questions.setdefault(row["inquiry_id"], []).append(_question(row, said))
+    return {row["inquiry_id"]: _inquiry(row, questions.get(row["inquiry_id"], ())) for row in heads}
+
+
+_HEADS = sa.select(t.inquiries).where(among(_I.inquiry_id)).order_by(_I.row)
+_QUESTIONS = sa.select(t.inquiry_questions).where(among(_Q.inquiry_id)).order_by(_Q.row)
+_ANSWERS = sa.select(t.inquiry_answers).where(among(_A.inquiry_id)).order_by(_A.at, _A.row)
+
+
+def cited(connection: Connection, inquiry_ids: Iterable[str | None]) -> dict[str | None, CitedInquiryRow]:
+    """What referrals cite, by id; what is not on file is left out."""
+    wanted = {one for one in inquiry_ids if one is not None}
+    if not wanted:
+        return {}
+    return {
+        key: CitedInquiryRow(
+            inquiry_id=key,
+            court=kept.court,
+            person_key=kept.person_key,
+            answers=tuple(
+                (one.programme, NOT_ANSWERED if one.answered is None else one.answered.answer) for one in kept.questions
+            ),
+        )
+        for key, kept in inquiries(connection, wanted).items()
+    }
+
+
+def asked_by(connection: Connection, forwarded_ids: Iterable[str]) -> dict[str, str]:
+    """The inquiry each of our forwarding messages belongs to."""
+    rows = connection.execute(
+        sa.select(_Q.forwarded_id, _Q.inquiry_id).where(_Q.forwarded_id.in_(list(set(forwarded_ids))))
+    )
+    return {row.forwarded_id: row.inquiry_id for row in rows}
+
+
+def overdue(connection: Connection, *, now: datetime, since: datetime) -> list[str]:
+    """Inquiries whose time passed between the two moments."""
+    statement = sa.select(_I.inquiry_id).where(_I.due_at < to_ms(now), _I.due_at >= to_ms(since)).order_by(_I.row)
+    return list(connection.scalars(statement))
+
+
+def page(connection: Connection, *, limit: int = 1000) -> list[KeptInquiry]:
+    """The newest inquiries, newest first."""
+    found = list(connection.scalars(sa.select(_I.inquiry_id).order_by(_I.row.desc()).limit(limit)))
+    by_id = inquiries(connection, found)
+    return [by_id[one] for one in found]
+
+
+def unanswered(connection: Connection, *, as_of: datetime) -> list[tuple[KeptInquiry, Question]]:
+    """Questions whose time is over and that nobody answered."""
+    answered = sa.exists().where(_A.inquiry_id == _Q.inquiry_id, _A.programme == _Q.programme, _A.party == _Q.party)
+    statement = (
+        sa.select(_Q.inquiry_id)
+        .select_from(t.inquiry_questions.join(t.inquiries, _I.inquiry_id == _Q.inquiry_id))
+        .where(_I.due_at < to_ms(as_of), _Q.party.is_not(None), ~answered)
+        .distinct()
+    )
+    found = inquiries(connection, connection.scalars(statement))
+    return [
+        (one, question)
+        for one in found.values()
+        for question in one.questions
+        if question.party is not None and question.answered is None
+    ]
+
+
+def _inquiry(row: sa.RowMapping, questions: Sequence[Question]) -> KeptInquiry:
+    return KeptInquiry(
+        inquiry_id=row["inquiry_id"],
+        message_id=row["message_id"],
+        court=row["court"],
+        case_number=row["case_number"],
+        person_key=row["person_key"],
+        is_minor=bool(row["is_minor"]),
+        asked_at=from_ms(row["asked_at"]),
+        due_at=from_ms(row["due_at"]),
+        questions=tuple(questions),
+    )
+
+
+def _question(row: sa.RowMapping, answered: Answered | None) -> Question:
+    return Question(
+        programme=row["programme"],
+        agency=row["agency"],
+        office_id=row["office_id"],
+        party=row["party"],
+        unroutable=row["unroutable"],
+        forwarded_id=row["forwarded_id"],
+        answered=answered,
+    )
+
+
+def _answered(row: sa.RowMapping) -> Answered:
+    return Answered(
+        answer=row["answer"],
+        as_of=date.fromisoformat(row["as_of"]),
+        since=to_day(row["since"]),
+        until=to_day(row["until"]),
+        amount_fen=row["amount_fen"],
+        message_id=row["message_id"],
+        at=from_ms(row["at"]),
+    )
+
+
+# --- clues ---
+
+_C, _K = t.clues.c, t.clue_answers.c
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClueSaid:
+    """线索反馈: one answer of a court."""
+
+    code: str
+    at: datetime
+    case_number: str | None
+    amount_fen: int | None
+    refusal_code: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeptClue:
+    """线索 as it stands on file. court_asked None: no court of the region is a party."""
+
+    clue_id: str
+    party: str
+    region: str
+    circumstances: tuple[str, ...]
+    is_minor: bool
+    court_asked: str | None
+    received_at: datetime
+    answers: tuple[ClueSaid, ...]
+
+
+def put_clue(connection: Connection, row: Mapping[str, Any]) -> None:
+    """A new clue."""
+    connection.execute(t.clues.insert(), dict(row))
+
+
+def put_clue_answer(connection: Connection, row: Mapping[str, Any]) -> None:
+    """What a court answered; earlier answers stay."""
+    connection.execute(t.clue_answers.insert(), dict(row))
+
+
+def clues(connection: Connection, clue_ids: Collection[str] | None = None, *, limit: int = 100_000) -> list[KeptClue]:
+    """Clues with their answers, oldest first; all where no ids are given."""
+    statement = sa.select(t.clues).order_by(_C.row).limit(limit)
+    if clue_ids is not None:
+        statement = statement.where(_C.clue_id.in_(list(clue_ids)))
+    heads = connection.execute(statement).mappings().all()
+    said: dict[str, list[ClueSaid]] = {}
+    wanted = ids({row["clue_id"] for row in heads})
+    answers = sa.select(t.clue_answers).where(among(_K.clue_id)).order_by(_K.at, _K.row)
+    for row in connection.execute(answers, wanted).mappings():
+        said.setdefault(row["clue_id"], []).append(
+            ClueSaid(
+                code=row["code"],
+                at=from_ms(row["at"]),
+                case_number=row["case_number"],
+                amount_fen=row["amount_fen"],
+                refusal_code=row["refusal_code"],
+            )
+        )
+    return [
+        KeptClue(
+            clue_id=row["clue_id"],
+            party=row["party"],
+            region=row["region"],
+            circumstances=tuple(row["circumstances"].split()),
+            is_minor=bool(row["is_minor"]),
+            court_asked=row["court_asked"],
+            received_at=from_ms(row["received_at"]),
+            answers=tuple(said.get(row["clue_id"], ())),
+        )
+        for row in heads
+    ]
+
+
+def sent_notice(connection: Connection, recipient: str, message_id: str) -> tuple[str, str | None] | None:
+    """(digest, matter) of a message of ours to a party; None when there is none."""
+    o = t.outbox.c
+    row = connection.execute(
+        sa.select(o.digest, o.referral_id).where(o.message_id == message_id, o.recipient == recipient)
+    ).first()
+    return None if row is None else (row.digest, row.referral_id)

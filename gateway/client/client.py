@@ -182,14 +182,18 @@ class Client:
         )
         return giving.send(self._get_object, self._post_back)
 
-    def put(self, path: str, body: Any, content_type: str) -> bytes:
+    def put(self, path: str, body: Any, content_type: str, *, query: Mapping[str, Any] | None = None) -> bytes:
         """One authenticated `PUT` under this party's name, e.g. a statement's lines; body: bytes or an iterator.
         Raises PartnerUnreachable, and what refuses it."""
         now = self._clock()
         proof = token.issue(
             self._key, audience=self._gateway, method="PUT", url=self._wire.url + path, now=now, jti=new_id(now)
         )
-        return self._wire.put(path, body, content_type, bearer=proof)
+        return self._wire.put(path, body, content_type, bearer=proof, query=query or {})
+
+    def ask(self, path: str, query: Mapping[str, Any]) -> dict[str, Any]:
+        """One authenticated read under this party's name. Raises PartnerUnreachable, and what refuses it."""
+        return self._get_object(path, query)
 
     def _post_back(self, path: str, body: bytes) -> Iterator[bytes]:
         now = self._clock()

@@ -47,11 +47,13 @@ class Wire:
         with self._asked("POST", path, data=body, headers={"Content-Type": content_type, **proof}) as response:
             yield from _lines(_chunks(response, monotonic() + self._timeout))
 
-    def put(self, path: str, body: Any, content_type: str, *, bearer: str) -> bytes:
+    def put(
+        self, path: str, body: Any, content_type: str, *, bearer: str, query: Mapping[str, Any] | None = None
+    ) -> bytes:
         """The whole answer to what was put in its place; body: bytes or an iterator. Raises PartnerUnreachable,
         and the gateway's own error for a refusal."""
         headers = {"Content-Type": content_type, "Authorization": f"Bearer {bearer}"}
-        with self._asked("PUT", path, data=body, headers=headers) as response:
+        with self._asked("PUT", path, data=body, headers=headers, params=dict(query or {})) as response:
             return b"".join(_chunks(response, monotonic() + self._timeout))[:MAX_OBJECT]
 
     def get(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -20,6 +21,7 @@ from gateway.errors import FileUnreadable, LeaseLost, StatementDiffers, Statemen
 from gateway.flows.context import Context
 from gateway.store import statements
 from gateway.store.statements import Progress
+from schemas.fields import format_moment
 
 MOST_PIECE = 4 * 1024 * 1024
 CHUNK = 1024 * 1024
@@ -66,6 +68,36 @@ def look(context: Context, party: str, statement_id: str) -> tuple[Statement, Pr
         if found is None:
             raise StatementUnknown
         return found, statements.progress(connection, found.row)
+
+
+def status(context: Context, party: str, statement_id: str, *, limit: int) -> dict[str, Any]:
+    """What became of it, as JSON: counts, and the first bad lines by number and code. Raises StatementUnknown."""
+    statement, seen = look(context, party, statement_id)
+    with context.store.reading() as connection:
+        return status_of(connection, statement, seen, limit=limit)
+
+
+def status_of(connection: Connection, statement: Statement, seen: Progress, *, limit: int) -> dict[str, Any]:
+    """The same, of one that was looked up."""
+    said = {
+        "statement_id": statement.statement_id,
+        "party": statement.party,
+        "period_from": statement.period_from,
+        "period_to": statement.period_to,
+        "covers": statement.covers.value,
+        "complete": statement.complete,
+        "state": seen.state.value,
+        "size": statement.size,
+        "received": statement.size if seen.state is not StatementState.AWAITING_LINES else seen.received,
+        "lines": statement.lines,
+        "read": seen.kept,
+        "good": seen.kept - seen.bad,
+        "bad": seen.bad,
+        "bad_lines": statements.bad_lines(connection, statement.row, limit=limit),
+        "replaced": statements.is_replaced(connection, statement),
+        "reconciled_at": None if seen.reconciled_at is None else format_moment(seen.reconciled_at),
+    }
+    return said if seen.refused_because is None else {**said, "refused_because": seen.refused_because}
 
 
 def _close(context: Context, statement: Statement, seen: Progress) -> Arrived:

@@ -8,7 +8,7 @@ from flask import Flask, Response
 
 from gateway.flows.context import Context
 from gateway.web import access_log, operations
-from gateway.web.api import evidence, log, messages, missed, pairs, public, reads, recovery
+from gateway.web.api import evidence, log, messages, missed, pairs, public, reads, recovery, statements
 from gateway.web.desk import Desk
 from gateway.web.problems import register_error_pages
 
@@ -31,7 +31,7 @@ def create_site(context: Context, clock: Callable[[], datetime], *, public_url: 
     desk = Desk(context=context, clock=clock, public_url=public_url)
     access_log.install(site)
     register_error_pages(site, base_url=public_url or "", new_error_id=lambda: uuid4().urn)
-    for module in (messages, reads, missed, evidence, pairs, recovery, log, public, operations):
+    for module in (messages, reads, missed, evidence, pairs, recovery, log, public, operations, statements):
         site.register_blueprint(module.blueprint(desk))
     site.after_request(_harden)
     return site

@@ -57,7 +57,7 @@ class Route:
     @property
     def path(self) -> str:
         """An address the rule takes."""
-        return ADDRESSES.get(self.rule, self.rule).replace("<referral_id>", "r-1")
+        return ADDRESSES.get(self.rule, self.rule).replace("<referral_id>", "r-1").replace("<statement_id>", "s-1")
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from schemas.fields import Code, Day, Flag, Moment, Text, Token, Whole
 from schemas.receipt import ReceiptSchema
 from schemas.recovery import GivenBackLineSchema, HoldingSchema, OutcomeSchema, StatementSchema
 from schemas.referral import CourtPaymentSchema, ReferralSchema, WithdrawalSchema
+from schemas.statement import StatementLineSchema, StatementManifestSchema
 
 _JWS = {"type": "string", "description": "compact JWS (RFC 7515), or the JWE around it (RFC 7516), see WIRE §1"}
 _PROBLEM = {
@@ -46,6 +47,8 @@ def describe() -> dict[str, Any]:
         ("CourtPayment", CourtPaymentSchema),
         ("Receipt", ReceiptSchema),
         ("Commitment", CommitmentSchema),
+        ("StatementManifest", StatementManifestSchema),
+        ("StatementLine", StatementLineSchema),
         ("Range", RangeSchema),
         ("GivenBackLine", GivenBackLineSchema),
         ("GivenBackOutcome", OutcomeSchema),
@@ -152,6 +155,7 @@ def _paths() -> dict[str, dict[str, Any]]:
                 {"200": ("", _json())},
             )
         },
+        **_statement_paths(),
         **_pair_paths(jose),
         "/v1/recovery": _recovery(),
         **_log_paths(),
@@ -183,6 +187,29 @@ def _recovery() -> dict[str, Any]:
             {"200": ("", held)},
         ),
         "post": {**post, "security": _TOKEN},
+    }
+
+
+def _statement_paths() -> dict[str, dict[str, Any]]:
+    state = {"200": ("state, bytes received, size", _json())}
+    lines = _operation(
+        "对账明细 The next bytes of the file a signed statement names, at most 4 MiB; with the last one it is proven.",
+        state,
+        body=_BYTES,
+        query={"at": "how many bytes came before, by default none"},
+        path="statement_id",
+    )
+    lines["security"] = _TOKEN
+    return {
+        "/v1/statements/{statement_id}/lines": {"put": lines, "post": lines},
+        "/v1/statements/{statement_id}": {
+            "get": _operation(
+                "对账单处理结果 What became of a statement: counts, bad lines by number and code; no personal data.",
+                {"200": ("", _json())},
+                query={"limit": "of bad lines, at most 1000"},
+                path="statement_id",
+            )
+        },
     }
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from gateway.domain.adjudication import (
     POSSIBLE,
+    UNRESOLVED,
     Match,
     Resolution,
     cause_of,
@@ -27,7 +28,7 @@ from gateway.domain.reconciliation.findings import doubt
 from gateway.domain.reconciliation.values import Finding
 from gateway.flows import match_words
 from gateway.flows.context import Context
-from gateway.flows.match_resolve import resolve_within, resting, weigh
+from gateway.flows.match_resolve import decide_finding, resolve_within, resting, weigh
 from gateway.store import dossiers, finding_desk, findings, matches
 from gateway.store import tables as t
 from gateway.store.finding_desk import Wanted
@@ -71,7 +72,7 @@ def adjudicate(context: Context, *, now: datetime, limit: int = BATCH, referral_
 
     def write(connection: Connection) -> Adjudicated:
         return Adjudicated(
-            opened=_open(connection, _fresh(connection, limit, referral_prefix), now)
+            opened=_open(connection, context, _fresh(connection, limit, referral_prefix), now)
             + _open_pairs(connection, limit, referral_prefix, now),
             ended=_end(connection, context, limit, now),
             begun=_begin(connection, context, limit, now),
@@ -119,7 +120,7 @@ def _cause(finding: Finding) -> str:
     return cause_of(finding.code, finding.key, finding.referral_id or "", other if isinstance(other, str) else None)
 
 
-def _open(connection: Connection, fresh: Sequence[tuple[str, Finding]], now: datetime) -> int:
+def _open(connection: Connection, context: Context, fresh: Sequence[tuple[str, Finding]], now: datetime) -> int:
     count = 0
     for key, finding in fresh:
         cause, other = _cause(finding), finding.evidence.get("other_referral")
@@ -130,7 +131,15 @@ def _open(connection: Connection, fresh: Sequence[tuple[str, Finding]], now: dat
             count += 1
         elif known[cause] is None:
             matches.link(connection, cause, key)
+            _follow(connection, match_id_of(cause), who=context.party_id, now=now)
     return count
+
+
+def _follow(connection: Connection, match_id: str, *, who: str, now: datetime) -> None:
+    """A finding that comes after its pair was resolved is decided as the pair was."""
+    kept = matches.find(connection, match_id)
+    if kept is not None and kept.match.resolution is not None and kept.match.state not in UNRESOLVED:
+        decide_finding(connection, kept.match, kept.match.resolution, who=who, now=now)
 
 
 def _open_pairs(connection: Connection, limit: int, referral_prefix: str, now: datetime) -> int:

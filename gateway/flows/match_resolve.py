@@ -123,13 +123,13 @@ def resolve_within(
         path.append(MatchState.CLOSED)
     columns = {"resolution": resolution.value, "decision_id": decision_id}
     matches.move(connection, match, path, cause=decision_id, now=now, **columns)
-    _decide_finding(connection, match, resolution, who=who, now=now)
+    decide_finding(connection, match, resolution, who=who, now=now)
     _lift(connection, match, stops=stops, cause=decision_id, now=now)
     match_words.tell(connection, context, match, kept.sides, resolution, stops, now=now)
     return path[-1]
 
 
-def _decide_finding(connection: Connection, match: Match, resolution: Resolution, *, who: str, now: datetime) -> None:
+def decide_finding(connection: Connection, match: Match, resolution: Resolution, *, who: str, now: datetime) -> None:
     """What the match came to is what the doubt turned out to be; one that a run closed meanwhile stays as it is."""
     decided = DECIDED_AS.get(resolution)
     if decided is None or match.finding_key is None:

@@ -71,6 +71,7 @@ class RuleCondition(StrEnum):
     NOT_JOINT = "not_joint"
     GROUND_DEATH = "ground_death"
     OTHER_PERSON = "other_person"
+    OTHER_CASE = "other_case"
     RELATED = "related"
     HOUSEHOLD_PROGRAMME = "household_programme"
     ONE_HOUSEHOLD = "one_household"

@@ -18,9 +18,7 @@ Statement = tuple[str, ...]
 
 MOST_NUMBERS = 20
 _PARTS = re.compile(r"[;；、,，\n]+")
-_SPELLINGS = str.maketrans(
-    "()〔〕[]【】０１２３４５６７８９－", "（）（）（）（）0123456789-", " \u3000\t"
-)
+_SPELLINGS = str.maketrans("()〔〕[]【】０１２３４５６７８９－", "（）（）（）（）0123456789-", " \u3000\t")
 _SUBS = {character: str(number) for number, character in enumerate("一二三四五六七八九十", start=1)}
 _LEADING = re.compile(r"^0+(?=[0-9])")
 

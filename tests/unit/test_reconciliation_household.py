@@ -201,7 +201,7 @@ def test_a_stop_that_somebody_continues_is_no_lapse() -> None:
 
 
 def test_a_person_who_died_after_the_stop_lapses_nothing() -> None:
-    assert codes(**helped(stopped("CERT_EXPIRED"), a_reply("DECEASED", "2026-03-05 11:00"))) == []
+    assert codes(**helped(stopped("CERT_EXPIRED"), a_reply("DECEASED", "2026-03-05 11:00"), court_payments=())) == []
 
 
 # --- people nobody can reach ---

@@ -2,66 +2,42 @@
 
 Rules: judicial aid followed by social aid is the purpose of the linkage and never a doubt (CX01); joint aid of two
 courts is one aid (D04). Other referrals of the person are looked at only where the agreement authorises matching
-(P06): without a person key there are none. A doubt about two referrals is raised once, on the later one. Left out for
-want of rows: relatives in separate cases, identities, statements, and whether two emergencies had one cause (CX11).
+(P06): without a person key there are none. A doubt about two referrals is raised once, on the later one. One matter
+under several numbers, relatives, households and old ledgers are `same_help`.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from itertools import combinations
 
-from gateway.domain.coexistence import CoexistenceVerdict, verdict
+from gateway.domain.coexistence import CoexistenceRule, CoexistenceVerdict, verdict
 from gateway.domain.lifecycle import OPEN_NEEDS, NeedState
 from gateway.domain.reconciliation.clocks import answer_clock, start_of_china_day
 from gateway.domain.reconciliation.findings import doubt, later_of
 from gateway.domain.reconciliation.grants import Grant, grants_of, is_continuing, month_of, standing_payments
+from gateway.domain.reconciliation.same_inputs import grants_doubt, inputs_of_grants, later_day, relatives_of
 from gateway.domain.reconciliation.values import (
     Check,
     CourtPaymentRow,
     Dossier,
     Finding,
     NeedRow,
-    RelativeRow,
     ReplyRow,
     Rulebook,
 )
 from gateway.domain.referral import Decision
+from gateway.domain.same_help import Inputs, judge
 
+_Said = tuple[str, str, CoexistenceRule | None, Inputs]
+"""(finding, rule of DOMAIN §6, row of the table, what it was asked of)."""
 _OPEN = OPEN_NEEDS | {NeedState.HELD}
-
-
-def same_original_case(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> Iterator[Finding]:
-    """D01: one aid per person and original case, by whichever court and however long ago."""
-    mine = dossier.referral
-    if mine.decision is not Decision.ASSIST or mine.withdrawn or not mine.original_case_group:
-        return
-    for relative in _relatives(dossier):
-        other = relative.referral
-        if other.decision is not Decision.ASSIST or other.original_case_group != mine.original_case_group:
-            continue
-        if (mine.joint_id is not None and mine.joint_id == other.joint_id) or not later_of(mine, other):
-            continue
-        yield doubt(
-            "DUP_SAME_ORIGINAL_CASE",
-            "D01",
-            referral_id=mine.referral_id,
-            subject=other.referral_id,
-            stake_fen=min(mine.decided_amount_fen, other.decided_amount_fen),
-            must_act=mine.court,
-            clock=answer_clock(dossier, rulebook, mine.accepted_at, as_of),
-            other_referral=other.referral_id,
-            other_court=other.court,
-            other_concluded_on=other.concluded_on,
-            decided_fen=mine.decided_amount_fen,
-            other_decided_fen=other.decided_amount_fen,
-        )
 
 
 def open_elsewhere(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> Iterator[Finding]:
     """D09: the same person's same need is open on another referral; a warning with its link, never a block."""
     if dossier.referral.withdrawn:
         return
-    for relative in _relatives(dossier):
+    for relative in relatives_of(dossier):
         if not later_of(dossier.referral, relative.referral):
             continue
         for need, other in _pairs_of_open_needs(dossier.needs, relative.needs):
@@ -85,14 +61,14 @@ def grants_that_exclude(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -
     """D07, D08: two grants of one person in one month that may not stand together, or a one-time programme twice."""
     own = list(grants_of(dossier.referral, dossier.needs, dossier.replies, rulebook))
     pairs = [pair for pair in combinations(own, 2) if pair[0].need.need_id != pair[1].need.need_id]
-    for relative in _relatives(dossier):
+    for relative in relatives_of(dossier):
         if later_of(dossier.referral, relative.referral):
             theirs = grants_of(relative.referral, relative.needs, relative.replies, rulebook)
             pairs += [(mine, other) for other in theirs for mine in own]
     for mine, other in pairs:
-        said = _judge(mine, other, rulebook)
+        said = _judge(mine, other, dossier, rulebook)
         if said is not None:
-            yield _grant_doubt(*said, mine, other, dossier, rulebook, as_of)
+            yield grants_doubt(*said, mine, other, dossier, rulebook, as_of)
 
 
 def paid_twice_by_court(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> Iterator[Finding]:
@@ -146,7 +122,6 @@ def paid_twice_by_agency(dossier: Dossier, rulebook: Rulebook, as_of: datetime) 
 
 
 DUPLICATES: tuple[Check, ...] = (
-    same_original_case,
     open_elsewhere,
     grants_that_exclude,
     paid_twice_by_court,
@@ -161,13 +136,6 @@ def expected_from_court(dossier: Dossier) -> int:
     return referral.decided_amount_fen - (0 if advance_is_listed else referral.advance_fen)
 
 
-def _relatives(dossier: Dossier) -> tuple[RelativeRow, ...]:
-    key = dossier.referral.person_key
-    if key is None:
-        return ()
-    return tuple(row for row in dossier.others if row.referral.person_key == key and not row.referral.withdrawn)
-
-
 def _pairs_of_open_needs(mine: Sequence[NeedRow], others: Sequence[NeedRow]) -> Iterator[tuple[NeedRow, NeedRow]]:
     for need in mine:
         for other in others:
@@ -175,59 +143,21 @@ def _pairs_of_open_needs(mine: Sequence[NeedRow], others: Sequence[NeedRow]) -> 
                 yield need, other
 
 
-def _judge(mine: Grant, other: Grant, rulebook: Rulebook) -> tuple[str, str, str] | None:
-    """(finding, rule, coexistence row) for two grants, or None when they may stand together."""
-    rule = verdict(mine.programme, other.programme, rules=rulebook.coexistence)
+def _judge(mine: Grant, other: Grant, dossier: Dossier, rulebook: Rulebook) -> _Said | None:
+    """What stands against two grants, or None when they may stand together."""
+    rule = verdict(mine.programme, other.programme, rules=rulebook.coexistence, on=later_day(mine, other))
     programme = rulebook.programmes.get(mine.programme)
     same = mine.programme == other.programme
-    told = mine.told_only or other.told_only
+    inputs = inputs_of_grants(mine, other, dossier, rulebook, same_person=True)
     once = rule is not None and rule.verdict is CoexistenceVerdict.EXCLUDE_FOR_LIFE
-    if same and (once or (programme is not None and programme.one_time)):
-        return None if told else ("DUP_ONE_TIME_REPEATED", "D07", "" if rule is None else rule.rule_id)
-    if rule is None or rule.verdict is not CoexistenceVerdict.EXCLUDE or not mine.meets(other):
+    if same and not once and programme is not None and programme.one_time:
+        told = mine.told_only or other.told_only
+        return None if told else ("DUP_ONE_TIME_REPEATED", "D07", None, inputs)
+    if rule is None or not judge(rule, inputs).in_doubt:
         return None
-    if not same:
-        return "DUP_EXCLUSIVE_PROGRAMMES", "D08", rule.rule_id
-    # one office that answers two referrals tells of one benefit; so does who was told "already covered"
-    if told or mine.office == other.office or not is_continuing(mine.programme, rulebook):
-        return None
-    return "DUP_SAME_PROGRAMME_PERIOD", "D08", rule.rule_id
-
-
-def _grant_doubt(
-    code: str,
-    rule_id: str,
-    coexistence: str,
-    mine: Grant,
-    other: Grant,
-    dossier: Dossier,
-    rulebook: Rulebook,
-    as_of: datetime,
-) -> Finding:
-    arose = max(reply.at for reply in _all_replies(dossier) if reply.reply_id in (mine.reply_id, other.reply_id))
-    return doubt(
-        code,
-        rule_id,
-        referral_id=mine.referral.referral_id,
-        need_id=mine.need.need_id,
-        subject=f"{other.need.need_id}:{mine.programme}+{other.programme}",
-        stake_fen=min(mine.amount_fen or 0, other.amount_fen or 0),
-        must_act=mine.office,
-        clock=answer_clock(dossier, rulebook, arose, as_of),
-        coexistence=coexistence or None,
-        programmes=[mine.programme, other.programme],
-        offices=[mine.office, other.office],
-        replies=[mine.reply_id, other.reply_id],
-        other_referral=other.referral.referral_id,
-        other_need=other.need.need_id,
-        from_month="{:04d}-{:02d}".format(*max(mine.first, other.first)),
-    )
-
-
-def _all_replies(dossier: Dossier) -> Iterator[ReplyRow]:
-    yield from dossier.replies
-    for relative in dossier.others:
-        yield from relative.replies
+    if once:
+        return "DUP_ONE_TIME_REPEATED", "D07", rule, inputs
+    return "DUP_SAME_PROGRAMME_PERIOD" if same else "DUP_EXCLUSIVE_PROGRAMMES", "D08", rule, inputs
 
 
 def _last_day(payments: Sequence[CourtPaymentRow]) -> date:

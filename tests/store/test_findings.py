@@ -145,3 +145,59 @@ def _same_key() -> dict[str, object]:
         "state": "open",
         "opened_at": 0,
     }
+
+
+# --- evidence ---
+
+
+def decide(store: Store, decided_as: str, state: FindingState = FindingState.DECIDED) -> None:
+    store.write(lambda c: c.execute(t.findings.update().values(state=state.value, decided_as=decided_as)))
+
+
+def history(store: Store) -> list[tuple[str, str, str | None]]:
+    with store.reading() as connection:
+        return [(row.what, row.state, row.decided_as) for row in connection.execute(sa.select(t.finding_changes))]
+
+
+def test_other_evidence_of_what_nobody_decided_is_taken_and_what_was_said_is_kept(store: Store) -> None:
+    settle(store, a_finding())
+    more = a_finding(evidence={"payments": ["p-1", "p-2", "p-3"]}, stake_fen=3_000_000)
+    assert settle(store, more, now=LATER) == Changes(updated=1)
+    (kept,) = on_file(store)
+    assert (kept.finding, kept.state, kept.opened_at) == (more, FindingState.OPEN, NOW)
+    assert history(store) == [("evidence", "open", None)]
+    assert settle(store, more) == Changes(unchanged=1)
+
+
+def test_other_evidence_reopens_what_was_decided_and_says_so(store: Store) -> None:
+    settle(store, a_finding())
+    decide(store, "FALSE_MATCH", FindingState.CLOSED)
+    assert settle(store, a_finding(), now=LATER) == Changes(unchanged=1)
+    more = a_finding(evidence={"payments": ["p-1", "p-3"]})
+    assert settle(store, more, now=LATER) == Changes(reopened=1)
+    (kept,) = on_file(store)
+    assert (kept.state, kept.finding, kept.decided_as, kept.closed_at) == (FindingState.OPEN, more, None, None)
+    assert history(store) == [("new_evidence", "closed", "FALSE_MATCH")]
+
+
+def test_where_a_thing_stands_is_no_new_evidence(store: Store) -> None:
+    settle(store, a_finding(evidence={"other_need": "r-2:1", "other_state": "accepted"}))
+    decide(store, "EXPLAINED")
+    later = a_finding(evidence={"other_need": "r-2:1", "other_state": "handed_off", "other_office": "o-1"})
+    assert settle(store, later) == Changes(unchanged=1)
+    assert on_file(store)[0].finding.evidence["other_state"] == "accepted"
+
+
+def test_who_must_act_until_when_follows_while_it_is_open_and_is_no_change_of_evidence(store: Store) -> None:
+    settle(store, a_finding())
+    moved = a_finding(must_act="operator", due_at=NOW)
+    assert settle(store, moved) == Changes(unchanged=1)
+    assert on_file(store)[0].finding == moved
+    assert history(store) == []
+
+
+def test_evidence_kept_before_there_were_digests_is_compared_all_the_same(store: Store) -> None:
+    settle(store, a_finding())
+    store.write(lambda c: c.execute(t.findings.update().values(evidence_digest=None)))
+    assert settle(store, a_finding()) == Changes(unchanged=1)
+    assert history(store) == []

@@ -6,10 +6,12 @@ from typing import Any
 
 import click
 
-from gateway.cli.console import FINDINGS, Installation, json_option, print_json, table, with_installation
+from gateway.cli.console import FINDINGS, Installation, json_option, print_json, say, table, with_installation
 from gateway.domain.calendar import CHINA
+from gateway.errors import ConfigError
 from gateway.flows.missed import MissedNeed, coming_of_age, missed_needs
 from gateway.flows.missed import as_json as line_as_json
+from gateway.flows.reroute import reroute
 
 
 @click.command()
@@ -79,4 +81,22 @@ def _show_soon(found: list[tuple[str, str]], as_json: bool) -> None:
         table(["移送 referral", "成年月份 of age in"], found, empty="无 none")
 
 
-COMMANDS = (missed,)
+@click.command("reroute")
+@click.argument("need_id")
+@click.option("--office", "office_id", help="承办单位 the very office")
+@click.option("--agency", help="部门 the nearest office of an agency")
+@click.option("--who", required=True, help="决定人 who decides (kept on file)")
+@click.option("--why", required=True, help="理由 why (kept on file)")
+@with_installation
+def reroute_command(
+    installation: Installation, need_id: str, office_id: str | None, agency: str | None, who: str, why: str
+) -> None:
+    """改派 Sends on a need that an office declined, to the office a person names."""
+    if (office_id is None) == (agency is None):
+        raise ConfigError("name either --office or --agency")
+    with installation.open() as (context, clock):
+        opened = reroute(context, need_id, who=who, why=why, now=clock(), office_id=office_id, agency=agency)
+    say(f"已改派 {need_id} rerouted as {opened}")
+
+
+COMMANDS = (missed, reroute_command)

@@ -36,6 +36,8 @@ class PlaceRule(StrEnum):
 
     HOUSEHOLD_REGISTRATION = "household_registration"
     PLACE_OF_EVENT = "place_of_event"
+    SENT_ON = "sent_on"
+    """To the region of the office it was sent on to."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

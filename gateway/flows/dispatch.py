@@ -19,15 +19,21 @@ from sqlalchemy import Connection
 
 from gateway.domain.agreement import AgreementProfile
 from gateway.domain.lifecycle import NeedState
+from gateway.domain.programmes import Programme
 from gateway.domain.referral import Referral
+from gateway.domain.rerouting import asked_number
 from gateway.domain.routing import (
     OfficeIndex,
+    Place,
+    PlaceRule,
     Routed,
     Unroutable,
+    UnroutableCode,
     next_step,
     place_for,
     programme_of,
     route_step,
+    steps_of,
 )
 from gateway.errors import Busy, StoreUnavailable, XianjieError
 from gateway.failpoints import failpoint
@@ -35,7 +41,7 @@ from gateway.flows.context import Context
 from gateway.flows.issue import Issue, message_of, prepare, row_of
 from gateway.flows.needs import NeedInHand
 from gateway.flows.recall import recall
-from gateway.store import handoffs, outbox, referrals
+from gateway.store import handoffs, outbox, referrals, reroutes
 from gateway.store.clock import to_ms
 from gateway.store.referrals import Waiting
 
@@ -73,10 +79,11 @@ def dispatch(context: Context, *, now: datetime, limit: int = 200) -> Dispatched
         due_now = referrals.waiting(connection, now=now, limit=limit)
         rows = referrals.needs_of(connection, [item.referral_id for item in due_now])
         recalled = recall(connection, due_now, context, now=now)
+        sent_on = reroutes.targets(connection, [item.referral_id for item in due_now])
     offices = OfficeIndex(context.snapshot(now).offices.values())
     plans: list[_Plan] = []
     for item in due_now:
-        needs = [dict(row) for row in rows[item.referral_id]]
+        needs = [dict(row) | {"sent_on_to": sent_on.get(row["need_id"])} for row in rows[item.referral_id]]
         plans += _plan_safely(item, needs, recalled[item.referral_id], offices, context, now)
     failpoint("dispatch.planned")
     written = [_outcome(future, plan) for future, plan in zip(context.store.submit(_write, plans), plans, strict=True)]
@@ -132,7 +139,7 @@ def _plan(
         if not _is_asked_for(row, referral, context):
             stuck[row["need_id"]] = NOT_PROVEN
             continue
-        routed = _route(row, referral, profile, offices, context)
+        routed = _route(row, referral, profile, offices, context, now)
         if isinstance(routed, Unroutable):
             stuck[row["need_id"]] = routed.code.value
         else:
@@ -143,14 +150,19 @@ def _plan(
 
 def _is_asked_for(row: Mapping[str, Any], referral: Referral, context: Context) -> bool:
     """Whether the signed bytes ask for this very need: a row alone sends nobody's case anywhere."""
-    number = row["need_id"].removeprefix(f"{referral.referral_id}:")
+    number = asked_number(row["need_id"], referral.referral_id)
     asked = {str(at): programme_of(need, context.programmes) for at, need in enumerate(referral.needs, start=1)}
     programme = asked.get(number)
     return programme is not None and programme.code == row["programme"]
 
 
 def _route(
-    row: Mapping[str, Any], referral: Referral, profile: AgreementProfile, offices: OfficeIndex, context: Context
+    row: Mapping[str, Any],
+    referral: Referral,
+    profile: AgreementProfile,
+    offices: OfficeIndex,
+    context: Context,
+    now: datetime,
 ) -> Routed | Unroutable:
     """The office of the need's present step; an organ without an adapter is passed over (R08: it is forwarded to)."""
     programme = context.programmes[row["programme"]]
@@ -162,6 +174,11 @@ def _route(
         place_of_event=referral.place_of_event,
         regions=context.regions,
     )
+    if row["sent_on_to"] is not None:
+        sent_on = _sent_on(row, programme, profile, context, now)
+        if not isinstance(sent_on, Place):
+            return sent_on
+        place = sent_on
     return route_step(
         programme,
         next_step(programme, before, reachable),
@@ -170,6 +187,26 @@ def _route(
         regions=context.regions,
         offices=offices,
         agencies_with_adapter=reachable,
+    )
+
+
+def _sent_on(
+    row: Mapping[str, Any], programme: Programme, profile: AgreementProfile, context: Context, now: datetime
+) -> Routed | Unroutable | Place:
+    """The very office a declined need was sent on to; for the steps after it, the region of that office."""
+    office_id, step = row["sent_on_to"]
+    office = context.snapshot(now).offices.get(office_id)
+    if office is None or office.agency not in context.adapters or not profile.names(office.party_id):
+        return Unroutable(programme=programme.code, code=UnroutableCode.NO_OFFICE)
+    if row["step"] != step:
+        return Place(region=office.region, by=PlaceRule.SENT_ON)
+    return Routed(
+        programme=programme.code,
+        agency=office.agency,
+        office_id=office_id,
+        step=step,
+        steps=steps_of(programme),
+        because=f"programme={programme.code};agency={office.agency};by={PlaceRule.SENT_ON}",
     )
 
 

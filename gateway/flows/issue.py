@@ -17,6 +17,7 @@ from gateway.domain.handoff import Draft, Handoff, HandoffNeed
 from gateway.domain.lifecycle import HandoffState
 from gateway.domain.masking import mask
 from gateway.domain.referral import Referral
+from gateway.domain.rerouting import asked_number
 from gateway.domain.routing import Routed, priority
 from gateway.envelope.message import Envelope, new_id
 from gateway.envelope.signing import MESSAGE_TYP, sign
@@ -109,7 +110,7 @@ def _handoff(
 
 
 def _note(referral: Referral, need_id: str) -> str | None:
-    return referral.needs[int(need_id.rpartition(":")[2]) - 1].note
+    return referral.needs[int(asked_number(need_id, referral.referral_id)) - 1].note
 
 
 def _reply_by(

@@ -53,6 +53,7 @@ reroutes = Table(
     Column("from_need", Id, nullable=False, unique=True),
     Column("referral_id", Id, nullable=False, index=True),
     Column("office_id", String(100), nullable=False),
+    Column("step", Integer, nullable=False),
     Column("at", Moment, nullable=False),
     # what it rests on: the agency's answer that named the other office, or a person's decision
     Column("reply_id", Id),

@@ -74,6 +74,7 @@ def _reroutes() -> None:
         sa.Column("from_need", sa.String(length=64), nullable=False),
         sa.Column("referral_id", sa.String(length=64), nullable=False),
         sa.Column("office_id", sa.String(length=100), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("reply_id", sa.String(length=64), nullable=True),
         sa.Column("decision_id", sa.String(length=64), nullable=True),

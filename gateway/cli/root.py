@@ -18,6 +18,7 @@ from gateway.cli.desk import COMMANDS as DESK
 from gateway.cli.digest import COMMANDS as DIGEST
 from gateway.cli.doctor import COMMANDS as DOCTOR
 from gateway.cli.erase import COMMANDS as ERASE
+from gateway.cli.exchanges import COMMANDS as EXCHANGES
 from gateway.cli.findings import COMMANDS as FINDING
 from gateway.cli.follow_up import COMMANDS as FOLLOW_UP
 from gateway.cli.install import COMMANDS as INSTALL
@@ -33,6 +34,7 @@ from gateway.cli.registry import COMMANDS as REGISTRY
 from gateway.cli.reporting import COMMANDS as REPORTING
 from gateway.cli.reserve import COMMANDS as RESERVE
 from gateway.cli.run import COMMANDS as RUN
+from gateway.cli.statement import COMMANDS as STATEMENT
 from gateway.cli.verify import COMMANDS as VERIFY
 from gateway.errors import XianjieError
 
@@ -61,8 +63,8 @@ def root(context: click.Context, named: str | None) -> None:
 
 GROUPS = (
     *(INSTALL, DOCTOR, REGISTRY, CALENDAR, KEYS, RUN, BACKUP, RECOVERY),
-    *(COURT, AGENCY, MAILBOX, COMMITMENT, RESERVE),
-    MISSED,
+    *(COURT, AGENCY, EXCHANGES, MAILBOX, COMMITMENT, RESERVE),
+    *(MISSED, STATEMENT),
     *(RECONCILE, BALANCE, DIGEST, FINDING, MATCHES, DESK, FOLLOW_UP, ERASE, LOG, REPORTING, DEMO, CUTOFF, VERIFY),
 )
 

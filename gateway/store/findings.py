@@ -274,10 +274,12 @@ def listed(connection: Connection, *, only_open: bool = True, code: str | None =
     return [kept_of(row) for row in connection.execute(statement).mappings()]
 
 
-def open_counts(connection: Connection) -> dict[str, int]:
-    """Open findings by code."""
+def open_counts(connection: Connection, *, origin: str | None = None) -> dict[str, int]:
+    """Open findings by code, of one origin or of all."""
     f = t.findings.c
     statement = sa.select(f.code, sa.func.count()).where(f.state.in_(_OPEN)).group_by(f.code).order_by(f.code)
+    if origin is not None:
+        statement = statement.where(f.origin == origin)
     return {row[0]: row[1] for row in connection.execute(statement)}
 
 

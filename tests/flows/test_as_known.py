@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from gateway.domain.agreement import Channel
 from gateway.domain.reconciliation.as_known import rules_in_force, said_by
 from gateway.domain.reconciliation.balance import BalanceLine
 from gateway.errors import ConfigError, DeniedWithoutReason, XianjieError
@@ -26,6 +27,7 @@ from gateway.flows.context import Context
 from gateway.flows.cutoff import cut_off
 from gateway.flows.holidays import load_notice
 from gateway.flows.reconcile import reconcile_all, would_find
+from gateway.flows.reroute import reroute
 from gateway.flows.rerun import rerun
 from gateway.flows.sequence import publish
 from gateway.store import history, leases, log, runs
@@ -34,6 +36,7 @@ from gateway.store.history import KnownAt
 from gateway.store.witness import WitnessFile
 from gateway.transport.answer import Answer, NoAnswer, NoAnswerReason
 from tests.builders import an_id_number
+from tests.flows import test_adjudicate, test_court_money, test_exchanges, test_reserve
 from tests.flows.test_holidays import a_notice
 from tests.gateway_world import AGREEMENT, CIVIL_AFFAIRS, GATEWAY, World, a_referral_body
 
@@ -163,6 +166,40 @@ def test_every_morning_of_a_long_story_is_found_again_word_for_word(diary: Diary
     diary.read_again()
     assert len({tuple(page.said) for page in diary.pages}) > len(STORY) // 2
     assert len({page.balance for page in diary.pages}) > len(STORY) // 2
+
+
+OTHER_DESKS: list[Callable[[World], object]] = [
+    lambda w: w.add_office("civil_affairs", Channel.MAILBOX, "520103"),
+    lambda w: w.add_office("disabled_persons", Channel.MAILBOX, "520103"),
+    lambda w: test_exchanges.ask(w),
+    lambda w: test_exchanges.tell(w),
+    lambda w: test_exchanges.answer(w, test_exchanges.CIVIL, "MLG", "ACTIVE", since="2025-01-01", amount_fen=60_000),
+    lambda w: test_exchanges.answer(w, "disabled_persons-520103", "ASD", "UNKNOWN"),
+    lambda w: w.refer(),
+    lambda w: test_court_money.plan(w),
+    lambda w: pay(w, "r-1", "p-1"),
+    lambda w: test_court_money.visit(w),
+    sent_on,
+    lambda w: test_reserve.ask(w, "v-1"),
+    lambda w: test_reserve.end(w, "v-1", "released"),
+    lambda w: w.answer(first(w), "13"),
+    lambda w: reroute(w.context, "r-1:1", who="法官甲", why="他辖区", office_id=test_exchanges.CIVIL, now=w.now),
+    sent_on,
+    lambda w: w.refer(w.neighbour, referral_id="r-2", case_number="（2026）黔03司救民7号"),
+    lambda w: reconcile_all(w.context, now=w.now),
+    lambda w: test_adjudicate.turn(w),
+    lambda w: load_notice(w.context, a_notice(2027), who="管理员", why="国办通知", replace=False, now=w.now),
+    lambda w: withdraw(w, "r-1"),
+]
+
+
+def test_what_other_desks_said_and_did_is_found_again_too(diary: Diary) -> None:
+    for number, step in enumerate(OTHER_DESKS):
+        step(diary.world)
+        diary.world.wait(9 * DAY if number % 5 == 4 else 2 * HOUR)
+        diary.note()
+    diary.read_again()
+    assert len({tuple(page.said) for page in diary.pages}) > len(OTHER_DESKS) // 3
 
 
 @pytest.mark.parametrize("seed", range(3))

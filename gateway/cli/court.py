@@ -28,7 +28,10 @@ _ID_OF = {
     "fund_use.reported": "report_id",
     "follow_up.recorded": "visit_id",
     "amount.quantified": "quantification_id",
+    "inquiry.asked": "inquiry_id",
+    "clue.answered": "clue_id",
 }
+_SUBJECT_OF = {"inquiry.asked": "inquiry_id", "clue.answered": "clue_id"}
 """What makes a message of a type the same one again; the referral for all others."""
 
 
@@ -108,8 +111,8 @@ def _rows_of(path: Path, told: _Told, *, quiet: bool) -> Iterator[Outgoing]:
         yield Outgoing(
             type=row.type,
             data=row.data,
-            subject=str(row.data["referral_id"]),
-            effect=f"{row.type}:{row.data[name]}",
+            subject=str(row.data[_SUBJECT_OF.get(row.type, "referral_id")]),
+            effect=f"{row.type}:{row.data[name]}{':' + row.data['code'] if row.type == 'clue.answered' else ''}",
             reference=_place(row),
         )
 

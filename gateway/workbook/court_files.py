@@ -19,6 +19,7 @@ from gateway.workbook.court_workbook import read_court_workbook
 from gateway.workbook.reading import ROW_LIMIT
 from gateway.workbook.rows import REFERRAL_SUBMITTED, RowResult, as_problems, shape_problems, unreadable
 from schemas.court_money import PLAN, QUANTIFICATION, USE_REPORT, VISIT
+from schemas.exchanges import CLUE_ANSWER, INQUIRY
 from schemas.fields import Code, OpenObject, StrictSchema
 from schemas.problems import flatten
 from schemas.referral import COURT_PAYMENT, REFERRAL, WITHDRAWAL
@@ -32,6 +33,8 @@ SHAPES = {
     "fund_use.reported": USE_REPORT,
     "follow_up.recorded": VISIT,
     "amount.quantified": QUANTIFICATION,
+    "inquiry.asked": INQUIRY,
+    "clue.answered": CLUE_ANSWER,
 }
 """The message types a file may hold, and the shape of each."""
 

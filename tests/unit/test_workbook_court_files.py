@@ -233,6 +233,15 @@ COURT_FACTS = {
         "mode": "PHONE",
         "situation": "STABLE",
     },
+    "inquiry.asked": {
+        "inquiry_id": "i-1",
+        "agreement_document": "黔高法〔2022〕98号",
+        "case_number": "（2024）黔01司救执1号",
+        "person": {"name": "样例", "id_type": "111", "household_registration_region": "520103"},
+        "programmes": ["MLG"],
+        "legal_basis": "STATUTORY_DUTY",
+    },
+    "clue.answered": {"clue_id": "k-1", "code": "INFORMED_PERSON"},
     "amount.quantified": {
         "referral_id": "r-1",
         "quantification_id": "q-1",
@@ -273,7 +282,7 @@ def test_data_is_judged_by_the_shape_of_its_type(folder: Folder) -> None:
 @pytest.mark.parametrize(
     ("row", "problem"),
     [
-        ({"type": "inquiry.asked", "data": {}}, ("/type", "unknown_code")),
+        ({"type": "handoff.issued", "data": {}}, ("/type", "unknown_code")),
         ({"type": 1, "data": {}}, ("/type", "not_text")),
         ({"type": "referral.withdrawn"}, ("/data", "required")),
         ({"data": a_referral()}, ("/type", "required")),

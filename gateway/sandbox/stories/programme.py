@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.domain.reconciliation.values import Finding
-from gateway.sandbox.stories import court_money, identity, reserved, spine
+from gateway.sandbox.stories import court_money, exchanges, identity, reserved, spine
 from gateway.sandbox.stories.story import PREFIX, Stage, Story
 
 STORIES: tuple[Story, ...] = (
@@ -17,6 +17,7 @@ STORIES: tuple[Story, ...] = (
     *identity.STORIES,
     *reserved.STORIES,
     *court_money.STORIES,
+    *exchanges.STORIES,
 )
 MOST_ACTS = 20
 

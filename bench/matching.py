@@ -26,14 +26,12 @@ from bench.matching_people import write
 from bench.matching_sets import Given, febrl, from_file, normalised
 from gateway.matching.bulk import Part, matches
 from gateway.matching.decide import MatchVerdict
-from gateway.matching.record import PersonRecord
 from gateway.matching.weights import load_weights
 
 OURS = "xianjie"
 SEED = 20240601
 SHARES = ((Part.NUMBER, Part.NAME_BIRTH, Part.LENT), (Part.NEAR,))
 """Parts of the work for each of two processes, of about the same cost."""
-_records: list[PersonRecord] = []
 
 
 def main() -> None:
@@ -90,17 +88,14 @@ def _table(heading: str, name: str, tools: Sequence[str] | None) -> None:
 def _one(tool: str, name: str) -> dict[str, Any]:
     warnings.simplefilter("ignore")
     gc.disable()  # millions of tuples that live to the end: nothing to collect (measured: a third of the time)
-    given = febrl(int(name[-1])) if name.startswith("febrl") else from_file(Path(name))
-    begun = perf_counter()
-    records = normalised(given)
-    normalising = perf_counter() - begun
-    given.rows.clear()
-    before = _rss("VmRSS")
+    given = _given(name)
     if tool == OURS:
-        begun = perf_counter()
-        sure, shown, mib = _ours(records)
-        seconds = perf_counter() - begun
+        given.rows.clear()
+        sure, shown, spent = _ours(name)
+        seconds, normalising, mib = spent
     else:
+        records = normalised(given)
+        given.rows.clear()
         from bench.matching_rivals import RIVALS, frame
 
         table = frame(records)
@@ -114,25 +109,40 @@ def _one(tool: str, name: str) -> dict[str, Any]:
     return _quality(given, sure, shown) | {"seconds": seconds, "normalising": normalising, "mib": mib}
 
 
-def _ours(records: list[PersonRecord]) -> tuple[set[tuple[int, int]], set[tuple[int, int]], float]:
-    """Two processes that share the records as they lie; each takes some kinds of blocks."""
-    _records[:] = records
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        parts = pool.map(_share, range(2), chunksize=1)
+def _given(name: str) -> Given:
+    return febrl(int(name[-1])) if name.startswith("febrl") else from_file(Path(name))
+
+
+def _ours(name: str) -> tuple[set[tuple[int, int]], set[tuple[int, int]], tuple[float, float, float]]:
+    """Two processes; each reads and normalises everything and takes some parts. Copies of one process's records would
+    cost more than making them twice (measured). Spent: seconds of matching and of normalising (the slower process's),
+    and what both held beside the records."""
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        parts = pool.map(_share, [(name, 0), (name, 1)], chunksize=1)
     found = [pair for part, _ in parts for pair in part]
     sure = {(at, other) for at, other, same in found if same}
-    return sure, {(at, other) for at, other, _ in found}, sum(mib for _, mib in parts)
+    spent = [one for _, one in parts]
+    return (
+        sure,
+        {(at, other) for at, other, _ in found},
+        (max(one[0] for one in spent), max(one[1] for one in spent), sum(one[2] for one in spent)),
+    )
 
 
-def _share(number: int) -> tuple[list[tuple[int, int, bool]], float]:
-    """What one process finds, and what it holds beside the records as they were shared."""
-    weights = load_weights()
+def _share(asked: tuple[str, int]) -> tuple[list[tuple[int, int, bool]], tuple[float, float, float]]:
+    gc.disable()
+    name, number = asked
+    given, weights = _given(name), load_weights()
+    begun = perf_counter()
+    records = normalised(given)
+    normalising, before = perf_counter() - begun, _rss("VmRSS")
+    given.rows.clear()
+    begun = perf_counter()
     found = [
-        (at, other, result.verdict is MatchVerdict.SAME)
-        for at, other, result in matches(_records, weights, parts=SHARES[number])
+        (at, other, verdict is MatchVerdict.SAME)
+        for at, other, verdict, _ in matches(records, weights, parts=SHARES[number])
     ]
-    lines = Path("/proc/self/smaps_rollup").read_text(encoding="utf-8").splitlines()
-    return found, next(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty")) / 1024
+    return found, (perf_counter() - begun, normalising, max(0.0, _rss("VmHWM") - before))
 
 
 def _pairs(array: Any) -> set[tuple[int, int]]:

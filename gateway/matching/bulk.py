@@ -2,21 +2,22 @@
 
 Rules: the same records, comparison and verdicts as at intake; only the look-up differs. Two proven resident ids that
 differ are one person only with one name and one birth date (`matching.decide`, 3); so the blocks of near names and near
-birth dates hold only records without such a number, and everybody is looked up in them in one pass. Oversized blocks
-are told to the caller, never passed over in silence. Time grows with the population, not with its square; no pair is
-compared twice. `PARTS` may be given to processes of their own.
+birth dates hold only records without such a number, and everybody is looked up in them in one pass; county and
+telephone are asked only for those without a birth date. Oversized blocks are told to the caller, never passed over in
+silence. Time grows with the population, not with its square; no pair comes twice. `PARTS` may be given to processes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations
+from typing import NamedTuple
 
 from gateway.domain.identifiers import IdType
-from gateway.matching.decide import MatchResult, MatchVerdict, compare
+from gateway.matching.decide import MatchKind, MatchVerdict, compare
 from gateway.matching.keys import BlockKind
 from gateway.matching.record import PersonRecord
-from gateway.matching.weights import Weights
+from gateway.matching.weights import FIELDS, Weights
 
 MOST_IN_BLOCK = 500
 """A larger block is a placeholder that many wrote (a court's own telephone), not a trait."""
@@ -48,17 +49,40 @@ class FullBlock:
 Full = Callable[[FullBlock], None]
 
 
+class BulkMatch(NamedTuple):
+    """One pair of places that is not NEW; `decide.compare` of the two records says why."""
+
+    at: int
+    other: int
+    verdict: MatchVerdict
+    kind: MatchKind
+
+
 def matches(
     records: Sequence[PersonRecord], weights: Weights, *, parts: Sequence[Part] = PARTS, full: Full | None = None
-) -> Iterator[tuple[int, int, MatchResult]]:
-    """(place, place, result) of every pair that is not NEW, each once, in no order."""
+) -> Iterator[BulkMatch]:
+    """Every pair that is not NEW, each once, in no order."""
     strong = [record.is_proven and record.kind == IdType.RESIDENT_ID for record in records]
+    identical_is_same = _floor_of_identical(weights) >= weights.same_from
     finders = {Part.NUMBER: _one_number, Part.NAME_BIRTH: _one_name, Part.NEAR: _near, Part.LENT: _lent}
     for part in parts:
         for at, other in finders[part](records, strong, full or _nobody):
-            result = compare(records[at], records[other], weights)
+            one, second = records[at], records[other]
+            if identical_is_same and strong[at] and one[1:3] == second[1:3] and one[5:10] == second[5:10]:
+                yield BulkMatch(at, other, MatchVerdict.SAME, MatchKind.IDENTICAL)
+                continue
+            result = compare(one, second, weights)
             if result.verdict is not MatchVerdict.NEW:
-                yield at, other, result
+                yield BulkMatch(at, other, result.verdict, result.kind)
+
+
+def _floor_of_identical(weights: Weights) -> int:
+    """The least points of two records with one number, name and birth date, whatever else they say."""
+    alike = sum(weights.points[pair] for pair in (("name", "exact"), ("birth", "exact"), ("number", "same")))
+    others = [field for field in FIELDS if field not in ("name", "birth", "number", "certificate")]
+    return alike + sum(
+        min(0, *(points for (field, _), points in weights.points.items() if field == other)) for other in others
+    )
 
 
 def _nobody(_: FullBlock) -> None:
@@ -94,44 +118,57 @@ def _one_name(records: Sequence[PersonRecord], strong: Sequence[bool], full: Ful
 
 
 def _near(records: Sequence[PersonRecord], strong: Sequence[bool], full: Full) -> Iterator[Pair]:
-    """Those without a proven resident id with everybody who shares a block with them. The first letter of a key tells
-    the kinds apart."""
+    """Those without a proven resident id with everybody who shares a block with them."""
     weak: Blocks = {}
     for at, record in enumerate(records):
         if not strong[at]:
-            for key in _near_keys(record):
+            for key in _near_keys(record) if record.birth else _keys_without_birth(record):
                 weak.setdefault(key, []).append(at)
     weak = _bounded(weak, "near", full)
     if not weak:
         return
-    get = weak.get
+    get, undated = weak.get, any(not record.birth for record in records)
     for at, record in enumerate(records):
         found: list[int] = []
         for key in _near_keys(record):
             block = get(key)
             if block is not None:
                 found += block
-        if not found:
+        if undated:
+            for key in _keys_without_birth(record):
+                found += get(key, ())
+        if found:
+            yield from _met(records, strong, at, found)
+
+
+def _met(records: Sequence[PersonRecord], strong: Sequence[bool], at: int, found: list[int]) -> Iterator[Pair]:
+    """Two that are weak and dated meet twice, and are compared when the later one asks; who has no birth date is asked
+    for by the others."""
+    record = records[at]
+    number, dated = record.number, record.birth is not None
+    for other in set(found):
+        if other == at or (number is not None and records[other].number == number):
             continue
-        number = record.number
-        for other in set(found):
-            # two weak ones meet twice, and are compared when the later one asks
-            if (strong[at] or other < at) and other != at and (number is None or records[other].number != number):
-                yield (other, at) if other < at else (at, other)
+        both_alike = not strong[at] and (records[other].birth is not None) is dated
+        if not both_alike or other < at:
+            yield (other, at) if other < at else (at, other)
 
 
-def _near_keys(record: PersonRecord) -> list[str]:
-    """As `keys.common_blocks`, unkeyed and written for speed."""
-    name, _, birth, _, region, _, _, _, _, _, phone, _, _ = record
-    keys = []
-    if name:
-        word = " ".join(sorted(name.split())) if " " in name else name
-        if birth:
-            keys = ["y" + birth[:4] + word, "d" + birth[5:] + word, "f" + birth + name[0], "l" + birth + name[-1]]
-        if region:
-            keys.append("r" + region + word)
-    if phone:
-        keys.append("p" + phone)
+def _near_keys(record: PersonRecord) -> tuple[str, ...]:
+    """As `keys.common_blocks`, unkeyed and written for speed; the first letter tells the kinds apart."""
+    name, _, birth, _, _, _, _, _, _, _, _, _, _ = record
+    if not name or not birth:
+        return ()
+    word = " ".join(sorted(name.split())) if " " in name else name
+    return "y" + birth[:4] + word, "d" + birth[5:] + word, "f" + birth + name[0], "l" + birth + name[-1]
+
+
+def _keys_without_birth(record: PersonRecord) -> list[str]:
+    name, keys = record.name, []
+    if name and record.region:
+        keys.append("r" + record.region + (" ".join(sorted(name.split())) if " " in name else name))
+    if record.phone:
+        keys.append("p" + record.phone)
     return keys
 
 
@@ -162,6 +199,8 @@ def _was_compared(records: Sequence[PersonRecord], strong: Sequence[bool], at: i
         return True
     if strong[at] and strong[other]:
         return one.birth is not None and (one.birth, one.name) == (second.birth, second.name)
+    if one.birth is None or second.birth is None:
+        return not set(_keys_without_birth(one)).isdisjoint(_keys_without_birth(second))
     return not set(_near_keys(one)).isdisjoint(_near_keys(second))
 
 

@@ -110,6 +110,12 @@ def _marks() -> sa.Select[tuple[int, ...]]:
     return sa.select(*(of.scalar_subquery().label(name) for name, of in highest.items()))
 
 
+def changed_since(connection: Connection, known: Marks) -> set[str]:
+    """Tables of which some row has changed since then."""
+    c = t.row_changes.c
+    return set(connection.scalars(sa.select(c.table_name).where(c.row > known.get(CHANGES, 0)).distinct()))
+
+
 def moved(before: Marks, after: Marks) -> bool:
     """Whether any fact came in or changed between the two; what a run itself writes is none."""
     return any(

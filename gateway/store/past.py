@@ -1,8 +1,9 @@
 """过去的数据库 The past as a database of its own: the same readers, asked inside `past`, read what was known then.
 
 Rules: temporary views stand before the tables for one transaction: later rows are left out, changed ones read as they
-were, so that no reader and no check has to know of it. Nothing is written to any table. What `store.history` does not
-keep is read as it stands now: the directory, messages' states on their way, what an erasure took away.
+were, so that no reader and no check has to know of it; a table that is as it was needs none. Nothing is written to any
+table. What `store.history` does not keep is read as it stands now: the directory, messages' states on their way, what
+an erasure took away.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import StoreUnavailable
 from gateway.store.engine import I, O, Store
-from gateway.store.history import CHANGES, CHANGING, Marks, dated
+from gateway.store.history import CHANGES, CHANGING, Marks, changed_since, dated, marks
 
 
 @contextmanager
@@ -38,9 +39,11 @@ def _stand_before(connection: Connection, known: Marks) -> None:
     if connection.dialect.name != "sqlite":
         connection.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
         schema = str(connection.scalar(sa.text("SELECT quote_ident(current_schema())")))
+    reached, changed = marks(connection), changed_since(connection, known)
     for table in dated():
-        for statement in _views(connection, table, schema, known):
-            connection.exec_driver_sql(statement)
+        if reached.get(table.name, 0) > known.get(table.name, 0) or table.name in changed:
+            for statement in _views(connection, table, schema, known):
+                connection.exec_driver_sql(statement)
 
 
 @contextmanager

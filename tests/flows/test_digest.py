@@ -9,12 +9,13 @@ from gateway.domain.calendar import china_day
 from gateway.envelope.signing import verify
 from gateway.flows import operate
 from gateway.flows.cutoff import cut_off
-from gateway.flows.digest import DIGEST_TYPE, MOST_IDS, court_json, digests, office_json, send_digests
+from gateway.flows.digest import DIGEST_TYPE, MOST_IDS, court_json, digests, morning_of, office_json, send_digests
 from gateway.flows.mailbox import pull
 from gateway.flows.notice import Notice, send
 from gateway.flows.reconcile import reconcile_all
 from gateway.store import checkpoints, history, log
 from gateway.store import tables as t
+from gateway.worker import next_morning
 from tests.builders import an_id_number
 from tests.gateway_world import CIVIL_AFFAIRS, COURT, NEIGHBOUR, World, a_referral_body
 
@@ -91,6 +92,13 @@ def test_what_a_fall_left_out_is_sent_by_the_next_run(sqlite_world: World) -> No
     world.store.write(lambda connection: send(connection, world.context, [early], now=world.now))
     assert send_digests(world.context, now=world.now) == 2
     assert len(sent(world)) == 3
+
+
+def test_the_turn_comes_at_eight_in_china() -> None:
+    eight = morning_of(date(2026, 3, 4))
+    assert next_morning(eight - timedelta(seconds=1)) == eight
+    assert next_morning(eight) == eight + DAY
+    assert china_day(eight) == date(2026, 3, 4)
 
 
 def test_where_nothing_happened_nobody_is_told_anything(sqlite_world: World) -> None:

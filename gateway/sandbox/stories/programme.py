@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.domain.reconciliation.values import Finding
-from gateway.sandbox.stories import court_money, exchanges, identity, reserved, spine
+from gateway.sandbox.stories import court_money, exchanges, identity, listed, reserved, spine
 from gateway.sandbox.stories.story import PREFIX, Stage, Story
 
 STORIES: tuple[Story, ...] = (
@@ -18,6 +18,7 @@ STORIES: tuple[Story, ...] = (
     *reserved.STORIES,
     *court_money.STORIES,
     *exchanges.STORIES,
+    *listed.STORIES,
 )
 MOST_ACTS = 20
 

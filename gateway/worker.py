@@ -30,6 +30,7 @@ from gateway.flows.reserve import expire
 from gateway.flows.sequence import has_grown, publish
 from gateway.flows.statement_read import read_waiting
 from gateway.flows.statement_reconcile import reconcile_fresh
+from gateway.flows.sweep import fill_all, sweep
 from gateway.flows.tell_court import tell_courts
 from gateway.store import dossiers, leases, log, outbox, referrals, statements, tokens
 from gateway.store.leases import Lease
@@ -90,6 +91,9 @@ class Worker:
         mornings = self._in_turn("digest", self._send_digests, next_morning)
         hourly = self._in_turn("tokens", self._forget_tokens, lambda now: now + HOUR)
         daily = self._in_turn("cutoff", self._cut_off, lambda now: now + self._cutoff_every)
+        nightly_sweep = self._in_turn("sweep", self._sweep, next_night)
+        add(self._guarded("households", self._fill_households))  # once: what an older version did not keep
+        add(self._guarded("sweep", nightly_sweep), "interval", seconds=TURN_SECONDS)
         add(self._guarded("sequencer", self.sequence), "interval", seconds=TURN_SECONDS)
         add(self._guarded("cutoff", daily), "interval", seconds=TURN_SECONDS)
         add(self._guarded("reconcile_all", nightly), "interval", seconds=TURN_SECONDS)
@@ -184,6 +188,12 @@ class Worker:
         freed = expire(self._context, now=self._clock())
         if freed:
             logger.info("reservations expired", extra={"count": freed})
+
+    def _sweep(self) -> None:
+        sweep(self._context, now=self._clock())
+
+    def _fill_households(self) -> None:
+        fill_all(self._context, now=self._clock())
 
     def _forget_tokens(self) -> None:
         self._context.store.write(lambda connection: tokens.forget(connection, now=self._clock()))

@@ -12,6 +12,7 @@ from gateway.errors import ConfigError
 from gateway.flows.missed import MissedNeed, coming_of_age, missed_needs
 from gateway.flows.missed import as_json as line_as_json
 from gateway.flows.reroute import reroute
+from gateway.flows.suggest import suggestions
 
 
 @click.command()
@@ -99,4 +100,25 @@ def reroute_command(
     say(f"已改派 {need_id} rerouted as {opened}")
 
 
-COMMANDS = (missed, reroute_command)
+@click.command("suggestions")
+@click.option("--court", help="法院 party id; all when not given")
+@json_option
+@with_installation
+def suggestions_command(installation: Installation, court: str | None, as_json: bool) -> None:
+    """应享未请 Programmes a person's circumstances point at and nobody asked for: suggestions, not findings."""
+    with installation.open() as (context, clock):
+        found = list(suggestions(context, now=clock(), court=court))
+    names = ("referral_id", "court", "programme", "rule", "zh", "source")
+    rows = [
+        (one.referral_id, one.court, one.rule.programme, one.rule.rule_id, one.rule.zh, one.rule.source)
+        for one in found
+    ]
+    if as_json:
+        print_json([dict(zip(names, row, strict=True)) for row in rows])
+    else:
+        table(
+            ["移送 referral", "法院 court", "项目", "规则", "建议 suggestion", "依据 source"], rows, empty="无建议 none"
+        )
+
+
+COMMANDS = (missed, reroute_command, suggestions_command)

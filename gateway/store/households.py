@@ -79,24 +79,32 @@ _ON_FILE = sa.select(_R.person_key).where(among(_R.person_key), _R.withdrawn_at.
 
 def without(connection: Connection, *, limit: int) -> list[Waiting]:
     """Referrals that came before their circumstances were kept."""
-    statement = (
-        sa.select(_R.referral_id, _R.court, _R.message_id, _R.agreement_row, _R.accepted_at)
-        .select_from(t.referrals.outerjoin(t.circumstances, _C.referral_id == _R.referral_id))
-        .where(_C.referral_id.is_(None))
-        .order_by(_R.row)
-        .limit(limit)
+    return [_waiting(row) for row in connection.execute(_WITHOUT, {"b_limit": limit})]
+
+
+def recallable(connection: Connection, referral_ids: Sequence[str]) -> list[Waiting]:
+    """Where the messages of these referrals are kept, in the order they came."""
+    return [_waiting(row) for row in connection.execute(_KEPT, ids(referral_ids))]
+
+
+_MESSAGES = sa.select(_R.referral_id, _R.court, _R.message_id, _R.agreement_row, _R.accepted_at).order_by(_R.row)
+_KEPT = _MESSAGES.where(among(_R.referral_id))
+_WITHOUT = (
+    _MESSAGES.select_from(t.referrals.outerjoin(t.circumstances, _C.referral_id == _R.referral_id))
+    .where(_C.referral_id.is_(None))
+    .limit(sa.bindparam("b_limit"))
+)
+
+
+def _waiting(row: sa.Row[Any]) -> Waiting:
+    return Waiting(
+        referral_id=row.referral_id,
+        court=row.court,
+        message_id=row.message_id,
+        agreement_row=row.agreement_row,
+        received_at=from_ms(row.accepted_at),
+        need_ids=(),
     )
-    return [
-        Waiting(
-            referral_id=row.referral_id,
-            court=row.court,
-            message_id=row.message_id,
-            agreement_row=row.agreement_row,
-            received_at=from_ms(row.accepted_at),
-            need_ids=(),
-        )
-        for row in connection.execute(statement)
-    ]
 
 
 def coming_of_age(connection: Connection, months: Sequence[str]) -> list[tuple[str, str]]:

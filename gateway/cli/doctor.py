@@ -14,7 +14,7 @@ from gateway.cli.console import FINDINGS, Installation, json_option, print_json,
 from gateway.errors import XianjieError
 from gateway.flows.context import Context
 from gateway.flows.holidays import missing_years
-from gateway.store import migrate, vault
+from gateway.store import history, migrate, vault
 
 EXTRAS = {"openpyxl": "export", "xlsxwriter": "export", "psycopg": "postgres", "gmssl_pyx": "sm"}
 Checked = tuple[str, bool, str]
@@ -132,6 +132,13 @@ def _calendar(context: Context, now: datetime) -> Checked:
     return "工作日历 calendar", now.year in context.calendar.published_years, f"{now.year}{note}"
 
 
+def _past(context: Context, _: datetime) -> Checked:
+    with context.store.reading() as connection:
+        gone, since = history.not_kept(connection), history.first(connection)
+    kept = f"kept since {since.isoformat()}" if since else "kept from the first checkpoint on"
+    return "当时所知 the past", not gone, f"not kept of {', '.join(gone)}: run `xianjie migrate`" if gone else kept
+
+
 _CHECKS: tuple[Callable[[Context, datetime], Checked], ...] = (
     _own_key,
     _encryption,
@@ -140,5 +147,6 @@ _CHECKS: tuple[Callable[[Context, datetime], Checked], ...] = (
     _offices,
     _party_keys,
     _calendar,
+    _past,
 )
 COMMANDS = (doctor,)

@@ -129,6 +129,7 @@ class MatchSide:
     need_id: str | None = None
     programme: str | None = None
     due_at: datetime | None = None
+    notice_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

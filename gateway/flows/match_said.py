@@ -25,7 +25,7 @@ from gateway.flows.context import Context
 from gateway.flows.match_resolve import appeal_within, weigh
 from gateway.flows.message_kind import PARTNERS, MessageKind, Noted, Told
 from gateway.flows.operate import require_reason
-from gateway.store import decisions, log, matches
+from gateway.store import decisions, log, mailbox, matches
 from gateway.store import tables as t
 from gateway.store.clock import to_ms
 from gateway.store.log import FIRST_EPOCH
@@ -129,6 +129,8 @@ def _record(connection: Connection, item: SideWord) -> Noted:
     if item.code == APPEAL:
         state = appeal_within(connection, kept.match, who=item.message.party_id, cause=cause, now=item.now)
     matches.put_disposition(connection, _row(item) | {"round": kept.match.round, "at": to_ms(item.now)})
+    notice_id = kept.side(item.side).notice_id
+    mailbox.mark_retrieved(connection, [] if notice_id is None else [notice_id])  # who answers has read it
     if item.code != APPEAL:
         state = weigh(connection, item.context, item.match_id, cause=cause, now=item.now)
     return Noted(answer={"match_id": item.match_id, "state": state.value})

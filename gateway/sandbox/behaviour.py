@@ -74,6 +74,8 @@ class Step(StrEnum):
     DECISION = "decision"
     PAYMENT = "payment"
     CLOSING = "closing"
+    MATCH = "match"
+    """A match it was asked about, in place of a handoff."""
 
 
 PUSHED = (Step.DELIVERED, Step.DISPOSITION, Step.DECISION, Step.PAYMENT)
@@ -85,6 +87,7 @@ MESSAGE_TYPES = {
     Step.DECISION: "handoff.outcome",
     Step.PAYMENT: "handoff.outcome",
     Step.CLOSING: "handoff.outcome",
+    Step.MATCH: "match.disposition",
 }
 
 

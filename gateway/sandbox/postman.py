@@ -25,6 +25,7 @@ from gateway.errors import XianjieError
 from gateway.evidence.completeness import Direction, Numbered
 from gateway.evidence.receipt import read, require_answer
 from gateway.failpoints import failpoint
+from gateway.sandbox import adjudicator
 from gateway.sandbox.agency_config import AgencyConfig, Desk
 from gateway.sandbox.behaviour import MESSAGE_TYPES, Step
 from gateway.sandbox.desk import UNKNOWN, answers
@@ -139,7 +140,10 @@ class Postman:
         """The reply's bytes, kept before they are sent; None where this step has nothing to say."""
         handoff = self.notebook.handoff(due.handoff_id)
         form = FORMATS[self.config.agency]
-        if due.step in (Step.DELIVERED, Step.RETRIEVED):
+        if due.step is Step.MATCH:
+            asked = adjudicator.recalled(due.handoff_id, handoff.referral)
+            content_type, data = "application/json", adjudicator.disposition(asked)
+        elif due.step in (Step.DELIVERED, Step.RETRIEVED):
             content_type, data = "application/json", {"handoff_id": due.handoff_id}
         else:
             found = answers(due.step, handoff.asked, self.config.behaviour, now)

@@ -22,9 +22,10 @@ from gateway.envelope.signing import RECEIPT_TYP, VerifiedMessage, sign, verify
 from gateway.envelope.webhook import verify_headers
 from gateway.errors import MessageError, SameIdDifferentBytes, TrustError, WrongRecipient, XianjieError
 from gateway.failpoints import failpoint
+from gateway.sandbox import adjudicator
 from gateway.sandbox.agency_config import AgencyConfig
 from gateway.sandbox.behaviour import FETCHED, PUSHED, Step
-from gateway.sandbox.formats import FORMATS
+from gateway.sandbox.formats import FORMATS, AskedHandoff
 from gateway.sandbox.notebook import Kept, Notebook, OpenHandoff
 from schemas.fields import format_moment
 
@@ -125,6 +126,8 @@ class Reception:
     def _plan(self, message: VerifiedMessage, now: datetime) -> tuple[OpenHandoff | None, Iterable[tuple[Step, float]]]:
         """The handoff and when each step of it will be told; an unreadable body raises and gets no receipt."""
         config, envelope = self._config, message.envelope
+        if envelope.type == adjudicator.NOTICE:
+            return self._plan_match(message, now)
         if envelope.type != ISSUED:
             return None, ()
         asked = FORMATS[config.agency].read(envelope.data)
@@ -140,6 +143,24 @@ class Reception:
         start, by_push = now.timestamp(), config.desks[envelope.recipient].channel is Channel.PUSH
         steps = PUSHED if by_push else FETCHED
         return handoff, [(step, start + config.behaviour.delay(step, asked.handoff_id)) for step in steps]
+
+    def _plan_match(self, message: VerifiedMessage, now: datetime) -> tuple[OpenHandoff, Iterable[tuple[Step, float]]]:
+        """A match stands in the notebook as a handoff without needs; it is disposed of once."""
+        envelope, asked = (
+            message.envelope,
+            AskedHandoff(handoff_id=adjudicator.remembered(message.envelope.data), needs=()),
+        )
+        open_match = OpenHandoff(
+            asked=asked,
+            message_id=envelope.id,
+            digest=message.digest,
+            party=envelope.recipient,
+            referral=envelope.subject or "",
+        )
+        if self._config.behaviour.hits("silent", asked.handoff_id):
+            return open_match, ()
+        due = now.timestamp() + self._config.behaviour.delay(Step.MATCH, asked.handoff_id)
+        return open_match, [(Step.MATCH, due)]
 
     def _first_answer(self, message: VerifiedMessage, receipt: str, rung: str, now: datetime) -> str | None:
         """The receipt, unless the behaviour spoils the first answer to this message; the next one is honest."""

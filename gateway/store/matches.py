@@ -412,6 +412,7 @@ def _side(row: AnyRow) -> MatchSide:
         need_id=row["need_id"],
         programme=row["programme"],
         due_at=from_ms(row["due_at"]),
+        notice_id=row["notice_id"],
     )
 
 

@@ -71,13 +71,14 @@ def letters(world: World, party: str, type_: str = "match.notice") -> list[Verif
 
 
 def say(world: World, partner: Partner, disposition: str, **changes: Any) -> Receipt:
-    """A court's disposition of the newest notice it got."""
+    """A court's disposition of the match, for its own side."""
     return world.accept(said(world, partner, disposition, **changes))
 
 
 def said(world: World, partner: Partner, disposition: str, type_: str = "match.disposition", **changes: Any) -> bytes:
-    asked = letters(world, partner.party_id)[-1].envelope.data
-    honest = {"match_id": asked["match_id"], "side": asked["side"], "referral_id": asked["referral_id"]}
+    found = match(world)
+    mine = next(one for one in found.sides if one.party == partner.party_id)
+    honest = {"match_id": found.match.match_id, "side": mine.side, "referral_id": mine.referral_id}
     honest |= {"reason": "经查", **({} if type_ == "match.appealed" else {"disposition": disposition})}
     if disposition == "STOP_MINE":
         honest["stops_by"] = "WITHDRAWAL"
@@ -167,6 +168,11 @@ def test_a_side_that_changes_its_word_may_still_resolve_what_waits_for_a_person(
     assert match(two_here).match.state is MatchState.ESCALATED
     say(two_here, two_here.neighbour, "NOT_SAME_HELP")
     assert match(two_here).match.resolution is Resolution.LAWFUL
+
+
+def test_who_answers_has_read_the_notice(two_here: World) -> None:
+    say(two_here, two_here.court, "LAWFUL_BOTH")
+    assert (letters(two_here, COURT), len(letters(two_here, NEIGHBOUR))) == ([], 1)
 
 
 def test_what_is_still_asked_for_is_no_disposition(two_here: World) -> None:

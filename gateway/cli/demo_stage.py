@@ -6,19 +6,29 @@ story is named in `OPERATIONS`; everything else travels over HTTP as a partner's
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.cli.demo_world import DemoWorld
 from gateway.cli.partner import read_jwks
 from gateway.client import Client, Journal
 from gateway.envelope.signing import VerifiedMessage
+from gateway.flows.adjudicate import adjudicate
 from gateway.flows.context import Context
+from gateway.flows.reconcile import reconcile_due
 from gateway.sandbox.stories.programme import acts
 from gateway.sandbox.stories.story import Told
 from gateway.store import counts
 
-OPERATIONS: Mapping[str, Callable[..., object]] = {}
+
+def hear(context: Context, now: datetime, *, about: str, days: int = 0) -> None:
+    """Puts the doubts about these referrals before both sides; days: as of so much later, for what is then overdue."""
+    while reconcile_due(context, now=now).referrals:
+        pass
+    adjudicate(context, now=now + timedelta(days=days), referral_prefix=about)
+
+
+OPERATIONS: Mapping[str, Callable[..., object]] = {"hear": hear}
 """Name → (context, now, fields)."""
 ACT_SECONDS = 15.0
 

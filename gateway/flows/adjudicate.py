@@ -58,10 +58,11 @@ class Adjudicated:
 
 
 def adjudicate(context: Context, *, now: datetime, limit: int = BATCH, referral_prefix: str = "") -> Adjudicated:
-    """One turn, at most `limit` of each kind. referral_prefix: opens only what is about these referrals."""
+    """One turn, at most `limit` of each kind. referral_prefix: opens, and finds overdue, only what is about these
+    referrals."""
 
     def look(connection: Connection) -> bool:
-        if any(search(connection) for search in _searches(now)):
+        if any(search(connection) for search in _searches(now, referral_prefix)):
             return True
         pairs = matches.unmatched_pairs(connection, limit=1, referral_prefix=referral_prefix)
         return bool(pairs or _fresh(connection, limit, referral_prefix))
@@ -76,7 +77,7 @@ def adjudicate(context: Context, *, now: datetime, limit: int = BATCH, referral_
             + _open_pairs(connection, limit, referral_prefix, now),
             ended=_end(connection, context, limit, now),
             begun=_begin(connection, context, limit, now),
-            overdue=_escalate(connection, limit, now),
+            overdue=_escalate(connection, limit, referral_prefix, now),
         )
 
     done = context.store.write(write)
@@ -86,10 +87,10 @@ def adjudicate(context: Context, *, now: datetime, limit: int = BATCH, referral_
     return done
 
 
-def _searches(now: datetime) -> Sequence[Callable[[Connection], object]]:
+def _searches(now: datetime, referral_prefix: str) -> Sequence[Callable[[Connection], object]]:
     return (
         lambda connection: matches.to_begin(connection, limit=1),
-        lambda connection: matches.overdue(connection, now=now, limit=1),
+        lambda connection: matches.overdue(connection, now=now, limit=1, referral_prefix=referral_prefix),
         lambda connection: matches.gone(connection, limit=1),
         lambda connection: matches.back(connection, limit=1),
         lambda connection: matches.done(connection, limit=1),
@@ -220,8 +221,8 @@ def _finding(connection: Connection, match: Match) -> Finding:
 # --- overdue, ended ---
 
 
-def _escalate(connection: Connection, limit: int, now: datetime) -> int:
-    ids = matches.overdue(connection, now=now, limit=limit)
+def _escalate(connection: Connection, limit: int, referral_prefix: str, now: datetime) -> int:
+    ids = matches.overdue(connection, now=now, limit=limit, referral_prefix=referral_prefix)
     for kept in matches.read(connection, ids, lock=True).values():
         matches.move(connection, kept.match, [MatchState.ESCALATED], cause=OVERDUE, now=now)
     if ids or _silence_changed(connection):

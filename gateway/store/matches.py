@@ -211,7 +211,7 @@ def to_begin(connection: Connection, *, limit: int) -> list[str]:
     return list(connection.scalars(sa.select(_M.match_id).where(_M.state.in_(states)).order_by(_M.row).limit(limit)))
 
 
-def overdue(connection: Connection, *, now: datetime, limit: int) -> list[str]:
+def overdue(connection: Connection, *, now: datetime, limit: int, referral_prefix: str = "") -> list[str]:
     """Matches not yet before a person with a side whose time is over."""
     waiting = [MatchState.NOTIFIED.value, MatchState.AWAITING_DISPOSITIONS.value]
     finals = sorted(code.value for code in FINAL)
@@ -225,6 +225,8 @@ def overdue(connection: Connection, *, now: datetime, limit: int) -> list[str]:
         .distinct()
         .limit(limit)
     )
+    if referral_prefix:
+        late = late.where(_M.referral_id.startswith(referral_prefix, autoescape=True))
     return list(connection.scalars(late))
 
 

@@ -8,6 +8,7 @@ the person. The verdict is `matching.decide`'s.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from gateway.domain.identifiers import IdType
 from gateway.matching.differ import at_most_two_edits, one_edit, other_order, transposed
 from gateway.matching.record import PersonRecord
 from gateway.matching.weights import FIELDS, MISSING, SHARED, Weights
@@ -57,7 +58,7 @@ def outcomes(one: PersonRecord, other: PersonRecord) -> Outcomes:
         compare_births(one.birth, other.birth),
         _equal(one.sex, other.sex, "same"),
         compare_numbers(one, other),
-        _equal(one.certificate, other.certificate, "same"),
+        _certificates(one, other),
         compare_regions(one.region, other.region),
         _equal(one.phone, other.phone, "same"),
         _guardians(one, other),
@@ -172,6 +173,20 @@ def _equal(one: str | None, other: str | None, word: str) -> str:
     if one is None or other is None:
         return MISSING
     return word if one == other else "different"
+
+
+def _certificates(one: PersonRecord, other: PersonRecord) -> str:
+    """Two certificates by their holders; one that goes with another paper by the other record's resident id."""
+    if one.certificate is not None and other.certificate is not None:
+        return "same" if one.certificate == other.certificate else "different"
+    with_it, without = (one, other) if one.certificate is not None else (other, one)
+    if with_it.certificate is None or _is_resident(with_it) or not _is_resident(without):
+        return MISSING
+    return "same" if with_it.certificate == without.number else "different"
+
+
+def _is_resident(record: PersonRecord) -> bool:
+    return record.is_proven and record.kind == IdType.RESIDENT_ID
 
 
 def _guardians(one: PersonRecord, other: PersonRecord) -> str:

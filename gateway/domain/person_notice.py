@@ -25,7 +25,7 @@ _FOUND = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Circumstance:
+class Occasion:
     """What the notice of one side says, already in words: programme (Chinese, English) and who is to be told."""
 
     match_id: str
@@ -51,7 +51,7 @@ def is_protected(person: Person) -> bool:
     return person.women_class in VIOLENCE or person.protection_order is True or person.safety_flag is True
 
 
-def write(person: Person, what: Circumstance, *, is_minor: bool, by_safe_channel: bool = False) -> PersonNotice:
+def write(person: Person, what: Occasion, *, is_minor: bool, by_safe_channel: bool = False) -> PersonNotice:
     """The notice for one person."""
     protected = is_protected(person)
     withheld = protected and not by_safe_channel
@@ -59,7 +59,7 @@ def write(person: Person, what: Circumstance, *, is_minor: bool, by_safe_channel
     return PersonNotice(is_minor=is_minor, is_protected=protected, withheld=withheld, lines=tuple(lines))
 
 
-def _lines(person: Person, what: Circumstance, *, is_minor: bool, protected: bool) -> Iterator[Line]:
+def _lines(person: Person, what: Occasion, *, is_minor: bool, protected: bool) -> Iterator[Line]:
     yield _said("title")
     if protected:
         yield _said("to_protected")

@@ -9,7 +9,7 @@
 from datetime import datetime
 
 from gateway.domain.calendar import CHINA
-from gateway.domain.person_notice import Circumstance, PersonNotice, write
+from gateway.domain.person_notice import Occasion, PersonNotice, write
 from gateway.domain.referral import Referral
 from gateway.errors import MatchUnknown, ReferralUnknown
 from gateway.flows.context import Context
@@ -49,16 +49,16 @@ def person_notice(
     context.store.write(
         lambda connection: decisions.put(connection, who=who, what=VIEWED, subject=match_id, why=said, now=now)
     )
-    what = _circumstance(context, kept, side, now)
+    what = _occasion(context, kept, side, now)
     return write(found.person, what, is_minor=found.is_minor, by_safe_channel=by_safe_channel)
 
 
-def _circumstance(context: Context, kept: KeptMatch, name: str, now: datetime) -> Circumstance:
+def _occasion(context: Context, kept: KeptMatch, name: str, now: datetime) -> Occasion:
     side, snapshot = kept.side(name), context.snapshot(now)
     programme = context.programmes.get(side.programme or "")
     party = snapshot.parties.get(side.party) or snapshot.parties[context.party_id]
     office = snapshot.offices.get(side.office_id or "")
-    return Circumstance(
+    return Occasion(
         match_id=kept.match.match_id,
         kind=kept.match.kind,
         programme=("—", "—") if programme is None else (programme.name_zh, programme.english),

@@ -22,7 +22,7 @@ from gateway.domain.adjudication import (
 )
 from gateway.domain.lifecycle import MATCH, MatchState
 from gateway.domain.person import Guardian, Person, WomenClass
-from gateway.domain.person_notice import Circumstance, PersonNotice, write
+from gateway.domain.person_notice import Occasion, PersonNotice, write
 from gateway.domain.reconciliation.values import Finding
 from gateway.domain.rules import read_table
 from gateway.errors import IllegalMove
@@ -129,7 +129,7 @@ def test_every_state_can_be_left_and_every_resolution_decides_its_finding() -> N
 
 
 def told(person: Person, *, is_minor: bool = False, by_safe_channel: bool = False) -> PersonNotice:
-    what = Circumstance(
+    what = Occasion(
         match_id="m-1",
         kind=DoubtKind.SAME_HELP,
         programme=("最低生活保障", "minimum living guarantee"),

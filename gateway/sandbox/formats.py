@@ -53,6 +53,8 @@ class OfficeAnswer:
     next_due: date | None = None
     forwarded_to: str | None = None
     person_number: str | None = None
+    suggested_region: str | None = None
+    missing: tuple[str, ...] = ()
 
 
 class AgencyFormat(Protocol):
@@ -90,6 +92,9 @@ class CivilAffairsFormat:
         DenialReason.INCOME_OVER: "701",
         DenialReason.ASSETS_OVER: "702",
         DenialReason.NOT_CONFIRMED: "706",
+        DenialReason.MATERIAL_MISSING: "704",
+        DenialReason.AUTHORISATION_MISSING: "705",
+        DenialReason.CHILD_CONDITION_NOT_MET: "723",
     }
 
     def read(self, body: Any) -> AskedHandoff:
@@ -118,6 +123,8 @@ class CivilAffairsFormat:
             "xj_income_counted": False if answer.reason is DenialReason.INCOME_OVER else None,
             "xj_next_due": None if answer.next_due is None else answer.next_due.isoformat(),
             "xj_forwarded_to": answer.forwarded_to,
+            "xj_suggest_region": answer.suggested_region,
+            "xj_missing": list(answer.missing) or None,
             "xj_payee": None if answer.amount_fen is None else "1",
             "axdf0004": answer.person_number,
         }

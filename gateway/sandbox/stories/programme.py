@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.domain.reconciliation.values import Finding
-from gateway.sandbox.stories import court_money, exchanges, heard, identity, listed, reserved, spine
+from gateway.sandbox.stories import court_money, exchanges, heard, identity, late, listed, reserved, spine
 from gateway.sandbox.stories.story import PREFIX, Stage, Story
 
 STORIES: tuple[Story, ...] = (
     *spine.STORIES,
+    *late.STORIES,
     *identity.STORIES,
     *heard.STORIES,
     *reserved.STORIES,

@@ -13,13 +13,6 @@ _ROW = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     """Adds four tables. What older referrals say of their households the worker reads from their bytes."""
-    _notices()
-    _circumstances()
-    _members()
-    _reroutes()
-
-
-def _notices() -> None:
     op.create_table(
         "holiday_notices",
         sa.Column("row", _ROW, autoincrement=True, nullable=False),
@@ -32,9 +25,6 @@ def _notices() -> None:
         sa.PrimaryKeyConstraint("row", name=op.f("pk_holiday_notices")),
         sa.UniqueConstraint("decision_id", name=op.f("uq_holiday_notices_decision_id")),
     )
-
-
-def _circumstances() -> None:
     op.create_table(
         "circumstances",
         sa.Column("row", _ROW, autoincrement=True, nullable=False),
@@ -46,9 +36,6 @@ def _circumstances() -> None:
         sa.UniqueConstraint("referral_id", name=op.f("uq_circumstances_referral_id")),
     )
     op.create_index("ix_circumstances_adult_from", "circumstances", ["adult_from"], unique=False)
-
-
-def _members() -> None:
     op.create_table(
         "household_members",
         sa.Column("row", _ROW, autoincrement=True, nullable=False),
@@ -64,9 +51,6 @@ def _members() -> None:
     op.create_index("ix_household_members_key", "household_members", ["key"], unique=False)
     op.create_index(op.f("ix_circumstances_message_id"), "circumstances", ["message_id"], unique=False)
     op.create_index(op.f("ix_household_members_message_id"), "household_members", ["message_id"], unique=False)
-
-
-def _reroutes() -> None:
     op.create_table(
         "reroutes",
         sa.Column("row", _ROW, autoincrement=True, nullable=False),

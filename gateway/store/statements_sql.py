@@ -61,9 +61,9 @@ def needs_to_look_at(connection: Connection, scope: Scope) -> Iterator[list[str]
 
 
 def _by_need(scope: Scope) -> sa.Subquery:
-    """Lines that name a need, one row a need."""
+    """Lines that name a need, one row a need, in the index's order: nothing is sorted and nothing is held."""
     mine = sa.and_(_L.statement_row == scope.statement.row, _L.need_id.is_not(None), _L.problem.is_(None))
-    return sa.select(_L.need_id.label("need_id"), *_sums(_several(scope))).where(mine).group_by(_L.need_id).subquery()
+    return sa.select(_L.need_id.label("need_id"), *_sums(scope)).where(mine).group_by(_L.need_id).subquery()
 
 
 def _by_person(scope: Scope) -> sa.Subquery:
@@ -72,61 +72,56 @@ def _by_person(scope: Scope) -> sa.Subquery:
         t.needs, sa.and_(_N.referral_id == _K.referral_id, _N.programme == _L.programme)
     )
     mine = sa.and_(_L.statement_row == scope.statement.row, _L.need_id.is_(None), _L.problem.is_(None))
-    grouped = sa.select(_N.need_id.label("need_id"), *_sums(_several(scope))).select_from(joined).where(mine)
+    grouped = sa.select(_N.need_id.label("need_id"), *_sums(scope)).select_from(joined).where(mine)
     return grouped.where(_N.office_id.in_(scope.offices)).group_by(_N.need_id).subquery()
 
 
+def _sums(scope: Scope) -> list[sa.Label[Any]]:
+    paid = sa.case((_L.status == _PAID, _L.amount_fen), else_=0)
+    unlike = sa.case((_L.status == _PAID, 0), else_=1)
+    if scope.statement.covers is Covers.ROSTER:  # who is on a roster need not have been paid by its lines
+        unlike = sa.case((_L.status.in_(_GRANTING), 0), else_=1)
+    another = sa.case((_L.person_matches == sa.false(), 1), else_=0)
+    found = [
+        sa.cast(sa.func.sum(paid), sa.BigInteger).label("paid"),
+        sa.func.sum(unlike + another).label("unlike"),
+        sa.func.count().label("lines"),
+    ]
+    if _several(scope):
+        spans = sa.func.sum(sa.case((_L.month_until > _L.month_from, 1), else_=0))
+        found += [spans.label("spans"), sa.func.count(sa.distinct(_L.month_from)).label("months")]
+    return found
+
+
 def _several(scope: Scope) -> bool:
-    """Whether one need may honestly have several lines."""
+    """Whether a need may honestly have a line a month."""
     return scope.statement.period_from != scope.statement.period_to
 
 
-def _sums(several: bool) -> tuple[sa.Label[Any], ...]:
-    paid = sa.case((_L.status == _PAID, _L.amount_fen), else_=0)
-    other = sa.case((_L.status != _PAID, 1), else_=0)
-    another = sa.case((_L.person_matches == sa.false(), 1), else_=0)
-    spans = sa.case((_L.month_until > _L.month_from, 1), else_=0)
-    return (
-        sa.cast(sa.func.sum(paid), sa.BigInteger).label("paid"),
-        sa.func.count().label("lines"),
-        (sa.func.count(sa.distinct(_L.month_from)) if several else sa.literal(1)).label("months"),
-        (sa.func.sum(spans) if several else sa.literal(0)).label("spans"),
-        sa.func.sum(other).label("others"),
-        sa.func.sum(another).label("another"),
-    )
-
-
 def _differing(lines: sa.Subquery, scope: Scope) -> sa.Select[tuple[str]]:
-    """Needs on which the lines and our row do not plainly agree."""
+    """Needs of which no row of ours plainly agrees with the lines."""
     statement, c = scope.statement, lines.c
     first, last = to_ms(statement.begins - _NEAR), to_ms(statement.ends + _NEAR)
     monthly = _N.programme.in_(scope.continuing)
-    rate = sa.func.coalesce(_N.approved_fen, _N.paid_fen, 0)
-    off_the_rate = sa.or_(rate == 0, c.paid % sa.case((rate == 0, 1), else_=rate) != 0)
-    otherwise = sa.or_(_N.paid_fen.is_(None), c.paid != _N.paid_fen, _N.paid_at < first, _N.paid_at >= last)
-    money = sa.and_(c.paid > 0, sa.or_(sa.and_(monthly, off_the_rate), sa.and_(~monthly, otherwise)))
-    again = c.lines > 1
+    rate = sa.func.coalesce(_N.approved_fen, _N.paid_fen)
+    at_the_rate = sa.and_(rate > 0, c.paid % sa.func.nullif(rate, 0) == 0, monthly)
+    in_time = sa.and_(_N.paid_at >= first, _N.paid_at < last)
+    money = sa.or_(c.paid == 0, sa.and_(c.paid == _N.paid_fen, in_time, ~monthly), at_the_rate)
+    once = c.lines == 1
     if _several(scope):
-        again = sa.or_(c.spans > 0, c.lines > c.months, sa.and_(~monthly, c.lines > 1))
-    differs = sa.or_(_N.state.not_in(_HELPED), again, c.others > 0, c.another > 0, money)
-    if statement.covers is Covers.ROSTER:  # who is on a roster need not have been paid by its lines
-        ended = sa.and_(c.others > 0, c.need_id.in_(_with_an_end(statement)))
-        differs = sa.or_(_N.state.not_in(_HELPED), ended, c.another > 0, money)
-    return sa.select(_N.need_id).select_from(lines.join(t.needs, _N.need_id == c.need_id)).where(differs)
-
-
-def _with_an_end(statement: Statement) -> sa.Select[tuple[str | None]]:
-    ended = sa.and_(_L.statement_row == statement.row, _L.status.not_in(_GRANTING), _L.need_id.is_not(None))
-    return sa.select(_L.need_id).where(ended)
+        once = sa.or_(once, sa.and_(monthly, c.spans == 0, c.lines == c.months))
+    if statement.covers is Covers.ROSTER:
+        once = sa.true()
+    agrees = sa.and_(_N.state.in_(_HELPED), once, c.unlike == 0, money)
+    return sa.select(c.need_id).where(~sa.exists().where(_N.need_id == c.need_id, agrees))
 
 
 def _after_an_end(scope: Scope) -> sa.Select[tuple[str]]:
     """Needs of whom a stop or a death was told, and lines speak of."""
     r = t.replies.c
-    ended = r.code.in_([ReplyCode.STOPPED.value, ReplyCode.DECEASED.value])
+    ended = sa.select(r.referral_id).where(r.code.in_([ReplyCode.STOPPED.value, ReplyCode.DECEASED.value]))
     line = sa.exists().where(_L.statement_row == scope.statement.row, _L.need_id == _N.need_id)
-    joined = t.replies.join(t.needs, _N.referral_id == r.referral_id)
-    return sa.select(_N.need_id).select_from(joined).where(ended, _N.office_id.in_(scope.offices), line)
+    return sa.select(_N.need_id).where(_N.referral_id.in_(ended), _N.office_id.in_(scope.offices), line)
 
 
 def _absent(scope: Scope) -> sa.Select[tuple[str]]:
@@ -175,28 +170,31 @@ _KEYS = sa.select(_K.referral_id, _K.key).where(among(_K.referral_id))
 
 def lines_about(connection: Connection, statements: Sequence[int], need_ids: Sequence[str]) -> list[sa.RowMapping]:
     """Lines of some statements that name one of the needs."""
-    asked = sa.select(t.statement_lines).where(
-        _L.statement_row.in_(statements), _L.need_id.in_(need_ids), _L.problem.is_(None)
-    )
-    return list(connection.execute(asked.order_by(_L.row)).mappings())
+    asked = sa.select(t.statement_lines).where(_L.statement_row.in_(statements), _L.need_id.in_(need_ids))
+    return _good(connection, asked)
 
 
 def lines_of_persons(connection: Connection, statements: Sequence[int], keys: Collection[str]) -> list[sa.RowMapping]:
     """Lines of some statements about persons."""
     if not keys:
         return []
-    asked = sa.select(t.statement_lines).where(
-        _L.person_key.in_(list(keys)), _L.statement_row.in_(statements), _L.problem.is_(None)
-    )
-    return list(connection.execute(asked.order_by(_L.row)).mappings())
+    return _good(connection, _with(_L.person_key.in_(list(keys)), statements))
 
 
 def lines_of_accounts(connection: Connection, statements: Sequence[int], keys: Collection[str]) -> list[sa.RowMapping]:
     """Lines of some statements that were paid to one of the accounts."""
-    asked = sa.select(t.statement_lines).where(
-        _L.account_key.in_(list(keys)), _L.statement_row.in_(statements), _L.problem.is_(None)
-    )
-    return list(connection.execute(asked.order_by(_L.row)).mappings())
+    return _good(connection, _with(_L.account_key.in_(list(keys)), statements))
+
+
+def _with(condition: sa.ColumnElement[bool], statements: Sequence[int]) -> sa.Select[Any]:
+    """`+` keeps the planner from walking whole statements where a few keys are asked for."""
+    return sa.select(t.statement_lines).where(condition, (_L.statement_row + 0).in_(statements))
+
+
+def _good(connection: Connection, asked: sa.Select[Any]) -> list[sa.RowMapping]:
+    """Good lines in their order; the few that come are sorted here, or the planner walks the whole table in order."""
+    found = [row for row in connection.execute(asked).mappings() if row["problem"] is None]
+    return sorted(found, key=lambda row: int(row["row"]))
 
 
 def line_of(row: Mapping[str, Any]) -> StatementLine:

@@ -13,16 +13,19 @@ from typing import Any
 
 from gateway.domain.calendar import china_day
 from gateway.domain.lifecycle import NeedState
-from gateway.domain.reconciliation.checks import run
 from gateway.domain.reconciliation.clocks import answer_clock, applied_to
+from gateway.domain.reconciliation.duplicates import paid_twice_by_agency
 from gateway.domain.reconciliation.findings import doubt
 from gateway.domain.reconciliation.grants import grants_of, is_continuing, months_between, standing_payments, stop_day
-from gateway.domain.reconciliation.values import Dossier, Finding, NeedRow, ReplyRow, Rulebook
+from gateway.domain.reconciliation.mismatches import agency_amount, other_person, other_state, paid_after_stop
+from gateway.domain.reconciliation.values import Check, Dossier, Finding, NeedRow, ReplyRow, Rulebook
 from gateway.domain.replies import ReplyCode
 from gateway.domain.statement import GRANTING, Covers, LineStatus, Statement, StatementLine, days_apart
 
 NEAR_DAYS = 31
 """A payment told and a payment listed that are no further apart are one."""
+_BY_ANSWERS: tuple[Check, ...] = (agency_amount, other_person, other_state, paid_after_stop, paid_twice_by_agency)
+"""Checks of a referral's own that give a code which a statement gives too."""
 _REFUSED = frozenset({NeedState.DECLINED, NeedState.NOT_ASSISTED, NeedState.CANCELLED, NeedState.WITHDRAWN})
 _TOLD = frozenset({ReplyCode.APPROVED, ReplyCode.PAID, ReplyCode.SERVICE_DELIVERED, ReplyCode.ALREADY_COVERED})
 _ENDED = frozenset({ReplyCode.STOPPED, ReplyCode.DECEASED, ReplyCode.CLOSED})
@@ -69,7 +72,8 @@ def judge_need(
     first = next(found, None)
     if first is None:
         return
-    said = {one.code for one in run(dossier, rulebook, as_of) if one.need_id == need.need_id}
+    every = (one for check in _BY_ANSWERS for one in check(dossier, rulebook, as_of))
+    said = {one.code for one in every if one.need_id == need.need_id}
     for one in (first, *found):
         if one.code not in said:
             yield one

@@ -96,7 +96,7 @@ _WITHOUT = (
 )
 
 
-def _waiting(row: sa.Row[Any]) -> Waiting:
+def _waiting(row: Any) -> Waiting:
     return Waiting(
         referral_id=row.referral_id,
         court=row.court,

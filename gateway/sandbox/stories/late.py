@@ -243,7 +243,7 @@ STORIES = (
         name="late-paid-after-stop",
         zh="停发后发放",
         en="Paid after the stop",
-        play=_gives(_helps, _stops_now, lambda stage: (_pays(stage, **_months(stage, 1)),)),
+        play=_gives(_helps, _stops_now, lambda stage: (_pays(stage, 60_000, **_months(stage, 1)),)),
         finds=("PAID_AFTER_STOP",),
     ),
     Story(

@@ -25,6 +25,7 @@ from gateway.envelope.keyring import SigningKey
 from gateway.errors import ConfigError, ExampleKeyRefused
 from gateway.evidence.checkpoint import LogKey
 from gateway.flows.context import Context
+from gateway.matching.keyed import LAYER
 from gateway.ports import Adapter
 from gateway.store.directory import Directory
 from gateway.store.engine import Store
@@ -124,7 +125,7 @@ def example_kids() -> frozenset[str]:
 
 def _secret(path: Path) -> bytes:
     secret = _private_bytes(path).strip()
-    if len(secret) < SECRET_BYTES:
+    if any(len(layer) < SECRET_BYTES for layer in secret.split(LAYER)):
         raise ConfigError(f"{path.name}: the matching secret needs at least {SECRET_BYTES} bytes")
     return secret
 

@@ -2,6 +2,7 @@
 what was accepted with a key, bring the data keys under the present master key."""
 
 import json
+import secrets
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import click
 from sqlalchemy import Connection
 
-from gateway.app import refuse_example_key
+from gateway.app import MATCHING_SECRET, refuse_example_key
 from gateway.cli.console import Installation, json_option, print_json, refuse_existing, say, table, with_installation
 from gateway.cli.install import write_private
 from gateway.domain.calendar import CHINA
@@ -18,6 +19,8 @@ from gateway.envelope.encryption import EncryptionKey
 from gateway.envelope.keyring import ENCRYPTION, Keyring, PublicKey, SigningKey
 from gateway.errors import ConfigError
 from gateway.flows.context import Context
+from gateway.flows.rekey import rekey
+from gateway.matching.keyed import LAYER, MIN_SECRET
 from gateway.store import directory, inbox, log, sealing, vault
 from gateway.store.inbox import AcceptedWith
 
@@ -229,6 +232,34 @@ def rewrap(installation: Installation, as_json: bool) -> None:
         print_json({"rewrapped": wrapped, "sealed": sealed})
     say(f"已更换 rewrapped {wrapped} · 已封存 sealed {sealed}")
     say("旧密钥可从文件中删除 former keys may be taken out of the file")
+
+
+@keys.command("rotate-matching")
+@click.option("--who", required=True, help="操作人 who does it")
+@click.option("--because", "--reason", "because", required=True, help="原因 kept on file")
+@click.option("--leave-statements", is_flag=True, help="对账单明细保留原键 lines of statements keep their keys")
+@json_option
+@with_installation
+def rotate_matching(installation: Installation, who: str, because: str, leave_statements: bool, as_json: bool) -> None:
+    """更换比对密钥 Adds a layer to `matching.secret` and brings every key under it; stop `serve` and `work` first."""
+    path = installation.config.keys / MATCHING_SECRET
+    beside = path.with_name(f"{path.name}.next")
+    with installation.open() as (context, clock):
+        if not beside.exists():
+            write_private(beside, context.matching_secret + LAYER + secrets.token_hex(MIN_SECRET).encode())
+        done = rekey(
+            context,
+            beside.read_bytes().strip(),
+            who=who,
+            why=because,
+            now=clock(),
+            leave_statements=leave_statements,
+        )
+    beside.replace(path)
+    if as_json:
+        print_json({"changed": done.changed, "staying": done.staying, "decision_id": done.decision_id})
+    say(f"已更换 keys changed {done.changed} · 保留 statement lines left {done.staying}")
+    say("每个节点换上新文件并重启 copy matching.secret to every node and restart")
 
 
 def _lost_beginning(context: Context, since: datetime, now: datetime) -> datetime:

@@ -36,7 +36,7 @@ class Context:
     party_id: str
     key: SigningKey
     matching_secret: bytes
-    """Makes every new key."""
+    """Makes every key of persons; several lines where it was rotated (`matching.keyed`)."""
     store: Store
     directory: Directory
     adapters: Mapping[str, Adapter]
@@ -45,8 +45,6 @@ class Context:
     coexistence: tuple[CoexistenceRule, ...]
     shipped_calendar: WorkCalendar
     mask_floor: MaskFloor
-    former_matching_secrets: tuple[bytes, ...] = ()
-    """Earlier ones, under which rows may still lie until they are made anew."""
     log_key: LogKey | None = None
     """Signs checkpoints; only the sequencer needs it."""
     witnesses: tuple[str, ...] = ()
@@ -58,11 +56,6 @@ class Context:
     """The largest file of a statement that is taken."""
     roster_lines: int = 2_000_000
     """From so many lines on a statement is compared by the analytical engine, where it is installed."""
-
-    @property
-    def matching_secrets(self) -> tuple[bytes, ...]:
-        """The present secret first, then those that are still looked under."""
-        return (self.matching_secret, *self.former_matching_secrets)
 
     @property
     def calendar(self) -> WorkCalendar:

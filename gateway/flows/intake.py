@@ -3,7 +3,7 @@
 1. prepare: the body is read, the agreement found, the rules of DOMAIN §6 asked (B refuses here), identity keys made
    where the agreement authorises matching;
 2. record: referral ids taken before are refused; whoever may be known is compared (`flows.match`); rules that need
-   other referrals are asked (D01 holds, D09 warns); referral, needs, keys and the signed receipt are written together.
+   other referrals or old ledgers are asked (D01 holds, D09 warns); all rows and the signed receipt go together.
 
 A held referral is accepted: nobody is refused help by a rule, a person looks first (Law 6).
 """
@@ -27,14 +27,15 @@ from gateway.domain.routing import priority, programme_of
 from gateway.domain.values import InvalidValue
 from gateway.envelope.signing import VerifiedMessage
 from gateway.errors import AgreementUnknown, FieldProblem, ReferralIdTaken, RuleBlocked
-from gateway.flows import household, match
+from gateway.flows import household, match, same_aid
 from gateway.flows.context import Context
 from gateway.flows.match import Asked, Compared, Likeness
 from gateway.flows.message_kind import COURTS, MessageKind, Noted, Told
 from gateway.flows.read_referral import read_referral
 from gateway.matching.identity import identity_key
 from gateway.matching.normalise import holder_of
-from gateway.store import exchanges, households, referrals, reservations
+from gateway.store import exchanges, households, referrals, reservations, same_help
+from gateway.store import tables as t
 from gateway.store.clock import to_ms
 from gateway.store.referrals import Relative
 
@@ -153,6 +154,7 @@ def _note(connection: Connection, items: Sequence[Submission]) -> list[Noted]:
     relatives = referrals.relatives(connection, keys)
     cited = exchanges.cited(connection, {item.referral.inquiry_ref for item in items})
     reserved = reservations.reserved_programmes(connection, keys, now=items[0].now)
+    aided = same_aid.look(connection, [(item.referral, item.person_key, item.own_key) for item in items], relatives)
     notes = []
     for item in items:
         key = item.person_key
@@ -163,7 +165,7 @@ def _note(connection: Connection, items: Sequence[Submission]) -> list[Noted]:
             warnings += item.compared.warnings
         if key is not None:
             others = relatives.setdefault(key, [])
-            if any(_same_aid(item.referral, other) for other in others):
+            if aided.was_given(item.referral, (key, item.own_key), others):
                 holds.append("D01")
             wanted = _programmes(item)
             warnings += [
@@ -190,16 +192,6 @@ def _of_the_inquiry(referral: Referral, cited: Mapping[str | None, CitedInquiryR
         yield FieldProblem(pointer="/data/inquiry_ref", code="inquiry_not_on_file")
     elif not found.supports:
         yield FieldProblem(pointer="/data/inquiry_ref", code="inquiry_not_supporting")
-
-
-def _same_aid(referral: Referral, other: Relative) -> bool:
-    """Rule D01: one aid per person and original case, for ever; joint aid of two courts is one aid (D04)."""
-    if referral.decision is not Decision.ASSIST or other.decision != Decision.ASSIST:
-        return False
-    if referral.joint_id is not None and referral.joint_id == other.joint_id:
-        return False
-    group = referral.original_case_group
-    return group is not None and group == other.original_case_group
 
 
 def _as_relative(item: Submission, wanted: Sequence[str]) -> Relative:
@@ -229,6 +221,9 @@ def _write(connection: Connection, items: Sequence[Submission], notes: Sequence[
             compared.append((asked, item.compared))
             use_rows += match.decision_rows(item.context, asked, item.compared, item.profile.document)
     referrals.put(connection, referral_rows, need_rows, key_rows, use_rows)
+    same_help.put_links(
+        connection, [row for item in items for row in same_aid.link_rows(item.referral, item.message.envelope.id)]
+    )
     if compared:
         match.write(connection, items[0].context, compared)
     _put_households(connection, items)
@@ -332,10 +327,10 @@ def case_type_of(case_number: str) -> str | None:
         return None
 
 
-def own_key_of(referral: Referral, context: Context, secret: bytes | None = None) -> str | None:
+def own_key_of(referral: Referral, context: Context) -> str | None:
     """The key that stands for the beneficiary: of the number, or of the holder of the disability certificate. A
     household booklet's number is the whole household's and stands for nobody."""
-    person, secret = referral.person, secret or context.matching_secret
+    person, secret = referral.person, context.matching_secret
     if person.id_number is not None and person.id_type not in (None, IdType.HOUSEHOLD_BOOKLET):
         key = identity_key(person.id_type, person.id_number, secret=secret, regions=context.regions)
         if key is not None:
@@ -344,15 +339,15 @@ def own_key_of(referral: Referral, context: Context, secret: bytes | None = None
     return None if holder is None else identity_key("111", holder, secret=secret, regions=context.regions)
 
 
-def keys_of(referral: Referral, context: Context, secret: bytes | None = None) -> tuple[tuple[str, str], ...]:
-    """(role, identity key) of everybody a referral names by a number, under the present secret or the one given."""
+def keys_of(referral: Referral, context: Context) -> tuple[tuple[str, str], ...]:
+    """(role, identity key) of everybody a referral names by a number."""
     person = referral.person
     numbers = [(BENEFICIARY, person.id_type or "", person.id_number)]
     if person.guardian is not None:
         numbers.append(("guardian", person.guardian.id_type or "", person.guardian.id_number))
     numbers += [("household", member.id_type or "", member.id_number) for member in person.household]
     found = [
-        (role, identity_key(id_type, number, secret=secret or context.matching_secret, regions=context.regions))
+        (role, identity_key(id_type, number, secret=context.matching_secret, regions=context.regions))
         for role, id_type, number in numbers
     ]
     return tuple((role, key) for role, key in found if key is not None)
@@ -363,8 +358,10 @@ def _under_data(problems: Sequence[FieldProblem]) -> tuple[FieldProblem, ...]:
 
 
 def told(item: Submission) -> Iterator[Told]:
-    """What the message says of the household; the referral and its needs are compared by `flows.audit.derived`."""
+    """What it says of the household and of its matter; referral and needs are compared by `flows.audit.derived`."""
     yield from household.told_of(item.referral, item.message.envelope.id)
+    for row in same_aid.link_rows(item.referral, item.message.envelope.id):
+        yield Told(table=t.original_case_links, row=row)
 
 
 KINDS = (
@@ -374,6 +371,6 @@ KINDS = (
         prepare=prepare,
         record=record,
         told=told,
-        tables=household.TABLES,
+        tables=(*household.TABLES, t.original_case_links),
     ),
 )

@@ -20,10 +20,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from gateway.domain.referral import Referral
-from gateway.errors import FieldProblem
+from gateway.errors import ConfigError, FieldProblem
 from gateway.flows.context import Context
 from gateway.matching.decide import MatchKind, MatchResult, MatchVerdict, compare
-from gateway.matching.keys import BlockingKeys, probing_keys, secret_name, stored_keys
+from gateway.matching.keyed import secret_name
+from gateway.matching.keys import BlockingKeys, probing_keys, stored_keys
 from gateway.matching.record import PersonRecord, record_of
 from gateway.matching.weights import load_weights
 from gateway.store import persons
@@ -44,11 +45,13 @@ MOST_FOUND = 10
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Likeness:
-    """What a referral's beneficiary is compared by. probes: keys to look under, of every secret still in use."""
+    """What a referral's beneficiary is compared by. probes: keys to look under; secret: the name of the one they were
+    made with."""
 
     record: PersonRecord
     keys: BlockingKeys
     probes: BlockingKeys
+    secret: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,11 +82,11 @@ class Compared:
 def likeness_of(referral: Referral, context: Context) -> Likeness:
     """Needs no database."""
     record = record_of(referral.person, regions=context.regions)
-    probes = (probing_keys(record, secret) for secret in context.matching_secrets)
     return Likeness(
         record=record,
         keys=stored_keys(record, context.matching_secret),
-        probes=tuple(dict.fromkeys(one for keys in probes for one in keys)),
+        probes=probing_keys(record, context.matching_secret),
+        secret=secret_name(context.matching_secret),
     )
 
 
@@ -115,7 +118,11 @@ _LAST = 2**62
 
 
 def check(connection: Connection, items: Sequence[Asked]) -> list[Compared]:
-    """One outcome each, in order; writes nothing."""
+    """One outcome each, in order; writes nothing. Raises ConfigError where this process has not heard that the
+    matching secret was rotated: under the former one nobody would be found."""
+    kept = persons.newest_secret(connection)
+    if kept is not None and any(item.likeness.secret != kept for item in items):
+        raise ConfigError("the matching secret was rotated; restart this process with the new file")
     wanted = {key for item in items for _, key in item.likeness.probes}
     under = persons.candidates(connection, wanted)
     near = {one for key in under for one in under[key][:MOST_IN_BLOCK]}

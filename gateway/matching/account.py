@@ -1,7 +1,6 @@
 """账户键 Keyed keys of bank accounts: one account for several people is seen without any account being kept (P06)."""
 
-import hmac
-from hashlib import sha256
+from gateway.matching.keyed import keyed
 
 KEY_DIGITS = 32
 
@@ -11,4 +10,4 @@ def account_key(number: str, *, secret: bytes) -> str | None:
     plain = "".join(character for character in number.upper() if character.isalnum())
     if not plain:
         return None
-    return hmac.new(secret, f"account:{plain}".encode(), sha256).hexdigest()[:KEY_DIGITS]
+    return keyed(secret, f"account:{plain}", KEY_DIGITS)

@@ -5,13 +5,9 @@ person (an id number has little entropy: a plain hash would be a list of names).
 agreement authorises matching. Names are not compared here; a key says "same number", never "same person" beyond doubt.
 """
 
-import hmac
-from hashlib import sha256
-
 from gateway.domain.identifiers import IdType, check_identity
 from gateway.domain.regions import Regions
-
-MIN_SECRET = 32
+from gateway.matching.keyed import keyed, layers
 
 
 def identity_key(id_type: str, number: str | None, *, secret: bytes, regions: Regions) -> str | None:
@@ -19,8 +15,7 @@ def identity_key(id_type: str, number: str | None, *, secret: bytes, regions: Re
 
     15-digit resident ids are compared as their 18-digit form, full-width digits and a small x as their plain ones.
     """
-    if len(secret) < MIN_SECRET:
-        raise ValueError("the matching secret needs at least 32 bytes")
+    layers(secret)
     if not number:
         return None
     try:
@@ -29,11 +24,11 @@ def identity_key(id_type: str, number: str | None, *, secret: bytes, regions: Re
         return None
     if not verdict.is_acceptable:
         return None
-    return hmac.new(secret, f"{id_type}:{verdict.normal}".encode(), sha256).hexdigest()
+    return keyed(secret, f"{id_type}:{verdict.normal}")
 
 
 def echo_key(handoff_id: str, number: str, *, secret: bytes) -> str:
     """Ties an identity number to one handoff only, so that an agency's echo can be compared without any register of
     persons: the same number in two handoffs gives two different keys."""
     plain = number.strip().upper()
-    return hmac.new(secret, f"echo:{handoff_id}:{plain}".encode(), sha256).hexdigest()
+    return keyed(secret, f"echo:{handoff_id}:{plain}")

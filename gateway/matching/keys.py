@@ -1,19 +1,17 @@
 """比对键 Keyed blocking keys: two records are compared only where they share one, so a check costs the same however
 many people are known.
 
-A key is HMAC-SHA-256 (128 bits of it) under the matching secret over a kind and some folded traits: the database alone
-cannot be searched for a person. A secret is named by four bytes that tell secrets apart and nothing else, so that keys
-of an earlier one are known for what they are while they are made anew.
+A key is 128 bits of HMAC-SHA-256 under the matching secret over a kind and some folded traits: the database alone
+cannot be searched for a person.
 """
 
 from collections.abc import Iterator
 from enum import StrEnum
-from hmac import digest
 
+from gateway.matching.keyed import keyed
 from gateway.matching.record import PersonRecord
 
-KEY_BYTES = 16
-NAME_BYTES = 4
+BLOCK_DIGITS = 32
 
 
 class BlockKind(StrEnum):
@@ -31,11 +29,6 @@ class BlockKind(StrEnum):
 
 BlockingKeys = tuple[tuple[str, str], ...]
 """(kind, key) each."""
-
-
-def secret_name(secret: bytes) -> str:
-    """Eight hexadecimal digits by which a matching secret is told from others."""
-    return digest(secret, b"xianjie matching secret", "sha256")[:NAME_BYTES].hex()
 
 
 def stored_keys(record: PersonRecord, secret: bytes) -> BlockingKeys:
@@ -91,4 +84,4 @@ def _numbers(record: PersonRecord) -> tuple[str, ...]:
 
 
 def _key(secret: bytes, kind: str, text: str) -> str:
-    return digest(secret, f"{kind}:{text}".encode(), "sha256")[:KEY_BYTES].hex()
+    return keyed(secret, f"{kind}:{text}", BLOCK_DIGITS)

@@ -99,6 +99,15 @@ _KNOWN = (
 )
 
 
+def newest_secret(connection: Connection) -> str | None:
+    """The name of the secret the newest record's keys were made with."""
+    found: str | None = connection.scalar(_NEWEST)
+    return found
+
+
+_NEWEST = sa.select(t.persons.c.secret_name).order_by(t.persons.c.row.desc()).limit(1)
+
+
 def field_of(referral_id: str) -> str:
     """What a sealed record is bound to."""
     return f"persons.record:{referral_id}"

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from gateway.domain.identifiers import IdType, check_identity
 from gateway.domain.regions import load_regions
 from gateway.matching.differ import one_edit, other_order, transposed
-from gateway.matching.keys import BlockKind, probing_keys, secret_name, stored_keys
+from gateway.matching.keyed import secret_name
+from gateway.matching.keys import BlockKind, probing_keys, stored_keys
 from gateway.matching.normalise import fold_name, fold_number, fold_phone, holder_of, plain_name
 from gateway.matching.record import PersonRecord, record_from
 from tests.builders import an_id_number

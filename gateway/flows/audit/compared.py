@@ -1,8 +1,8 @@
 """比对之行的核对 What persons are compared by is made again from the signed referral; each match rests on its leaf.
 
-Rules: identity keys, records and blocking keys lie under one of the matching secrets in use; a referral that was
-compared when it came (its `matching_used` leaf says so) has them all; where matching is not authorised there is none
-(P06). Referrals older than the comparison may be without, until they are made anew.
+Rules: identity keys, records and blocking keys lie under the matching secret; a referral that was compared when it came
+(its `matching_used` leaf says so) has them all; where matching is not authorised there is none (P06). Referrals older
+than the comparison may be without.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,8 @@ from gateway.flows.audit.trouble import Trouble, What
 from gateway.flows.context import Context
 from gateway.flows.intake import keys_of
 from gateway.flows.match import COMPARED, MATCH_FOUND, MATCHING_USED
-from gateway.matching.keys import secret_name, stored_keys
+from gateway.matching.keyed import secret_name
+from gateway.matching.keys import stored_keys
 from gateway.matching.record import record_of
 from gateway.store import audit_rows, persons
 from gateway.store import tables as t
@@ -40,7 +41,7 @@ def compared_troubles(
         referral_id = row["referral_id"]
         authorised = context.snapshot(now).agreements[row["agreement_row"]].matching_authorised
         mine = sorted((one["role"], one["key"]) for one in identity.get(referral_id, ()))
-        if mine not in _expected_identity(referral, context, authorised):
+        if mine != (sorted(keys_of(referral, context)) if authorised else []):
             yield _trouble("identity_keys", referral_id, What.ALTERED)
         person, keys = stored.get(referral_id, ()), blocks.get(referral_id, ())
         if not authorised:
@@ -55,23 +56,16 @@ def compared_troubles(
             yield from _record(context, referral, person[0], None if known is None else known.text, keys)
 
 
-def _expected_identity(referral: Referral, context: Context, authorised: bool) -> list[list[tuple[str, str]]]:
-    if not authorised:
-        return [[]]
-    return [sorted(keys_of(referral, context, secret)) for secret in context.matching_secrets]
-
-
 def _record(
     context: Context, referral: Referral, row: Mapping[str, Any], text: str | None, keys: Sequence[Mapping[str, Any]]
 ) -> Iterator[Trouble]:
     record = record_of(referral.person, regions=context.regions)
     if text != record.pack():
         yield _trouble("persons", referral.referral_id, What.ALTERED, "record")
-    secret = next((one for one in context.matching_secrets if secret_name(one) == row["secret_name"]), None)
-    if secret is None:
+    if row["secret_name"] != secret_name(context.matching_secret):
         yield _trouble("persons", referral.referral_id, What.ALTERED, "secret_name")
     elif sorted((one["kind"], one["key"]) for one in keys) != sorted(
-        (str(kind), key) for kind, key in stored_keys(record, secret)
+        (str(kind), key) for kind, key in stored_keys(record, context.matching_secret)
     ):
         yield _trouble("match_keys", referral.referral_id, What.ALTERED)
 

@@ -6,7 +6,7 @@ BIN := .venv/bin
 ENVIRONMENT := setup.cfg pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check faults bench clean postgres
+.PHONY: help demo test check cluster faults bench clean postgres
 .NOTPARALLEL:
 
 help: ## 说明 this list
@@ -24,6 +24,12 @@ check: .venv/.dev-stamp postgres ## 检查 format, lint, types, import rings, th
 	@echo "Types (mypy --strict)"; $(BIN)/mypy
 	@echo "Import rings (import-linter)"; $(BIN)/lint-imports --no-logo
 	@echo "Tests (pytest)"; $(BIN)/python -m pytest $(ARGS)
+
+cluster: .venv/.dev-stamp ## 集群 the roster comparison on a local Spark cluster (needs Java) against the embedded engine
+	@command -v java > /dev/null || { echo "Spark needs a Java runtime (17 or newer): apt-get install default-jre-headless"; exit 1; }
+	@echo "Installing the extra 'cluster' (PySpark, 450 MB)"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[cluster]'
+	@$(BIN)/python -m pytest tests/bulk $(ARGS)
 
 faults: .venv/.dev-stamp postgres ## 故障 crashes, I/O errors and lies, swept; four counts (ARGS="--seed 7 --runs 1 --verbose")
 	@$(BIN)/python -m tests.faults $(ARGS)

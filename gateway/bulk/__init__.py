@@ -1,0 +1,1 @@
+"""名册核对 Whole rosters against whole expectations on an analytical engine, embedded or distributed."""

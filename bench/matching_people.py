@@ -2,8 +2,9 @@
 
 Four of five rows are people, the fifth is a second record of one of them with what registers really hold: traditional
 characters, 15 digits, full-width digits, a number missing, mistyped, transposed or of another paper, the guardian's
-number used for the child, a second valid number, slips in names and birth dates, moves and new telephones. Traps: twins,
-siblings, namesakes with one birthday, two people under one number. All numbers begin with 529999; nobody is real.
+number used for the child, a second valid number, slips in names and birth dates, moves and new telephones. Traps:
+twins, siblings, namesakes with one birthday, two people under one number. All numbers begin with 529999; nobody is
+real.
 """
 
 import csv
@@ -16,8 +17,17 @@ from random import Random
 from gateway.domain.rules import read_table
 from gateway.sandbox.people import resident_id
 
-SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩邓冯曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢姚沈钟姜崔谭陆范汪廖石金韦贾夏付方邹熊白孟秦邱侯江尹薛闫雷龙黎史陶贺毛郝顾龚邵万覃武钱戴严莫孔向常汤"
-GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉兰红建国文志海燕春梅玲小晓雪辉鹏飞宇浩然子涵梓轩欣怡诗雨佳琪思远博文俊凯嘉豪泽天一凡可馨若曦美琳慧颖婷倩莹萍翠凤云莲珍贞莉素青荣爱香月瑞凡佩嘉琼勤璐璇晴瑶怀学祥才发武新利清彬富顺信子杰良博宏言若鸣朋斌栋维启克伦翔旭鹏泽晨辰士以建家致树炎德行时泰盛雄琛钧冠策腾榕风航弘"
+SURNAMES = (
+    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩邓冯曹彭曾肖田董潘袁蔡蒋余于杜叶程魏"
+    "苏吕丁任卢姚沈钟姜崔谭陆范汪廖石金韦贾夏付方邹熊白孟秦邱侯江尹薛闫雷龙黎史陶贺毛郝顾龚邵万"
+    "覃武钱戴严莫孔向常汤"
+)
+GIVEN = (
+    "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉兰红建国文志海燕春梅玲小晓雪辉鹏飞宇浩然"
+    "子涵梓轩欣怡诗雨佳琪思远博文俊凯嘉豪泽天一凡可馨若曦美琳慧颖婷倩莹萍翠凤云莲珍贞莉素青荣爱"
+    "香月瑞凡佩嘉琼勤璐璇晴瑶怀学祥才发武新利清彬富顺信子杰良博宏言若鸣朋斌栋维启克伦翔旭鹏泽晨"
+    "辰士以建家致树炎德行时泰盛雄琛钧冠策腾榕风航弘"
+)
 TRADITIONAL = dict(
     zip(
         "张刘陈杨黄赵吴孙马罗郑谢许韩邓冯萧叶苏吕卢钟姜谭陆韦贾邹龙贺龚万钱严汤伟丽强军艳杰涛华玉兰红国志晓辉鹏飞宇泽凤云莲贞爱荣学发",
@@ -57,7 +67,7 @@ CHANGES = (
 
 def population(size: int, seed: int) -> Iterator[Row]:
     """So many rows, in mixed order of people and second records."""
-    rng = Random(seed)  # noqa: S311 - nothing secret
+    rng = Random(seed)
     counties = [row["code"] for row in read_table("regions") if row["level"] == "county" and not row["replaced_by"]]
     known, taken, truth = list[Row](), Numbers(), 0
     names, weights = zip(*CHANGES, strict=True)
@@ -169,16 +179,16 @@ def _again(rng: Random, row: Row, what: str, counties: list[str]) -> Row:
     return _CHANGE[what](rng, row)
 
 
-def _traditional(rng: Random, row: Row) -> Row:
+def _traditional(_: Random, row: Row) -> Row:
     return replace(row, name="".join(TRADITIONAL.get(letter, letter) for letter in row.name))
 
 
-def _fifteen(rng: Random, row: Row) -> Row:
+def _fifteen(_: Random, row: Row) -> Row:
     number = row.id_number
     return replace(row, id_number=number[:6] + number[8:17]) if number[6:8] == "19" else row
 
 
-def _full_width(rng: Random, row: Row) -> Row:
+def _full_width(_: Random, row: Row) -> Row:
     return replace(row, id_number=row.id_number.translate(FULL_WIDTH), name=f"{row.name[0]} {row.name[1:]}")
 
 
@@ -188,7 +198,7 @@ def _name_slip(rng: Random, row: Row) -> Row:
     return replace(row, name=row.name[:at] + letter + row.name[at + 1 :])
 
 
-def _no_number(rng: Random, row: Row) -> Row:
+def _no_number(_: Random, row: Row) -> Row:
     return replace(row, id_type="", id_number="", certificate="")
 
 
@@ -225,18 +235,18 @@ def _certificate(rng: Random, row: Row) -> Row:
     return replace(_passport(rng, row), certificate=f"{row.id_number}41")
 
 
-def _guardians_number(rng: Random, row: Row) -> Row:
+def _guardians_number(_: Random, row: Row) -> Row:
     if not row.guardian_number:
         return row
     return replace(row, id_number=row.guardian_number, birth="", certificate="")
 
 
-def _second_number(rng: Random, row: Row) -> Row:
+def _second_number(_: Random, row: Row) -> Row:
     born = date.fromisoformat(row.birth)
     return replace(row, id_number=resident_id(born, 998 + (row.sex == "1")), certificate="")
 
 
-def _unchanged(rng: Random, row: Row) -> Row:
+def _unchanged(_: Random, row: Row) -> Row:
     return row
 
 

@@ -6,7 +6,7 @@ person; NEW is somebody else.
 2. The number is a guardian's or a relative's of the other record, and the name is not that relative's: POSSIBLE.
 3. Two valid numbers of one kind: two people. Only one name with one birth date and household can be one person with two
    numbers: POSSIBLE. So twins are NEW, and namesakes with one birthday never more than POSSIBLE.
-4. A number missing, mistyped or of another kind: by points, and never SAME.
+4. A number missing, mistyped or of another kind: by points, never SAME, and another name is another person.
 """
 
 from dataclasses import dataclass
@@ -93,7 +93,7 @@ def _decide(
         return MatchVerdict.NEW, MatchKind.OTHER_PERSON
     if number in _MISTYPED and found[NAME] not in _NEAR_NAMES:
         points -= weights.points["number", number]
-    if points < weights.possible_from:
+    if points < weights.possible_from or found[NAME] == "different":
         return MatchVerdict.NEW, MatchKind.OTHER_PERSON
     if two_people:
         return MatchVerdict.POSSIBLE, MatchKind.TWO_NUMBERS

@@ -8,10 +8,10 @@ What is in force is read from rows that never change, so a past morning is compa
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -38,7 +38,31 @@ STATEMENT = "statement"
 AT_ONCE = 500
 Found = tuple[Finding, str]
 """(finding, version of the rules)."""
-NeedsToLookAt = Callable[[Connection, Scope], Iterator[list[str]]]
+
+
+class Engine:
+    """核对引擎: names what has to be looked at, in pages; this one in plain SQL."""
+
+    def needs(self, connection: Connection, scope: Scope) -> Iterator[list[str]]:
+        """Needs on which the two sides do not plainly agree."""
+        return sql.needs_to_look_at(connection, scope)
+
+    def persons(
+        self,
+        connection: Connection,
+        scope: Scope,
+        others: Sequence[int],
+        conflicting: Sequence[tuple[str, str]],
+    ) -> Iterator[list[str]]:
+        """Persons whom two offices list, or one lists against what another told."""
+        return sql.persons_to_look_at(connection, scope, others, conflicting)
+
+    def accounts(self, connection: Connection, scope: Scope, others: Sequence[int]) -> Iterator[list[str]]:
+        """Accounts that money of several persons went to."""
+        return sql.accounts_to_look_at(connection, scope, others)
+
+
+PLAIN = Engine()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,12 +123,12 @@ def reconcile(
     *,
     now: datetime,
     seen: Seen | None = None,
-    needs: NeedsToLookAt = sql.needs_to_look_at,
+    engine: Engine = PLAIN,
 ) -> Changes:
-    """One statement; what changed on file. needs: which engine names the needs to look at."""
+    """One statement; what changed on file. engine: names what has to be looked at."""
     with context.store.reading() as connection:
         name = name_of(connection, statement)
-        found = list(_found(connection, context, statement, now, now, needs))
+        found = list(_found(connection, context, statement, now, now, engine))
     if seen is not None:
         seen.add(found)
     changes = _settle(context, name, found, now)
@@ -117,7 +141,7 @@ def reconcile(
 def would_find(connection: Connection, context: Context, *, as_of: datetime, now: datetime) -> Iterator[Found]:
     """What a run at that moment would find in every statement in force; writes nothing."""
     for statement in statements.in_force(connection):
-        yield from _found(connection, context, statement, as_of, now, sql.needs_to_look_at)
+        yield from _found(connection, context, statement, as_of, now, PLAIN)
 
 
 def name_of(connection: Connection, statement: Statement) -> str:
@@ -132,16 +156,23 @@ def _found(
     statement: Statement,
     as_of: datetime,
     now: datetime,
-    needs: NeedsToLookAt,
+    engine: Engine,
 ) -> Iterator[Found]:
     work = _work(connection, context, statement, as_of, now)
     if work is None:
         return
     told: set[str] = set()
-    for found in (*_of_needs(connection, work, needs), *_of_persons(connection, work), *_of_accounts(connection, work)):
+    needs, persons = _of_needs(connection, work, engine), _of_persons(connection, work, engine)
+    for found in chain(needs, persons, _of_accounts(connection, work, engine)):
         if found.key not in told:
             told.add(found.key)
             yield found, work.rulebook.version
+
+
+def scope_of(connection: Connection, context: Context, statement: Statement, *, now: datetime) -> Scope | None:
+    """What a statement is compared with; None while its lines are not read."""
+    work = _work(connection, context, statement, now, now)
+    return None if work is None else work.scope
 
 
 def _work(
@@ -194,8 +225,8 @@ def _covers(statement: Statement, office: object) -> bool:
 # --- needs ---
 
 
-def _of_needs(connection: Connection, work: _Work, needs: NeedsToLookAt) -> Iterator[Finding]:
-    for page in needs(connection, work.scope):
+def _of_needs(connection: Connection, work: _Work, engine: Engine) -> Iterator[Finding]:
+    for page in engine.needs(connection, work.scope):
         yield from _judge_needs(connection, work, page)
 
 
@@ -257,9 +288,9 @@ def _books(connection: Connection, work: _Work, referral_ids: Sequence[str]) -> 
 # --- persons and accounts ---
 
 
-def _of_persons(connection: Connection, work: _Work) -> Iterator[Finding]:
+def _of_persons(connection: Connection, work: _Work, engine: Engine) -> Iterator[Finding]:
     others = [row for row in work.in_force if row != work.statement.row]
-    for page in sql.persons_to_look_at(connection, work.scope, others, conflicting(work.rulebook)):
+    for page in engine.persons(connection, work.scope, others, conflicting(work.rulebook)):
         entries = _entries(work, sql.lines_of_persons(connection, work.in_force, page), "person_key")
         cases = sql.cases_of(connection, page)
         whole = _dossiers_of(connection, cases)
@@ -303,10 +334,10 @@ def _case(work: _Work, entries: Sequence[Entry], mine: Sequence[Dossier]) -> Cas
     return Case(referral_id=mine[-1].referral.referral_id) if mine else Case()
 
 
-def _of_accounts(connection: Connection, work: _Work) -> Iterator[Finding]:
+def _of_accounts(connection: Connection, work: _Work, engine: Engine) -> Iterator[Finding]:
     orders = {one.row: order for one, order in work.others}
     others = [row for row in work.in_force if orders[row] < orders.get(work.statement.row, 0)]
-    for page in sql.accounts_to_look_at(connection, work.scope, others):
+    for page in engine.accounts(connection, work.scope, others):
         entries = _entries(work, sql.lines_of_accounts(connection, work.in_force, page), "account_key")
         people = {one.line.person_key for some in entries.values() for one in some if one.line.person_key}
         cases = sql.cases_of(connection, people)

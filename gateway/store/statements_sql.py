@@ -51,13 +51,12 @@ def needs_to_look_at(connection: Connection, scope: Scope) -> Iterator[list[str]
         parts.append(_differing(_by_person(scope), scope))
     if scope.lists_all:
         parts.append(_absent(scope))
-    seen: set[str] = set()
-    for part in parts:
-        for page in connection.execute(part.execution_options(stream_results=True)).scalars().partitions(MOST):
-            fresh = [one for one in page if one not in seen]
-            seen.update(fresh)
-            if fresh:
-                yield fresh
+    yield from _pages(connection, parts)
+
+
+def needs_named(connection: Connection, scope: Scope) -> Iterator[list[str]]:
+    """Only those that lines name by number."""
+    yield from _pages(connection, [_differing(_by_need(scope), scope), _after_an_end(scope)])
 
 
 def _by_need(scope: Scope) -> sa.Subquery:
@@ -228,9 +227,34 @@ def persons_to_look_at(
     """Pages of person keys. others: statements in force beside this one; conflicting: programmes that may not meet."""
     if not scope.persons:
         return
-    parts = [_listed_twice(scope, [scope.statement.row, *others], conflicting), _told_elsewhere(scope, conflicting)]
-    parts.append(_listed_as_dead(scope, [scope.statement.row, *others]))
-    yield from _pages(connection, parts)
+    twice = _listed_twice(scope, [scope.statement.row, *others], conflicting)
+    yield from _pages(connection, [twice, *_of_ours(scope, others, conflicting)])
+
+
+def persons_of_ours(
+    connection: Connection, scope: Scope, others: Sequence[int], conflicting: Sequence[tuple[str, str]]
+) -> Iterator[list[str]]:
+    """Only those of our own cases, those whom the statement lists twice itself, and those listed as dead."""
+    again = _listed_twice(scope, [scope.statement.row], conflicting)
+    yield from _pages(connection, [again, *_of_ours(scope, others, conflicting)])
+
+
+def _of_ours(
+    scope: Scope, others: Sequence[int], conflicting: Sequence[tuple[str, str]]
+) -> list[sa.Select[tuple[str | None]]]:
+    return [_told_elsewhere(scope, conflicting), _listed_as_dead(scope, [scope.statement.row, *others])]
+
+
+def persons_in(connection: Connection, row: int, keys: Sequence[str]) -> list[str]:
+    """Those of the persons whom a statement lists."""
+    asked = sa.select(_L.person_key).where(_L.person_key.in_(keys), _L.statement_row + 0 == row).distinct()
+    return [key for key in connection.scalars(asked) if key is not None]
+
+
+def accounts_at(connection: Connection, places: Sequence[tuple[int, int]]) -> list[str]:
+    """The accounts of some lines, by (statement, line)."""
+    asked = sa.select(_L.account_key).where(sa.tuple_(_L.statement_row, _L.line).in_(list(places))).distinct()
+    return [key for key in connection.scalars(asked) if key is not None]
 
 
 def _listed_twice(

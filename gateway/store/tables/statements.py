@@ -92,6 +92,7 @@ statement_lines = Table(
     Column("pointer", String(40)),
     # of everything above: names a row that was changed
     Column("mark", String(16), nullable=False),
+    UniqueConstraint("statement_row", "line"),
     Index("ix_statement_lines_need", "statement_row", "need_id"),
     Index("ix_statement_lines_person", "person_key", "programme"),
     Index("ix_statement_lines_account", "account_key"),

@@ -92,6 +92,7 @@ def _lines(big: sa.types.TypeEngine[int]) -> None:
         sa.Column("pointer", sa.String(length=40), nullable=True),
         sa.Column("mark", sa.String(length=16), nullable=False),
         sa.PrimaryKeyConstraint("row", name=op.f("pk_statement_lines")),
+        sa.UniqueConstraint("statement_row", "line", name=op.f("uq_statement_lines_statement_row")),
     )
     op.create_index("ix_statement_lines_account", "statement_lines", ["account_key"], unique=False)
     op.create_index("ix_statement_lines_need", "statement_lines", ["statement_row", "need_id"], unique=False)

@@ -24,12 +24,12 @@ from gateway.domain.adjudication import (
     sides_of,
 )
 from gateway.domain.lifecycle import MatchState
-from gateway.domain.reconciliation.findings import doubt
+from gateway.domain.reconciliation.findings import OPERATOR, doubt
 from gateway.domain.reconciliation.values import Finding
 from gateway.flows import match_words
 from gateway.flows.context import Context
 from gateway.flows.match_resolve import decide_finding, resolve_within, resting, weigh
-from gateway.store import dossiers, finding_desk, findings, matches
+from gateway.store import audit_rows, dossiers, finding_desk, findings, matches
 from gateway.store import tables as t
 from gateway.store.finding_desk import Wanted
 from gateway.store.findings import kept_of
@@ -188,8 +188,12 @@ def _notify(connection: Connection, context: Context, kept: KeptMatch, now: date
     offices = {office.office_id: office.party_id for office in snapshot.offices.values()}
     profiles = {key: snapshot.agreements.get(row) for key, row in dossiers.agreement_rows(connection, involved).items()}
     profile = profiles.get(match.referral_id)
+    erased = audit_rows.erased(connection, involved)
     timed = []
-    for side in sides_of(finding, courts, offices):
+    for stated in sides_of(finding, courts, offices):
+        # nobody can be written to about a case that was erased: the operator speaks for that side
+        gone = stated.referral_id in erased
+        side = replace(stated, party=OPERATOR, office_id=None) if gone else stated
         minor = side.referral_id in found and found[side.referral_id].is_minor
         timed.append((side, match_words.due_at(context, profiles.get(side.referral_id), side, minor=minor, now=now)))
     begun = replace(match, round=round_)

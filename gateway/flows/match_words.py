@@ -19,7 +19,7 @@ from gateway.errors import CalendarUnpublished
 from gateway.flows import notice
 from gateway.flows.context import Context
 from gateway.flows.notice import Notice
-from gateway.store import outbox
+from gateway.store import audit_rows, outbox
 from schemas.fields import format_moment
 
 RESOLVED = "match.resolved"
@@ -117,8 +117,9 @@ def tell(
 def _send(
     connection: Connection, context: Context, notices: Sequence[tuple[MatchSide, Notice]], *, now: datetime
 ) -> dict[str, str]:
-    """What was said before a loss, and given back by whoever got it, stands."""
-    wanted = [(side, one) for side, one in notices if one.to != OPERATOR]
+    """What was said before a loss, and given back by whoever got it, stands; of an erased case nothing is said."""
+    erased = audit_rows.erased(connection, [side.referral_id for side, _ in notices])
+    wanted = [(side, one) for side, one in notices if one.to != OPERATOR and side.referral_id not in erased]
     ids = notice.send(connection, context, [one for _, one in wanted], now=now)
     keys = [notice.effect_key(one.type, one.effect) for _, one in wanted]
     said = outbox.ids_of_effects(connection, keys)

@@ -13,6 +13,7 @@ from gateway.evidence.receipt import Receipt
 from gateway.flows import findings_desk
 from gateway.flows.adjudicate import Adjudicated, adjudicate
 from gateway.flows.cutoff import cut_off
+from gateway.flows.erase import erase
 from gateway.flows.mailbox import pull
 from gateway.flows.match_resolve import appeal, resolve
 from gateway.flows.match_said import enter
@@ -329,3 +330,18 @@ def test_what_somebody_changed_past_the_log_is_named(
     world.change(change)
     troubles = cut_off(world.context, now=world.now).troubles
     assert expected in [(one.table, one.what.value, one.column) for one in troubles]
+
+
+def test_of_an_erased_case_nobody_is_written_to_and_the_other_side_is_heard_all_the_same(sqlite_world: World) -> None:
+    world = asked_twice(sqlite_world)
+    say(world, world.court, "SAME_HELP_KEEP_MINE")
+    world.change(t.needs.update().where(t.needs.c.referral_id == "r-1").values(state="closed"))
+    erase(world.context, "r-1", court_order="（2026）黔01行令1号", **WHO, now=world.now)
+    resolve(world.context, match(world).match.match_id, Resolution.NOT_SAME_HELP, **WHO, now=world.now)
+    appeal(world.context, match(world).match.match_id, **WHO, now=world.now)
+    assert turn(world) == Adjudicated(begun=1)
+    assert [one.party for one in match(world).sides] == [NEIGHBOUR, "operator"]
+    assert [one.type for one in (message.envelope for message in letters(world, COURT, "match.resolved"))] == []
+    say(world, world.neighbour, "LAWFUL_BOTH")
+    enter(world.context, match(world).match.match_id, "B", DispositionCode.LAWFUL_BOTH, **WHO, now=world.now)
+    assert match(world).match.state is MatchState.CLOSED

@@ -20,7 +20,7 @@ IDENTITY_ERRORS = {
     "uscc_form",
     "uscc_check_character",
 }
-OTHER_REFERRALS = {"open_elsewhere"}
+OTHER_REFERRALS = {"open_elsewhere", "possible_same_person", "relatives_number"}
 """Warnings of rules that look at other referrals (D09), given by intake itself."""
 OTHER_ANSWERS = {"repeats_earlier_answer"}
 """Given to an office whose colleague said the same before."""

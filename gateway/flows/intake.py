@@ -211,7 +211,8 @@ def _programmes(item: Submission) -> list[str]:
 
 
 def _write(connection: Connection, items: Sequence[Submission], notes: Sequence[Noted]) -> None:
-    referral_rows, need_rows, key_rows, use_rows, compared = [], [], [], [], []
+    referral_rows, need_rows, key_rows, compared = [], [], [], []
+    use_rows: list[dict[str, Any]] = []
     for item, note in zip(items, notes, strict=True):
         referral_rows.append(_referral_row(item, note))
         need_rows += _need_rows(item, note)

@@ -45,8 +45,8 @@ class PersonRecord(NamedTuple):
     @classmethod
     def unpack(cls, text: str) -> Self:
         """The record again."""
-        fields = json.loads(text)
-        return cls(*fields[:-1], tuple((number, name) for number, name in fields[-1]))
+        *fields, relatives = json.loads(text)
+        return cls._make((*fields, tuple((number, name) for number, name in relatives)))
 
     @property
     def carries_a_relatives_number(self) -> bool:

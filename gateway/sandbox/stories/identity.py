@@ -106,7 +106,7 @@ def _mother_too(stage: Stage, story: Story) -> Iterator[None]:
     _expect(_second(stage, story, 91008, mother, needs=()))
 
 
-_FOR_CHILDREN = {"guardian_consent_ref": "样例监护人同意书", "no_public_notice": True}
+_FOR_CHILDREN: dict[str, Any] = {"guardian_consent_ref": "样例监护人同意书", "no_public_notice": True}
 
 
 def _child(story: Story) -> dict[str, Any]:

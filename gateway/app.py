@@ -71,6 +71,8 @@ def build_context(config: Config) -> Context:
         coexistence=load_coexistence(),
         shipped_calendar=load_calendar(),
         mask_floor=load_mask_floor(),
+        statement_bytes=config.statement_megabytes * 2**20,
+        roster_lines=config.roster_lines,
     )
 
 

@@ -40,6 +40,8 @@ _GATEWAY = {
     "state": str,
     "witnesses": list,
     "cutoff_minutes": int,
+    "statement_megabytes": int,
+    "roster_lines": int,
     "demo": bool,
 }
 
@@ -63,6 +65,10 @@ class Config:
     """Verifier keys (C2SP signed notes) of those who cosign checkpoints."""
     cutoff_minutes: int = 1440
     """How often the log is compared with the rows."""
+    statement_megabytes: int = 2048
+    """The largest file of a statement that is taken."""
+    roster_lines: int = 2_000_000
+    """From so many lines on a statement is compared by the analytical engine, where it is installed."""
     demo: bool = False
     data_key: str | None = field(default=None, repr=False)
     """XIANJIE_DATA_KEY; wins over the file in `keys`."""
@@ -110,6 +116,8 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Config:
         ca_bundle=gateway.get("ca_bundle"),
         witnesses=_witnesses(gateway.get("witnesses", []), path),
         cutoff_minutes=gateway.get("cutoff_minutes", 1440),
+        statement_megabytes=gateway.get("statement_megabytes", 2048),
+        roster_lines=gateway.get("roster_lines", 2_000_000),
         demo=demo,
         data_key=environment.get("XIANJIE_DATA_KEY") or None,
         clock_offset=_offset(environment) if demo else timedelta(0),
@@ -133,6 +141,8 @@ def _gateway(members: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
 def _check_listening(gateway: Mapping[str, Any], path: Path) -> None:
     if gateway.get("cutoff_minutes", 1) < 1:
         raise ConfigError(f"{path.name}: [gateway] `cutoff_minutes` is at least 1")
+    if gateway.get("statement_megabytes", 1) < 1 or gateway.get("roster_lines", 1) < 1:
+        raise ConfigError(f"{path.name}: [gateway] `statement_megabytes` and `roster_lines` are at least 1")
     if gateway.get("threads", LEAST_THREADS) < LEAST_THREADS:
         raise ConfigError(f"{path.name}: [gateway] `threads` is at least {LEAST_THREADS}: some may wait in long polls")
     require_public_url(gateway.get("host", LOOPBACK), gateway.get("public_url"))

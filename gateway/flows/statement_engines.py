@@ -30,6 +30,13 @@ AUTO, SQL, DUCKDB, SPARK = "auto", "sql", "duckdb", "spark"
 ENGINES = (AUTO, SQL, DUCKDB, SPARK)
 ABSENT = "MISS_ABSENT_FROM_STATEMENT"
 MASTER = "local[2]"
+ON_THIS_MACHINE = {
+    "spark.ui.enabled": "false",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.sql.shuffle.partitions": "2",
+}
+"""Settings of a Spark that is no cluster; a real one has its own."""
 PAGE = 500
 T = TypeVar("T")
 Doubts = Callable[[Sequence[Path], Sequence[Path], RuleRows], Iterator[Doubt]]
@@ -54,7 +61,7 @@ def engine_named(context: Context, statement: Statement, engine: str, *, master:
 
 def _on_spark(master: str) -> Doubts:
     def doubts(expectations: Sequence[Path], lines: Sequence[Path], rules: RuleRows) -> Iterator[Doubt]:
-        session = spark_engine.open_session(master)
+        session = spark_engine.open_session(master, **(ON_THIS_MACHINE if master.startswith("local") else {}))
         return spark_engine.reconcile(session, expectations, lines, rules)
 
     return doubts

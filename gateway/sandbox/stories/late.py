@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+from gateway.domain.calendar import china_day
 from gateway.domain.replies import DenialReason, ReplyCode
 from gateway.errors import DeniedWithoutReason
 from gateway.sandbox.people import resident_id
@@ -13,8 +14,6 @@ Play = Callable[[Stage, Story], Iterator[None]]
 BORN = date(2015, 6, 1)
 STEP = timedelta(seconds=10)
 UNCALENDARED = "2022-09-06"
-CALENDARED = "2024-09-03"
-"""A day whose year's holiday notice is there, so that its limits can be told."""
 
 
 def _said(code: ReplyCode, raw: str, **fields: Any) -> Said:
@@ -131,9 +130,13 @@ def _outside(stage: Stage, story: Story) -> Iterator[None]:
     yield
 
 
-def _concluded(day: str, assessment: str | None) -> Play:
+def _concluded(day: str | None, assessment: str | None) -> Play:
+    """day None: today, so that its limits can be told."""
+
     def play(stage: Stage, story: Story) -> Iterator[None]:
-        story.refer(stage, needs=(), concluded_on=day, notice_given_at=day, assessment=assessment)
+        on = day or china_day(stage.now).isoformat()
+        number = f"（{on[:4]}）黔01司救执{story.serial}号"
+        story.refer(stage, needs=(), concluded_on=on, notice_given_at=on, assessment=assessment, case_number=number)
         yield
 
     return play
@@ -146,8 +149,8 @@ STORIES = (
         name="late-unassessed",
         zh="结案未评估",
         en="Nobody assessed the case",
-        play=_concluded(CALENDARED, None),
-        finds=("MISS_NO_ASSESSMENT",),
+        play=_concluded(None, None),
+        later=("MISS_NO_ASSESSMENT",),
     ),
     Story(
         name="late-no-notice",
@@ -280,7 +283,7 @@ STORIES = (
         finds=("MM_STATUS",),
     ),
     # --- look-alikes: nothing may be found ---
-    Story(name="late-fine-no-need", zh="评估无需求", en="Assessed: no need", play=_concluded(CALENDARED, "NO_NEED")),
+    Story(name="late-fine-no-need", zh="评估无需求", en="Assessed: no need", play=_concluded(None, "NO_NEED")),
     Story(
         name="late-fine-sent-on",
         zh="改派他县",

@@ -93,6 +93,11 @@ class Story:
         """An id of this story's own."""
         return f"{PREFIX}{self.name}-{what}"
 
+    @property
+    def serial(self) -> int:
+        """What its case numbers begin with."""
+        return int.from_bytes(sha256(self.name.encode()).digest()[:3], "big") % 90_000 + 10_000
+
     def person(self, number: int = 1, *, born: date | None = None, sex: str = "1", **more: Any) -> dict[str, Any]:
         """An invented person of this story, the same at every call. Everybody has a name and a number of his own; born
         None: an adult. more: further members, as the wire has them."""
@@ -113,7 +118,7 @@ class Story:
     def referral(self, number: int = 1, *, needs: Sequence[str] = ("MLG",), **changes: Any) -> dict[str, Any]:
         """The body of a `referral.submitted`: a decision to assist and needs by programme. changes: members put in
         their place; one that is None is left out."""
-        serial = int.from_bytes(sha256(self.name.encode()).digest()[:3], "big") % 90_000 + 10_000 + number
+        serial = self.serial + number
         body: dict[str, Any] = {
             "referral_id": self.id(number),
             "agreement_document": AGREEMENT,

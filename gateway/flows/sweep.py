@@ -1,6 +1,6 @@
 """夜间清扫 What time alone changes and no limit tells (R16): who comes of age, which year has no holiday notice yet.
 
-1. referrals that came before their households were kept are read again;
+1. referrals that came before their households, or records to compare, were kept are read again;
 2. referrals whose beneficiary comes of age this month are looked at again: an allowance that stops now is a lapse;
 3. a year that limits need and nobody loaded is said in the log, every night until it is there.
 """
@@ -12,6 +12,7 @@ from datetime import datetime
 from gateway.flows.context import Context
 from gateway.flows.holidays import missing_years
 from gateway.flows.household import BATCH, fill_in
+from gateway.flows.match_older import fill_in as fill_in_records
 from gateway.flows.missed import coming_of_age, months_from
 from gateway.store import referrals
 
@@ -31,6 +32,7 @@ class Swept:
 def sweep(context: Context, *, now: datetime) -> Swept:
     """One night; running it twice changes nothing."""
     read_again = fill_all(context, now=now)
+    fill_in_records(context, now=now)
     soon = coming_of_age(context, now=now)
     of_age = [referral_id for referral_id, month in soon if month == months_from(now)[0]]
     if of_age:

@@ -23,7 +23,8 @@ from gateway.store.prepared import among, ids
 from gateway.store.vault import CaseKeys
 
 MOST_IN_BLOCK = 50
-_KEYS_AT_ONCE = 60
+_KEYS_AT_ONCE, _STEP = 60, 12
+"""Statements are built for so many keys and multiples of a step, so that few are built; what is left over is empty."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,13 +38,29 @@ class KnownPerson:
     row: int
 
 
+def without(connection: Connection, agreement_rows: Collection[int], *, after: int, limit: int) -> list[sa.Row[Any]]:
+    """Referrals under these agreements that have no record, behind a row number: row, referral_id."""
+    r = t.referrals.c
+    statement = (
+        sa.select(r.row, r.referral_id)
+        .select_from(t.referrals.outerjoin(t.persons, t.persons.c.referral_id == r.referral_id))
+        .where(t.persons.c.row.is_(None), r.row > after, r.agreement_row.in_(list(agreement_rows)))
+        .order_by(r.row)
+        .limit(limit)
+    )
+    return list(connection.execute(statement).all())
+
+
 def candidates(connection: Connection, keys: Collection[str]) -> dict[str, list[str]]:
     """Referrals under each key, the newest first, at most one more than `MOST_IN_BLOCK`."""
     wanted, found = list(keys), dict[str, list[str]]()
     for start in range(0, len(wanted), _KEYS_AT_ONCE):
         page = wanted[start : start + _KEYS_AT_ONCE]
-        parameters = {f"k{at}": key for at, key in enumerate(page)}
-        for key, referral_id in connection.execute(_of_keys(len(page)), parameters):
+        size = -(-len(page) // _STEP) * _STEP
+        parameters = dict.fromkeys((f"k{at}" for at in range(size)), "") | {
+            f"k{at}": key for at, key in enumerate(page)
+        }
+        for key, referral_id in connection.execute(_of_keys(size), parameters):
             found.setdefault(key, []).append(referral_id)
     return found
 

@@ -13,6 +13,7 @@ from gateway.envelope.compact import decode_segment
 from gateway.flows.accept import accept_many
 from gateway.flows.audit.trouble import Trouble, What
 from gateway.flows.cutoff import cut_off
+from gateway.flows.match_older import fill_in
 from gateway.flows.reconcile import reconcile_all
 from gateway.store import findings
 from gateway.store import tables as t
@@ -168,6 +169,15 @@ def test_nothing_is_kept_where_the_agreement_authorises_no_matching(database_url
     tables = (t.persons, t.match_keys, t.possible_matches, t.identity_keys, t.decisions)
     assert [world.rows(table) for table in tables] == [[], [], [], [], []]
     world.close()
+
+
+def test_referrals_from_before_records_were_kept_get_theirs_and_are_met(world: World) -> None:
+    world.refer()
+    for table in (t.persons, t.match_keys):
+        world.change(table.delete())
+    assert [fill_in(world.context, now=world.now) for _ in range(2)] == [1, 0]
+    assert cut_off(world.context, now=world.now).troubles == ()
+    assert refer(world, 2, id_type="414", id_number="E12345678")["holds"] == ["MATCH"]
 
 
 # --- what somebody does to the rows ---

@@ -16,7 +16,7 @@ from itertools import islice
 from sqlalchemy import Connection
 
 from gateway.domain.lifecycle import StatementState
-from gateway.domain.statement import Statement
+from gateway.domain.statement import Statement, StatementLine
 from gateway.errors import FileUnreadable
 from gateway.flows.context import Context
 from gateway.flows.statement_rows import Rows
@@ -84,7 +84,7 @@ def _kept_pieces(context: Context, statement: Statement) -> Chunks:
     return lambda: statements.pieces(context.store, statement)
 
 
-def _keeper(seen: Progress, made: list[statements.StatementLine]) -> Callable[[Connection], Progress]:
+def _keeper(seen: Progress, made: list[StatementLine]) -> Callable[[Connection], Progress]:
     return lambda connection: statements.keep_lines(connection, seen, made)
 
 

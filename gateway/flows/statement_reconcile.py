@@ -113,7 +113,7 @@ def reconcile_fresh(context: Context, *, now: datetime) -> int:
         reconcile(context, statement, now=now)
     left = rows - {one.row for one in fresh}  # replaced before anybody looked
     if left:
-        context.store.write(lambda c: [statements.mark_reconciled(c, row, now=now) for row in left])
+        context.store.write(lambda c: statements.mark_reconciled(c, sorted(left), now=now))
     return len(fresh)
 
 
@@ -132,7 +132,7 @@ def reconcile(
     if seen is not None:
         seen.add(found)
     changes = _settle(context, name, found, now)
-    context.store.write(lambda c: statements.mark_reconciled(c, statement.row, now=now))
+    context.store.write(lambda c: statements.mark_reconciled(c, [statement.row], now=now))
     extra = {"message_id": statement.statement_id, "opened": changes.opened, "closed": changes.closed}
     logger.info("statement reconciled", extra=extra)
     return changes

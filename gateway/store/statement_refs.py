@@ -29,8 +29,8 @@ def handed_over(
     if not (needs or handoffs) or not offices:
         return {}
     referrals = set(connection.scalars(_REFERRALS, ids(needs))) if needs else set()
-    rows = connection.execute(_OF_REFERRALS, ids(referrals)).all() if referrals else []
-    rows += connection.execute(_OF_HANDOFFS, ids(handoffs)).all() if handoffs else []
+    rows = list(connection.execute(_OF_REFERRALS, ids(referrals))) if referrals else []
+    rows += list(connection.execute(_OF_HANDOFFS, ids(handoffs))) if handoffs else []
     found: dict[str, HandedOver] = {}
     for row in sorted(rows, key=lambda one: int(one.row)):
         if row.office_id not in offices:

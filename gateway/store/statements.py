@@ -322,14 +322,10 @@ def bad_lines(connection: Connection, row: int, *, limit: int) -> list[dict[str,
     return [{"line": one.line, "code": one.problem, "pointer": one.pointer or ""} for one in found]
 
 
-def mark_reconciled(connection: Connection, row: int, *, now: datetime) -> None:
+def mark_reconciled(connection: Connection, rows: Sequence[int], *, now: datetime) -> None:
     """Compared at that moment."""
-    connection.execute(t.statement_progress.update().where(_P.statement_row == row).values(reconciled_at=to_ms(now)))
-
-
-def forget_reconciled(connection: Connection, rows: Sequence[int]) -> None:
-    """They are compared again."""
-    connection.execute(t.statement_progress.update().where(_P.statement_row.in_(rows)).values(reconciled_at=None))
+    mine = _P.statement_row.in_(rows)
+    connection.execute(t.statement_progress.update().where(mine).values(reconciled_at=to_ms(now)))
 
 
 def _statement(row: sa.RowMapping) -> Statement:

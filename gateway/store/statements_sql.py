@@ -196,7 +196,7 @@ def _good(connection: Connection, asked: sa.Select[Any]) -> list[sa.RowMapping]:
     return sorted(found, key=lambda row: int(row["row"]))
 
 
-def line_of(row: Mapping[str, Any]) -> StatementLine:
+def line_of(row: Mapping[str, Any] | sa.RowMapping) -> StatementLine:
     """As the domain has it."""
     matches = row["person_matches"]
     return StatementLine(

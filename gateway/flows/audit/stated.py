@@ -17,7 +17,7 @@ from gateway.flows.audit.trouble import Trouble, What
 from gateway.store import audit_rows, statements
 from gateway.store import tables as t
 
-Row = Mapping[str, Any]
+Row = Mapping[str, Any] | sa.RowMapping
 _L, _B = t.statement_lines.c, t.statement_batches.c
 
 
@@ -70,7 +70,7 @@ _ROWS = (
 )
 
 
-def _batch(statement_id: str, batch: Row, rows: Sequence[Row]) -> Iterator[Trouble]:
+def _batch(statement_id: str, batch: Row, rows: Sequence[Any]) -> Iterator[Trouble]:
     """The rows that are not as they were read, each by its line; where none can be told apart, the whole batch."""
     whole = sha256()
     wrong: list[Trouble] = []

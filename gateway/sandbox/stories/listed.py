@@ -104,8 +104,8 @@ def _two_books(stage: Stage, story: Story) -> Iterator[None]:
     """Civil affairs supports a destitute person to whom the disabled persons' federation pays a living subsidy."""
     person = story.person()
     _state(stage, story, [_line(stage, person, "DST")], programmes=["DST"], covers="ROSTER")
-    more = {"agency": "disabled_persons", "programmes": ["LSD"], "covers": "ROSTER"}
-    _state(stage, story, [_line(stage, person, "LSD")], number=2, **more)
+    other = [_line(stage, person, "LSD")]
+    _state(stage, story, other, number=2, agency="disabled_persons", programmes=["LSD"], covers="ROSTER")
     yield
 
 

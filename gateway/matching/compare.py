@@ -131,7 +131,7 @@ def compare_births(one: str | None, other: str | None) -> str:
 
 
 def compare_numbers(one: PersonRecord, other: PersonRecord) -> str:
-    """same, same_15_18, same_unproven, relatives, one_digit, transposed, doubtful, different, other_kind."""
+    """same, same_15_18, same_unproven, relatives, one_digit, transposed, renewed, doubtful, different, other_kind."""
     a, b = one.number, other.number
     if a is None or b is None:
         return MISSING if not _relatives_number(one, other) else "relatives"
@@ -147,6 +147,8 @@ def compare_numbers(one: PersonRecord, other: PersonRecord) -> str:
         return "one_digit"
     if transposed(a, b):
         return "transposed"
+    if one.kind != IdType.RESIDENT_ID:
+        return "renewed"
     return "different" if one.is_proven and other.is_proven else "doubtful"
 
 

@@ -31,10 +31,14 @@ def other_order(one: str, other: str) -> bool:
 
 
 def at_most_two_edits(one: str, other: str) -> bool:
-    """One edit in each of at most two words of long names, or a pair of neighbours exchanged."""
+    """One edit in each of at most two words of long names, in whatever order, or a pair of neighbours exchanged."""
     if transposed(one, other):
         return True
     words, others = one.split(), other.split()
+    return _nearly(words, others) or _nearly(sorted(words), sorted(others))
+
+
+def _nearly(words: list[str], others: list[str]) -> bool:
     if len(words) != len(others):
         return False
     differing = [(a, b) for a, b in zip(words, others, strict=True) if a != b]

@@ -86,7 +86,8 @@ def fold_number(id_type: str | None, number: str | None, *, regions: Regions) ->
         return None
     if id_type == IdType.RESIDENT_ID and _is_clean(number):
         return ComparedNumber("111", number, True)
-    text = _NUMBER_NOISE.sub("", unicodedata.normalize("NFKC", number)).upper()
+    text = _NUMBER_NOISE.sub("", unicodedata.normalize("NFKC", number).upper())
+    text = unicodedata.normalize("NFKC", text)
     try:
         kind = IdType(id_type or "")
     except ValueError:

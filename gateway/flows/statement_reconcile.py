@@ -128,10 +128,7 @@ def reconcile(
     """One statement; what changed on file. engine: names what has to be looked at."""
     with context.store.reading() as connection:
         name = name_of(connection, statement)
-        found = list(_found(connection, context, statement, now, now, engine))
-    if seen is not None:
-        seen.add(found)
-    changes = _settle(context, name, found, now)
+        changes = _settle(context, name, _found(connection, context, statement, now, now, engine), now, seen)
     context.store.write(lambda c: statements.mark_reconciled(c, [statement.row], now=now))
     extra = {"message_id": statement.statement_id, "opened": changes.opened, "closed": changes.closed}
     logger.info("statement reconciled", extra=extra)
@@ -365,8 +362,9 @@ def _entries(work: _Work, rows: Sequence[sa.RowMapping], column: str) -> dict[st
 # --- on file ---
 
 
-def _settle(context: Context, name: str, found: Sequence[Found], now: datetime) -> Changes:
-    """In pieces of `AT_ONCE`, so that nobody waits long: what is found, then what is found no more."""
+def _settle(context: Context, name: str, found: Iterator[Found], now: datetime, seen: Seen | None) -> Changes:
+    """In pieces of `AT_ONCE`, while the comparison goes on, so that nobody waits long and nothing piles up: what is
+    found, then what is found no more."""
     f = t.findings.c
     with context.store.reading() as connection:
         mine = sa.and_(
@@ -374,11 +372,13 @@ def _settle(context: Context, name: str, found: Sequence[Found], now: datetime) 
         )
         on_file = set(connection.scalars(sa.select(f.key).where(mine)))
     changes = Changes()
-    now_seen = {finding.key for finding, _ in found}
-    source = iter(found)
-    while piece := list(islice(source, AT_ONCE)):
-        changes += _piece(context, [finding.key for finding, _ in piece], piece, now)
-    gone = iter(sorted(on_file - now_seen))
+    while piece := list(islice(found, AT_ONCE)):
+        keys = [finding.key for finding, _ in piece]
+        changes += _piece(context, keys, piece, now)
+        on_file -= set(keys)
+        if seen is not None:
+            seen.add(piece)
+    gone = iter(sorted(on_file))
     while keys := list(islice(gone, AT_ONCE)):
         changes += _piece(context, keys, [], now)
     return changes

@@ -119,8 +119,24 @@ def _after_an_end(scope: Scope) -> sa.Select[tuple[str]]:
     """Needs of whom a stop or a death was told, and lines speak of."""
     r = t.replies.c
     ended = sa.select(r.referral_id).where(r.code.in_([ReplyCode.STOPPED.value, ReplyCode.DECEASED.value]))
-    line = sa.exists().where(_L.statement_row == scope.statement.row, _L.need_id == _N.need_id)
+    line: sa.ColumnElement[bool] = _named(scope)
+    if scope.persons:
+        line = sa.or_(line, _listed_person(scope))
     return sa.select(_N.need_id).where(_N.referral_id.in_(ended), _N.office_id.in_(scope.offices), line)
+
+
+def _named(scope: Scope) -> sa.Exists:
+    """Whether a line names the need."""
+    return sa.exists().where(_L.statement_row == scope.statement.row, _L.need_id == _N.need_id)
+
+
+def _listed_person(scope: Scope) -> sa.Exists:
+    """Whether a line names one of the referral's people and the need's programme."""
+    return (
+        sa.exists()
+        .where(_K.referral_id == _N.referral_id, _L.person_key == _K.key)
+        .where(_L.statement_row == scope.statement.row, _L.programme == _N.programme)
+    )
 
 
 def _absent(scope: Scope) -> sa.Select[tuple[str]]:
@@ -133,15 +149,9 @@ def _absent(scope: Scope) -> sa.Select[tuple[str]]:
     conditions = [asked, _N.office_id.in_(scope.offices)]
     if statement.programmes:
         conditions.append(_N.programme.in_(sorted(statement.programmes)))
-    named = sa.exists().where(_L.statement_row == statement.row, _L.need_id == _N.need_id)
-    conditions.append(~named)
+    conditions.append(~_named(scope))
     if scope.persons:
-        by_person = (
-            sa.exists()
-            .where(_K.referral_id == _N.referral_id, _L.person_key == _K.key)
-            .where(_L.statement_row == statement.row, _L.programme == _N.programme)
-        )
-        conditions.append(~by_person)
+        conditions.append(~_listed_person(scope))
     return sa.select(_N.need_id).where(*conditions)
 
 

@@ -19,6 +19,7 @@ from gateway.store import tables as t
 from gateway.store.vault import SEALED
 from gateway.workbook.statement_columns import COLUMNS, SHEET
 from gateway.workbook.writing import Sheet, write_workbook
+from gateway.worker import Worker
 from tests.builders import an_id_number
 from tests.flows.statement_world import a_line, manifest, ndjson, send, state, submit
 from tests.gateway_world import CIVIL_AFFAIRS, World
@@ -333,3 +334,12 @@ def test_an_office_of_another_party_gives_no_need(small: World) -> None:
     state(small, [line], office_id="disabled_persons-520102", agency="disabled_persons")
     assert [row["problem"] for row in lines(small)] == ["reference_unknown"]
     assert CIVIL_AFFAIRS not in {row["office_id"] for row in lines(small)}
+
+
+def test_the_worker_reads_and_compares_what_has_come(small: World) -> None:
+    small.hand_over()
+    send(small, [a_line()])
+    worker = Worker(small.context, small.courier().push, lambda: small.now, "w-1")
+    assert worker.statements() == 1
+    assert "MM_ROSTER" in small.open_codes()
+    assert worker.statements() == 0

@@ -84,6 +84,7 @@ def judge_person(
             must_act=one.office,
             statement=one.statement.statement_id,
             line=one.line.line,
+            programme=programmes[0] if programmes[0] == programmes[1] else None,
             programmes=list(programmes),
             offices=[one.office, other_office],
             **more,
@@ -119,13 +120,13 @@ def _pair(one: Entry, other: Entry, rulebook: Rulebook, raise_: _Raise) -> None:
         unnamed = one.line.need_id is None and one.line.month_from is not None and other.line.month_from is not None
         both_paid = one.line.status == other.line.status == LineStatus.PAID
         if meet and unnamed and both_paid and one.statement.row == other.statement.row:
-            raise_("DUP_PAYMENT", "A05", one, other.office, (a, b), month=max(one.first, other.first), **more)
+            raise_("DUP_PAYMENT", "A05", one, other.office, (a, b), from_month=max(one.first, other.first), **more)
         return
     code = _code(a, b, meet, rulebook)
     if code is not None:
         finding, rule, coexistence = code
         month = max(one.first, other.first)
-        raise_(finding, rule, one, other.office, (a, b), month=month, coexistence=coexistence, **more)
+        raise_(finding, rule, one, other.office, (a, b), from_month=month, coexistence=coexistence, **more)
 
 
 def _grant(one: Entry, grant: Grant, rulebook: Rulebook, raise_: _Raise) -> None:
@@ -139,7 +140,7 @@ def _grant(one: Entry, grant: Grant, rulebook: Rulebook, raise_: _Raise) -> None
     if code is not None:
         finding, rule, coexistence = code
         more = {"coexistence": coexistence, "other_need": grant.need.need_id, "reply": grant.reply_id}
-        raise_(finding, rule, one, grant.office, (a, grant.programme), month=max(one.first, first), **more)
+        raise_(finding, rule, one, grant.office, (a, grant.programme), from_month=max(one.first, first), **more)
 
 
 def _code(a: str, b: str, meet: bool, rulebook: Rulebook) -> tuple[str, str, str | None] | None:

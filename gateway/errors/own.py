@@ -158,7 +158,10 @@ class CalendarUnpublished(XianjieError):
     code = "calendar_unpublished"
     fault = Fault.OPERATOR
     title = ("该年度放假安排未载入", "The holiday notice for that year is not loaded")
-    next_step = ("载入国务院办公厅放假通知后重试。", "Load the State Council's holiday notice and try again.")
+    next_step = (
+        "用 `xianjie calendar load` 载入国务院办公厅放假通知后重试。",
+        "Load the State Council's holiday notice with `xianjie calendar load` and try again.",
+    )
 
 
 class MissingExtra(XianjieError):

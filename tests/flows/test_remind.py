@@ -7,12 +7,17 @@ import pytest
 
 from gateway.domain.agreement import Channel
 from gateway.envelope.signing import VerifiedMessage
+from gateway.evidence.verifier.conclusions import Standing
+from gateway.evidence.verifier.trust import Trusted
+from gateway.evidence.verifier.verify import verify_bundle
 from gateway.flows.cutoff import cut_off
+from gateway.flows.evidence import OVER_HTTP, export
 from gateway.flows.reconcile import reconcile_all, reconcile_due
 from gateway.store import findings
 from gateway.store import tables as t
 from gateway.store.reminders import REMINDER_TYPE
-from tests.gateway_world import CIVIL_AFFAIRS, World, a_referral_body
+from tests.gateway_world import CIVIL_AFFAIRS, COURT, World, a_referral_body
+from tests.log_world import LogWorld
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 CHILD = a_referral_body()["person"] | {
@@ -190,3 +195,16 @@ def test_an_answer_takes_it_down_again(sqlite_world: World) -> None:
     sqlite_world.answer(handoff, "10")
     look(sqlite_world)
     assert sqlite_world.open_codes() == []
+
+
+def test_reminders_are_evidence_of_the_case_like_any_message(sqlite_world: World) -> None:
+    logged = LogWorld(sqlite_world)
+    sqlite_world.add_office("civil_affairs", Channel.PUSH, region="520100")
+    sqlite_world.hand_over()
+    go_on_until(sqlite_world, the_first_limit(sqlite_world) + 6 * DAY)
+    assert [reminders(sqlite_world), reminders(sqlite_world, "civil_affairs-520100")] != [[], []]
+    logged.sign()
+    raw = export(logged.context, "r-1", who=COURT, why=OVER_HTTP, now=sqlite_world.now, court=COURT)
+    keys = sqlite_world.context.snapshot(sqlite_world.now).keys
+    found = verify_bundle(raw, Trusted(keys=keys, vkeys=(logged.key.vkey(),)))
+    assert [one.code for one in found.of(Standing.REFUTED)] == []

@@ -24,7 +24,7 @@ from gateway.flows.cutoff import cut_off
 from gateway.flows.deliver import Courier, Push, deliver
 from gateway.flows.digest import MORNING, send_digests
 from gateway.flows.dispatch import dispatch
-from gateway.flows.inquiry import tell_due
+from gateway.flows.inquiry_result import tell_due
 from gateway.flows.reconcile import reconcile_all, reconcile_due
 from gateway.flows.reserve import expire
 from gateway.flows.sequence import has_grown, publish

@@ -4,8 +4,8 @@ An inquiry and a clue name a person by as little as tells who it is. Days are `Y
 `message.retrieved` acknowledges any notice of the gateway's that lay in a mailbox.
 """
 
-from schemas.fields import Code, Day, Fen, ListOf, MessageId, Moment, Nest, RegionCode, StrictSchema, Text
-from schemas.referral import ID_TYPES, LEGAL_BASES, REFUSALS, SEXES
+from schemas.fields import Code, Day, Fen, ListOf, MessageId, Moment, Nest, PartyId, RegionCode, StrictSchema, Text
+from schemas.referral import ID_TYPES, LEGAL_BASES, REFUSALS, SEXES, VerificationAuthorizationSchema
 
 INQUIRY_ANSWERS = ("ACTIVE", "ENDED", "NEVER", "UNKNOWN")
 CIRCUMSTANCES = (
@@ -33,15 +33,18 @@ class NamedPersonSchema(StrictSchema):
 
 
 class InquirySchema(StrictSchema):
-    """`inquiry.asked`."""
+    """`inquiry.asked`: of programmes by name, of all that an agency leads, or both."""
 
     inquiry_id = MessageId(required=True)
     agreement_document = Text(max=100, required=True)
     case_number = Text(max=60, required=True)
     person = Nest(NamedPersonSchema, required=True)
-    programmes = ListOf(Text(max=20, pattern=r"[A-Z0-9_]+"), max=30, unique=True, required=True)
+    programmes = ListOf(Text(max=20, pattern=r"[A-Z0-9_]+"), max=30, unique=True)
+    agencies = ListOf(Text(max=40, pattern=r"[a-z_]+"), max=10, unique=True)
     legal_basis = Code(LEGAL_BASES, required=True)
     notice_given_at = Day()
+    verification_authorization = Nest(VerificationAuthorizationSchema)
+    reply_by = Moment()
 
 
 class ProgrammeAnswerSchema(StrictSchema):
@@ -67,6 +70,7 @@ class ClueSchema(StrictSchema):
 
     clue_id = MessageId(required=True)
     person = Nest(NamedPersonSchema, required=True)
+    court = PartyId()
     circumstances = ListOf(Code(CIRCUMSTANCES), max=7, unique=True, required=True)
     legal_basis = Code(LEGAL_BASES, required=True)
     note = Text(max=2000, lines=True)

@@ -1,7 +1,7 @@
 """线索 An agency tells a court that a person may need judicial assistance; a clue must be answered (R14).
 
-1. submitted: the clue goes to the court of the person's region, or of the nearest level above (`clue.forwarded`); where
-   no court of the region is a party, the operator sees it;
+1. submitted: the clue goes to the court it names, else to that of the person's region or of the nearest level above
+   (`clue.forwarded`); where no court of the region is a party, the operator sees it;
 2. answered: each answer of the court goes back to the agency (`clue.answer`); informed or filed is not the end of it;
 3. what is not answered to the end within the limit is a finding, and the court must act.
 The person's data stays in the sealed messages; the agency's note goes to the court alone.
@@ -103,8 +103,11 @@ def record(connection: Connection, items: Sequence[Clue]) -> list[Noted | Except
 
 
 def _court_of(item: Clue) -> str | None:
-    """The court of the region or of the nearest level above; the smallest id where several are."""
+    """The court that is named; else of the region or of the nearest level above, the smallest id where several are."""
     regions, snapshot = item.context.regions, item.context.snapshot(item.now)
+    named = snapshot.parties.get(item.fields.get("court", ""))
+    if named is not None and named.kind is PartyKind.COURT and named.active:
+        return named.party_id
     courts = sorted(
         (party.region, party.party_id)
         for party in snapshot.parties.values()

@@ -10,11 +10,11 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from gateway.domain.reconciliation.values import Finding
-from gateway.flows import adjudicate, clue, inquiry
+from gateway.flows import adjudicate, clue, inquiry_result
 from gateway.flows.context import Context
 
 EXCHANGE_CHECKS: tuple[Callable[[Connection, Context, datetime], Iterable[Finding]], ...] = (
     adjudicate.missing,
-    inquiry.unanswered,
+    inquiry_result.unanswered,
     clue.unanswered,
 )

@@ -1,18 +1,16 @@
 """协查 A court asks, before it decides, whether agencies help the person already; each answers of its own programmes.
 
-1. ask: the agreement and the number are checked; each programme is routed by household registration and put to its
-   office in one message an office (`inquiry.forwarded`), with no more of the person than tells who it is and the
-   agreement's mask lets that agency see;
-2. answer: ACTIVE, ENDED, NEVER or UNKNOWN with the day it is true of; UNKNOWN is not NEVER, and no answer is neither;
-3. result: when everybody answered, or the time is over, the court gets `inquiry.result`, signed, per programme with the
-   message that says so; what comes later gives it a new one.
-One agency learns nothing of what another was asked or answered.
+1. the agreement, the notice (P01) and the number are checked; an agency named as such stands for what it leads;
+2. each programme is routed by household registration and put to its office in one message an office
+   (`inquiry.forwarded`), with no more of the person than tells who it is and the agreement's mask lets that agency see;
+3. answers come by `inquiry_answer`, the court is told by `inquiry_result`; where nobody can be asked, at once.
+One agency learns nothing of what another was asked or answered. A court that is in haste says so (`reply_by`); the
+limit, after which an office is late, stays the agreement's.
 """
 
-import hmac
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -22,28 +20,24 @@ from gateway.domain.calendar import china_day
 from gateway.domain.deadlines import due, find_limit, load_limits
 from gateway.domain.identifiers import IdType, check_identity
 from gateway.domain.person import Person
-from gateway.domain.reconciliation.findings import doubt
-from gateway.domain.reconciliation.values import Finding
-from gateway.domain.referral import Urgency
+from gateway.domain.referral import LegalBasis, Urgency
 from gateway.domain.routing import OfficeIndex, Routed, next_step, place_for, route_step, steps_of
 from gateway.envelope.signing import VerifiedMessage
-from gateway.errors import AgreementUnknown, CalendarUnpublished, InquiryUnknown, RuleBlocked, SchemaInvalid
-from gateway.flows import notice
+from gateway.errors import AgreementUnknown, CalendarUnpublished, RuleBlocked, SchemaInvalid
+from gateway.flows import inquiry_result, notice
 from gateway.flows.context import Context
-from gateway.flows.message_kind import AGENCIES, COURTS, MessageKind, Noted, Told
+from gateway.flows.inquiry_answer import ANSWERED
+from gateway.flows.message_kind import COURTS, MessageKind, Noted, Told
 from gateway.flows.notice import Notice
 from gateway.flows.reading import problem, read_body
 from gateway.matching.identity import identity_key
 from gateway.store import decisions, exchanges
 from gateway.store import tables as t
 from gateway.store.clock import to_ms
-from gateway.store.exchanges import NOT_ANSWERED, KeptInquiry
-from schemas.exchanges import INQUIRY, INQUIRY_ANSWER
-from schemas.fields import format_moment
+from schemas.exchanges import INQUIRY
 
-ASKED, FORWARDED, ANSWERED, RESULT = "inquiry.asked", "inquiry.forwarded", "inquiry.answered", "inquiry.result"
+ASKED, FORWARDED = "inquiry.asked", "inquiry.forwarded"
 PURPOSE = "inquiry"
-LOOK_BACK = timedelta(days=30)
 _MASKS = {
     "name": "person.name",
     "id_type": "person.id",
@@ -57,7 +51,7 @@ _MASKS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inquiry:
-    """协查, read. person: as the court wrote it."""
+    """协查, read. person: as the court wrote it; wished: by when the court would like to know."""
 
     context: Context
     message: VerifiedMessage
@@ -66,6 +60,7 @@ class Inquiry:
     person: Mapping[str, Any]
     programmes: tuple[str, ...]
     legal_basis: str
+    wished: datetime | None
     agreement_row: int
     profile: AgreementProfile
     person_key: str | None
@@ -74,22 +69,6 @@ class Inquiry:
     @property
     def subject(self) -> str:
         """The inquiry is a matter of its own."""
-        return self.inquiry_id
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class InquiryAnswer:
-    """协查答复, read."""
-
-    context: Context
-    message: VerifiedMessage
-    inquiry_id: str
-    answers: tuple[Mapping[str, Any], ...]
-    now: datetime
-
-    @property
-    def subject(self) -> str:
-        """The inquiry."""
         return self.inquiry_id
 
 
@@ -110,8 +89,9 @@ def prepare(message: VerifiedMessage, context: Context, *, now: datetime) -> Inq
         inquiry_id=fields["inquiry_id"],
         case_number=fields["case_number"],
         person=person,
-        programmes=tuple(fields["programmes"]),
+        programmes=_asked_for(fields, context),
         legal_basis=fields["legal_basis"],
+        wished=fields.get("reply_by"),
         agreement_row=row,
         profile=profile,
         person_key=identity_key(
@@ -124,11 +104,17 @@ def prepare(message: VerifiedMessage, context: Context, *, now: datetime) -> Inq
 
 
 def _problems(fields: Mapping[str, Any], context: Context, profile: AgreementProfile) -> Iterator[Any]:
-    if not fields["programmes"]:
+    if not fields.get("programmes") and not fields.get("agencies"):
         yield problem("programmes", "required")
-    for at, code in enumerate(fields["programmes"]):
+    for at, code in enumerate(fields.get("programmes", ())):
         if code not in context.programmes:
             yield problem(f"programmes/{at}", "programme_unknown")
+    leading = {programme.lead_agency for programme in context.programmes.values()}
+    for at, agency in enumerate(fields.get("agencies", ())):
+        if agency not in leading:
+            yield problem(f"agencies/{at}", "unknown_code")
+    if "notice_given_at" not in fields and fields["legal_basis"] != LegalBasis.EMERGENCY:
+        yield problem("notice_given_at", "notice_missing")
     person = fields["person"]
     number = person.get("id_number")
     if number is None:
@@ -138,6 +124,14 @@ def _problems(fields: Mapping[str, Any], context: Context, profile: AgreementPro
     )
     if not verdict.is_acceptable:
         yield problem("person/id_number", verdict.errors[0] if verdict.errors else "id_unusable")
+
+
+def _asked_for(fields: Mapping[str, Any], context: Context) -> tuple[str, ...]:
+    """Each programme once: those named, then what the named agencies lead."""
+    named = list(fields.get("programmes", ()))
+    for agency in fields.get("agencies", ()):
+        named += [code for code, programme in context.programmes.items() if programme.lead_agency == agency]
+    return tuple(dict.fromkeys(named))
 
 
 def record(connection: Connection, items: Sequence[Inquiry]) -> list[Noted | Exception]:
@@ -191,6 +185,9 @@ def _ask(connection: Connection, item: Inquiry) -> Noted:
             why=f"P06 {item.profile.document} inquiry",
             now=item.now,
         )
+    if not by_office:
+        kept = exchanges.inquiries(connection, [item.inquiry_id])[item.inquiry_id]
+        inquiry_result.tell(connection, item.context, kept, inquiry_result.NOBODY, now=item.now)
     stuck = [at for at, code in enumerate(item.programmes) if not isinstance(routes[code], Routed)]
     return Noted(warnings=tuple(problem(f"programmes/{at}", "nobody_to_ask") for at in stuck))
 
@@ -231,7 +228,7 @@ def _forwarded(item: Inquiry, office_id: str, codes: Sequence[str], due_at: date
         subject=item.inquiry_id,
         effect=f"{item.inquiry_id}:{office_id}",
         data={"inquiry_id": item.inquiry_id, "person": person, "programmes": list(codes)},
-        reply_by=due_at,
+        reply_by=min((one for one in (item.wished, due_at) if one is not None), default=None),
         purpose=PURPOSE,
         legal_basis=f"{item.legal_basis} {item.profile.document}",
     )
@@ -280,164 +277,4 @@ def told(item: Inquiry) -> Iterator[Told]:
     yield Told(table=t.inquiries, row={k: v for k, v in _row(item).items() if k != "agreement_row"})
 
 
-def prepare_answer(message: VerifiedMessage, context: Context, *, now: datetime) -> InquiryAnswer:
-    """Reads `inquiry.answered`. Raises SchemaInvalid, also for a day that is still to come."""
-    fields, ids = read_body(message, INQUIRY_ANSWER), {"message_id": message.envelope.id}
-    today = china_day(now)
-    problems = [
-        problem(f"answers/{at}/as_of", "day_in_future")
-        for at, one in enumerate(fields["answers"])
-        if one["as_of"] > today
-    ]
-    if message.envelope.in_reply_to is None:
-        problems.append(problem("inquiry_id", "required"))
-    if problems:
-        raise SchemaInvalid(problems=problems, ids=ids)
-    return InquiryAnswer(
-        context=context, message=message, inquiry_id=fields["inquiry_id"], answers=tuple(fields["answers"]), now=now
-    )
-
-
-def record_answers(connection: Connection, items: Sequence[InquiryAnswer]) -> list[Noted | Exception]:
-    """One outcome each; a stranger's inquiry and none at all get the same answer."""
-    outcomes: list[Noted | Exception] = []
-    for item in items:
-        try:
-            outcomes.append(_answer(connection, item))
-        except (InquiryUnknown, SchemaInvalid) as refusal:
-            outcomes.append(refusal)
-    return outcomes
-
-
-def _answer(connection: Connection, item: InquiryAnswer) -> Noted:
-    ids, envelope, party = {"message_id": item.message.envelope.id}, item.message.envelope, item.message.party_id
-    sent = exchanges.sent_notice(connection, party, envelope.in_reply_to or "")
-    asked = exchanges.asked_by(connection, [envelope.in_reply_to or ""])
-    kept = exchanges.inquiries(connection, [item.inquiry_id]).get(item.inquiry_id)
-    if (
-        sent is None
-        or kept is None
-        or asked.get(envelope.in_reply_to or "") != item.inquiry_id
-        or not hmac.compare_digest(sent[0], envelope.in_reply_to_digest or "")
-    ):
-        raise InquiryUnknown(ids=ids)
-    mine = {question.programme for question in kept.questions if question.party == party}
-    strange = [
-        problem(f"answers/{at}/programme", "not_asked")
-        for at, one in enumerate(item.answers)
-        if one["programme"] not in mine
-    ]
-    if strange:
-        raise SchemaInvalid(problems=strange, ids=ids)
-    exchanges.put_answers(connection, _answer_rows(item))
-    now_there = exchanges.inquiries(connection, [item.inquiry_id])[item.inquiry_id]
-    if now_there.is_answered or (now_there.due_at is not None and now_there.due_at < item.now):
-        notice.send(connection, item.context, [_result(now_there, envelope.id)], now=item.now)
-    return Noted()
-
-
-def _answer_rows(item: InquiryAnswer) -> list[dict[str, Any]]:
-    return [
-        {
-            "message_id": item.message.envelope.id,
-            "party": item.message.party_id,
-            "inquiry_id": item.inquiry_id,
-            "programme": one["programme"],
-            "answer": one["answer"],
-            "as_of": one["as_of"].isoformat(),
-            "since": one["since"].isoformat() if "since" in one else None,
-            "until": one["until"].isoformat() if "until" in one else None,
-            "amount_fen": one.get("amount_fen"),
-            "at": to_ms(item.now),
-        }
-        for one in item.answers
-    ]
-
-
-def told_answer(item: InquiryAnswer) -> Iterator[Told]:
-    """The whole rows."""
-    yield from (Told(table=t.inquiry_answers, row=row) for row in _answer_rows(item))
-
-
-def _result(kept: KeptInquiry, because: str) -> Notice:
-    """What the court is told by now. because: the answer it follows, or `due`."""
-    return Notice(
-        to=kept.court,
-        type=RESULT,
-        subject=kept.inquiry_id,
-        effect=f"{kept.inquiry_id}:{because}",
-        data={
-            "inquiry_id": kept.inquiry_id,
-            "case_number": kept.case_number,
-            "complete": kept.is_answered,
-            "answers": [_answer_json(one) for one in kept.questions],
-        },
-    )
-
-
-def _answer_json(question: exchanges.Question) -> dict[str, Any]:
-    said = question.answered
-    known: dict[str, Any] = {"programme": question.programme, "agency": question.agency, "reason": question.unroutable}
-    if said is None:
-        known["answer"] = NOT_ANSWERED
-    else:
-        known |= {
-            "answer": said.answer,
-            "as_of": said.as_of.isoformat(),
-            "since": _plain(said.since),
-            "until": _plain(said.until),
-            "amount_fen": said.amount_fen,
-            "message_id": said.message_id,
-            "answered_at": format_moment(said.at),
-        }
-    return {name: value for name, value in known.items() if value is not None}
-
-
-def tell_due(context: Context, *, now: datetime) -> int:
-    """Courts whose inquiries' time is over get what there is; how many were told. Writes nothing when none is due."""
-    with context.store.reading() as connection:
-        due_now = exchanges.overdue(connection, now=now, since=now - LOOK_BACK)
-        keys = {one: notice.effect_key(RESULT, f"{one}:due") for one in due_now}
-        said = notice.said_before(connection, list(keys.values()))
-        wanted = [one for one in due_now if keys[one] not in said]
-    if not wanted:
-        return 0
-
-    def write(connection: Connection) -> int:
-        kept = exchanges.inquiries(connection, wanted)
-        notices = [_result(one, "due") for one in kept.values() if not one.is_answered]
-        return sum(sent is not None for sent in notice.send(connection, context, notices, now=now))
-
-    return context.store.write(write)
-
-
-def unanswered(connection: Connection, _context: Context, as_of: datetime) -> Iterator[Finding]:
-    """Questions whose time is over: one doubt an inquiry and office."""
-    late: dict[tuple[str, str], tuple[KeptInquiry, list[str]]] = {}
-    for kept, question in exchanges.unanswered(connection, as_of=as_of):
-        late.setdefault((kept.inquiry_id, question.office_id or ""), (kept, []))[1].append(question.programme)
-    for (inquiry_id, office_id), (kept, programmes) in sorted(late.items()):
-        yield doubt(
-            "MISS_INQUIRY_UNANSWERED",
-            "L17",
-            referral_id=None,
-            subject=f"{inquiry_id}:{office_id}",
-            must_act=office_id,
-            court=kept.court,
-            asked_at=kept.asked_at,
-            due_at=kept.due_at,
-            programmes=programmes,
-        )
-
-
-KINDS = (
-    MessageKind(type=ASKED, senders=COURTS, prepare=prepare, record=record, told=told, tables=(t.inquiries,)),
-    MessageKind(
-        type=ANSWERED,
-        senders=AGENCIES,
-        prepare=prepare_answer,
-        record=record_answers,
-        told=told_answer,
-        tables=(t.inquiry_answers,),
-    ),
-)
+KINDS = (MessageKind(type=ASKED, senders=COURTS, prepare=prepare, record=record, told=told, tables=(t.inquiries,)),)

@@ -8,7 +8,7 @@
 A held referral is accepted: nobody is refused help by a rule, a person looks first (Law 6).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -159,7 +159,7 @@ def _note(connection: Connection, items: Sequence[Submission]) -> list[Noted]:
     for item in items:
         key = item.person_key
         holds, warnings = list(item.verdict.holds), list(_under_data(item.verdict.warnings))
-        warnings += _of_the_inquiry(item.referral, cited)
+        warnings += _of_the_inquiry(item.referral, cited, {item.person_key, item.own_key})
         if item.compared is not None:
             holds += [match.HOLD] if item.compared.is_held else []
             warnings += item.compared.warnings
@@ -183,13 +183,17 @@ def _note(connection: Connection, items: Sequence[Submission]) -> list[Noted]:
     return notes
 
 
-def _of_the_inquiry(referral: Referral, cited: Mapping[str | None, CitedInquiryRow]) -> Iterator[FieldProblem]:
+def _of_the_inquiry(
+    referral: Referral, cited: Mapping[str | None, CitedInquiryRow], keys: Set[str | None]
+) -> Iterator[FieldProblem]:
     """X6 rests on an inquiry of the same court in which somebody answered that the person is or was helped."""
     if referral.refusal_code != ALREADY_ASSISTED or referral.inquiry_ref is None:
         return
     found = cited.get(referral.inquiry_ref)
     if found is None or found.court != referral.court:
         yield FieldProblem(pointer="/data/inquiry_ref", code="inquiry_not_on_file")
+    elif found.person_key is not None and keys != {None} and found.person_key not in keys:
+        yield FieldProblem(pointer="/data/inquiry_ref", code="inquiry_other_person")
     elif not found.supports:
         yield FieldProblem(pointer="/data/inquiry_ref", code="inquiry_not_supporting")
 

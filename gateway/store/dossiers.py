@@ -138,7 +138,7 @@ def read(connection: Connection, referral_ids: Sequence[str], *, with_others: bo
     by_id = {row["referral_id"]: row for row in first}
     relatives = by_id | _rows(connection, family)
     money = court_money.read(connection, mine)
-    cited = exchanges.cited(connection, {row["inquiry_ref"] for row in first if row["refusal_code"] == "X6"})
+    cited = exchanges.cited_by(connection, [row for row in first if row["refusal_code"] == "X6"])
     circumstances, members = households.circumstances(connection, mine), households.members(connection, mine)
     reminded = reminders.said(connection, mine)
     alike = persons.possible(connection, mine)
@@ -153,7 +153,7 @@ def read(connection: Connection, referral_ids: Sequence[str], *, with_others: bo
             household=members.get(key, ()),
             reminders=reminded.get(key, ()),
             court_money=money.get(key, NO_MONEY),
-            cited_inquiry=cited.get(by_id[key]["inquiry_ref"]),
+            cited_inquiry=cited.get(key),
             same_help=helped.get(key, NOTHING),
             kin=tuple(
                 RelativeRow(

@@ -1,7 +1,7 @@
 """协查与线索的存取 Inquiries, their questions and answers; clues and theirs: rows are only ever added."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -15,6 +15,8 @@ from gateway.store.prepared import among, ids
 
 _I, _Q, _A = t.inquiries.c, t.inquiry_questions.c, t.inquiry_answers.c
 NOT_ANSWERED = "NOT_ANSWERED"
+ITSELF = "beneficiary"
+"""Whose keys are the person's own (`identity_keys.role`)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +29,7 @@ class Answered:
     until: date | None
     amount_fen: int | None
     message_id: str
+    digest: str | None
     at: datetime
 
 
@@ -91,7 +94,16 @@ def inquiries(connection: Connection, inquiry_ids: Iterable[str]) -> dict[str, K
 
 _HEADS = sa.select(t.inquiries).where(among(_I.inquiry_id)).order_by(_I.row)
 _QUESTIONS = sa.select(t.inquiry_questions).where(among(_Q.inquiry_id)).order_by(_Q.row)
-_ANSWERS = sa.select(t.inquiry_answers).where(among(_A.inquiry_id)).order_by(_A.at, _A.row)
+_ANSWERS = (
+    sa.select(t.inquiry_answers, t.inbox.c.digest)
+    .select_from(
+        t.inquiry_answers.outerjoin(
+            t.inbox, sa.and_(t.inbox.c.source == _A.party, t.inbox.c.message_id == _A.message_id)
+        )
+    )
+    .where(among(_A.inquiry_id))
+    .order_by(_A.at, _A.row)
+)
 
 
 def cited(connection: Connection, inquiry_ids: Iterable[str | None]) -> dict[str | None, CitedInquiryRow]:
@@ -112,6 +124,26 @@ def cited(connection: Connection, inquiry_ids: Iterable[str | None]) -> dict[str
     }
 
 
+def cited_by(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> dict[str, CitedInquiryRow]:
+    """The inquiry each of these referrals cites, by referral; one about a number of the person's own is about the
+    person, whichever key stands for the person."""
+    found = cited(connection, {row["inquiry_ref"] for row in rows})
+    k = t.identity_keys.c
+    own: dict[str, set[str]] = {}
+    wanted = ids({row["referral_id"] for row in rows if row["inquiry_ref"] in found})
+    for row in connection.execute(
+        sa.select(k.referral_id, k.key).where(among(k.referral_id), k.role == ITSELF), wanted
+    ):
+        own.setdefault(row.referral_id, set()).add(row.key)
+    return {
+        row["referral_id"]: replace(one, person_key=row["person_key"])
+        if one.person_key in own.get(row["referral_id"], ())
+        else one
+        for row in rows
+        if (one := found.get(row["inquiry_ref"])) is not None
+    }
+
+
 def asked_by(connection: Connection, forwarded_ids: Iterable[str]) -> dict[str, str]:
     """The inquiry each of our forwarding messages belongs to."""
     rows = connection.execute(
@@ -120,10 +152,17 @@ def asked_by(connection: Connection, forwarded_ids: Iterable[str]) -> dict[str, 
     return {row.forwarded_id: row.inquiry_id for row in rows}
 
 
+_ANSWER_EXISTS = sa.exists().where(_A.inquiry_id == _Q.inquiry_id, _A.programme == _Q.programme, _A.party == _Q.party)
+
+
 def overdue(connection: Connection, *, now: datetime, since: datetime) -> list[str]:
-    """Inquiries whose time passed between the two moments."""
-    statement = sa.select(_I.inquiry_id).where(_I.due_at < to_ms(now), _I.due_at >= to_ms(since)).order_by(_I.row)
-    return list(connection.scalars(statement))
+    """Inquiries whose time passed between the two moments while a question had no answer."""
+    statement = (
+        sa.select(_I.inquiry_id)
+        .select_from(t.inquiries.join(t.inquiry_questions, _Q.inquiry_id == _I.inquiry_id))
+        .where(_I.due_at < to_ms(now), _I.due_at >= to_ms(since), _Q.party.is_not(None), ~_ANSWER_EXISTS)
+    )
+    return sorted(set(connection.scalars(statement)))
 
 
 def page(connection: Connection, *, limit: int = 1000) -> list[KeptInquiry]:
@@ -135,11 +174,10 @@ def page(connection: Connection, *, limit: int = 1000) -> list[KeptInquiry]:
 
 def unanswered(connection: Connection, *, as_of: datetime) -> list[tuple[KeptInquiry, Question]]:
     """Questions whose time is over and that nobody answered."""
-    answered = sa.exists().where(_A.inquiry_id == _Q.inquiry_id, _A.programme == _Q.programme, _A.party == _Q.party)
     statement = (
         sa.select(_Q.inquiry_id)
         .select_from(t.inquiry_questions.join(t.inquiries, _I.inquiry_id == _Q.inquiry_id))
-        .where(_I.due_at < to_ms(as_of), _Q.party.is_not(None), ~answered)
+        .where(_I.due_at < to_ms(as_of), _Q.party.is_not(None), ~_ANSWER_EXISTS)
         .distinct()
     )
     found = inquiries(connection, connection.scalars(statement))
@@ -185,6 +223,7 @@ def _answered(row: sa.RowMapping) -> Answered:
         until=to_day(row["until"]),
         amount_fen=row["amount_fen"],
         message_id=row["message_id"],
+        digest=row["digest"],
         at=from_ms(row["at"]),
     )
 
@@ -270,3 +309,11 @@ def sent_notice(connection: Connection, recipient: str, message_id: str) -> tupl
         sa.select(o.digest, o.referral_id).where(o.message_id == message_id, o.recipient == recipient)
     ).first()
     return None if row is None else (row.digest, row.referral_id)
+
+
+def last_notice(connection: Connection, type_: str, matter: str) -> str | None:
+    """Our newest message of a type about a matter."""
+    o = t.outbox.c
+    statement = sa.select(o.message_id).where(o.referral_id == matter, o.type == type_).order_by(o.row.desc()).limit(1)
+    found: str | None = connection.scalar(statement)
+    return found

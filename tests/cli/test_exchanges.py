@@ -31,6 +31,7 @@ def test_a_court_asks_a_clerk_answers_and_the_court_reads_the_result(served: Ins
         "person": PERSON,
         "programmes": ["CAN2"],
         "legal_basis": "STATUTORY_DUTY",
+        "notice_given_at": TODAY.isoformat(),
     }
     sent = served.send(ndjson(served.folder / "a.inquiry.asked.ndjson", asked))
     assert sent.exit_code == 0, sent.output

@@ -12,7 +12,7 @@ from gateway.envelope.signing import VerifiedMessage, verify
 from gateway.errors import ClueUnknown, InquiryUnknown, NoticeUnknown, RuleBlocked, SchemaInvalid
 from gateway.evidence.receipt import Receipt
 from gateway.flows.cutoff import cut_off
-from gateway.flows.inquiry import tell_due
+from gateway.flows.inquiry_result import tell_due
 from gateway.flows.mailbox import pull
 from gateway.flows.reconcile import reconcile_all
 from gateway.flows.tell_court import tell_courts
@@ -49,6 +49,7 @@ def ask(world: World, court: Partner | None = None, **changes: Any) -> Receipt:
         "person": PERSON,
         "programmes": ["MLG", "ASD"],
         "legal_basis": "STATUTORY_DUTY",
+        "notice_given_at": "2026-02-28",
     }
     return world.accept((court or world.court).sign("inquiry.asked", body | changes, now=world.now))
 

@@ -16,6 +16,7 @@ def _ask(stage: Stage, story: Story, *programmes: str) -> None:
         "person": person,
         "programmes": list(programmes),
         "legal_basis": "STATUTORY_DUTY",
+        "notice_given_at": stage.now.date().isoformat(),
     }
     stage.send(COURT, "inquiry.asked", data, subject=story.id("i"))
 

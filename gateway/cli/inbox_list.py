@@ -84,7 +84,7 @@ class Listed:
         ]
 
 
-_TYPES = {ISSUED: "转办 handoff", WITHDRAWN: "撤回 withdrawal"}
+_TYPES = {ISSUED: "转办 handoff", WITHDRAWN: "撤回 withdrawal", "handoff.reminder": "催办 reminder"}
 _HEADINGS = [
     "序号 no.",
     "报文 message",

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from gateway.cli.console import DONE, FINDINGS, json_option, print_json, say, table
-from gateway.cli.inbox_desk import RETRIEVED, WITHDRAWN, ClerkDesk, now_utc
+from gateway.cli.inbox_desk import ISSUED, RETRIEVED, WITHDRAWN, ClerkDesk, now_utc
 from gateway.cli.inbox_list import listed
 from gateway.cli.inbox_send import Told, out_option, send, sum_up
 from gateway.client import Outgoing
@@ -65,6 +65,8 @@ def find(desk: ClerkDesk, named: str) -> tuple[Letter, bool]:
     meant = [one for one in letters if named in (one.envelope.id, str(one.envelope.seq))]
     if not meant:
         meant = [one for one in letters if one.envelope.subject == named and one.envelope.type != WITHDRAWN]
+        # reminders and other notices of the same referral do not hide its handoff
+        meant = [one for one in meant if one.envelope.type == ISSUED] or meant
     if not meant:
         raise click.UsageError(f"没有 {named} 这一件 nothing is called {named}; see `xianjie inbox list --in-hand`")
     if len(meant) > 1:

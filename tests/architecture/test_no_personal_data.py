@@ -289,7 +289,7 @@ def look_everywhere(world: World, client: FlaskClient, outside: Outside) -> None
     """Every page and every read that a person or a program may keep."""
     for path in ("/", "/metrics", "/docs/errors", "/readyz", "/v1/keys"):
         outside.add(path, client.get(path))
-    for path in ("/v1/referrals/r-1", "/v1/balance"):
+    for path in ("/v1/referrals/r-1", "/v1/balance", "/v1/missed"):
         assert outside.add(path, get(client, world, world.court, path)).status_code == 200
     outside.add("/v1/balance", get(client, world, world.auditor, "/v1/balance"))
     token = a_token(world, world.neighbour, "/v1/referrals/r-1")

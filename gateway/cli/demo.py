@@ -23,7 +23,7 @@ import click
 
 from gateway.app import build_context
 from gateway.cli.console import FINDINGS, counted, say, table
-from gateway.cli.demo_stage import DemoStage
+from gateway.cli.demo_stage import DemoStage, read_mail
 from gateway.cli.demo_world import (
     CHANNELS,
     COMMIT_EVERY,
@@ -111,6 +111,7 @@ def _play(world: DemoWorld, running: Processes, seed: int, *, keep: bool) -> boo
         say(f"   案例 told cases {len(STORIES)} · 报文 messages {stage.sent}")
         say("④ 部门办理 agencies at work")
         _wait_until_quiet(context, running)
+        stage.commit()
         _wait_until_proven(context, world, url)
         balanced = _show(context, world)
     finally:
@@ -170,7 +171,9 @@ def _courts_commit(world: DemoWorld, url: str) -> None:
         if not world.journal_path(court.party_id).exists():
             continue
         try:
-            found = _client(world, url, court.party_id).commit(world.clock())
+            client = _client(world, url, court.party_id)
+            read_mail(client)
+            found = client.commit(world.clock())
         except XianjieError as error:
             say(f"   {court.party_id}: {error.code}")
             continue
@@ -216,6 +219,7 @@ def _wait_until_quiet(context: Context, running: Processes) -> None:
             raise ConfigError(f"{name} ended by itself: {running.last_words(name)}")
         with context.store.reading() as connection:
             now_there = counts.needs_by_state(connection) | _prefixed(counts.outbox_by_state(connection))
+        now_there.pop("message.available", None)  # what courts are told goes on for a while
         moving = any(now_there.get(f"message.{state}") for state in ("queued", "sending", "unknown"))
         if now_there != before or moving or now_there.get("accepted"):
             if now_there != before:

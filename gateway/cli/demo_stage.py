@@ -18,7 +18,7 @@ from gateway.flows.context import Context
 from gateway.flows.reconcile import reconcile_due
 from gateway.sandbox.stories.programme import acts
 from gateway.sandbox.stories.story import Told
-from gateway.store import counts
+from gateway.store import referrals
 
 
 def hear(context: Context, now: datetime, *, about: str, days: int = 0) -> None:
@@ -28,9 +28,20 @@ def hear(context: Context, now: datetime, *, about: str, days: int = 0) -> None:
     adjudicate(context, now=now + timedelta(days=days), referral_prefix=about)
 
 
+PAGE = 500
 OPERATIONS: Mapping[str, Callable[..., object]] = {"hear": hear}
 """Name → (context, now, fields)."""
 ACT_SECONDS = 15.0
+BETWEEN_ACTS = 1.5
+"""Seconds in which what the worker says by itself is said."""
+
+
+def read_mail(client: Client) -> int:
+    """Everything that waits for a party, into its journal; how many. Reading alone takes nothing out of the mailbox."""
+    after = 0
+    while page := list(client.inbox(after=after, limit=PAGE)):
+        after = max(one.envelope.seq or 0 for one in page)
+    return after
 
 
 class DemoStage:
@@ -88,12 +99,18 @@ class DemoStage:
 
     def _deliver(self) -> None:
         until = time.monotonic() + ACT_SECONDS
+        time.sleep(BETWEEN_ACTS)
         while time.monotonic() < until:
             with self._context.store.reading() as connection:
-                waiting = counts.needs_by_state(connection).get("accepted", 0)
-            if not waiting:
-                return
+                if not referrals.waiting(connection, now=self.now, limit=1):
+                    return
             time.sleep(0.2)
+
+    def commit(self) -> None:
+        """Every party of the stories reads its mail and commits to what was exchanged."""
+        for client in self._clients.values():
+            read_mail(client)
+            client.commit(self.now)
 
     def _client(self, party: str) -> Client:
         if party not in self._clients:

@@ -72,7 +72,7 @@ def make(url: str, needs: int, *, persons: bool) -> None:
 def put_statement(connection: sa.Connection, count: int, *, persons: bool) -> None:
     """The statement, its lines read."""
     row = statements.put(connection, manifest(count), matching=persons)
-    read = {"kept": count, "bad": 0, "persons": persons, "accounts": persons, "root": "0" * 64}
+    read = {"kept": count, "bad": 0, "persons": persons, "accounts": persons, "keyed_under": None, "root": "0" * 64}
     connection.execute(
         t.statement_reads.insert().values(statement_row=row, read_at=to_ms(NOW), decision_id="d-1", **read)
     )

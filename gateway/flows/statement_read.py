@@ -20,6 +20,7 @@ from gateway.domain.statement import Statement, StatementLine
 from gateway.errors import FileUnreadable
 from gateway.flows.context import Context
 from gateway.flows.statement_rows import Rows
+from gateway.matching.keyed import secret_name
 from gateway.store import decisions, statements
 from gateway.store.statements import Progress
 from gateway.workbook.statement_file import read_ledger
@@ -97,7 +98,8 @@ def _finisher(context: Context, statement: Statement, seen: Progress, now: datet
             why = f"P06 {statement.document} statement"
             subject = statements.subject_of(statement)
             decisions.put(connection, who=context.party_id, what="matching_used", subject=subject, why=why, now=now)
-        statements.finish(connection, statement, here, who=context.party_id, now=now)
+        name = secret_name(context.matching_secret)
+        statements.finish(connection, statement, here, who=context.party_id, keyed_under=name, now=now)
 
     return write
 

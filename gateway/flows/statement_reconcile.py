@@ -24,6 +24,7 @@ from gateway.domain.reconciliation.statements import Compared, Listed, judge_nee
 from gateway.domain.reconciliation.values import Dossier, Finding, Rulebook
 from gateway.domain.statement import Statement
 from gateway.flows.context import Context
+from gateway.matching.keyed import secret_name
 from gateway.store import dossiers, findings, statements
 from gateway.store import statements_sql as sql
 from gateway.store import tables as t
@@ -125,9 +126,12 @@ def reconcile(
     seen: Seen | None = None,
     engine: Engine = PLAIN,
 ) -> Changes:
-    """One statement; what changed on file. engine: names what has to be looked at."""
+    """One statement; what changed on file. engine: names what has to be looked at. One whose keys were made under a
+    former matching secret is compared no more."""
     with context.store.reading() as connection:
         name = name_of(connection, statement)
+        if _work(connection, context, statement, now, now) is None:
+            return Changes()  # what was found before stands
         changes = _settle(context, name, _found(connection, context, statement, now, now, engine), now, seen)
     context.store.write(lambda c: statements.mark_reconciled(c, [statement.row], now=now))
     extra = {"message_id": statement.statement_id, "opened": changes.opened, "closed": changes.closed}
@@ -178,7 +182,7 @@ def _work(
     read = statements.read_of(connection, statement.row)
     snapshot = context.snapshot(now)
     agreement = snapshot.agreement_for(statement.document)
-    if read is None or agreement is None:
+    if read is None or agreement is None or read["keyed_under"] not in (None, secret_name(context.matching_secret)):
         return None
     rulebook = context.rulebook(agreement[1])
     offices = tuple(one.office_id for one in snapshot.office_of(statement.party) if _covers(statement, one))

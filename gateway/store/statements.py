@@ -269,7 +269,9 @@ def keep_lines(connection: Connection, seen: Progress, lines: Sequence[Statement
 _INSERT = t.statement_lines.insert()
 
 
-def finish(connection: Connection, statement: Statement, seen: Progress, *, who: str, now: datetime) -> str:
+def finish(
+    connection: Connection, statement: Statement, seen: Progress, *, who: str, keyed_under: str, now: datetime
+) -> str:
     """Every line was read: the leaf says of which file and over which rows; the pieces go. Its decision's id."""
     persons, accounts = (
         _holds(connection, statement.row, _L.person_key),
@@ -285,6 +287,7 @@ def finish(connection: Connection, statement: Statement, seen: Progress, *, who:
             bad=seen.bad,
             persons=persons,
             accounts=accounts,
+            keyed_under=keyed_under if persons or accounts else None,
             root=seen.chain,
             read_at=to_ms(now),
             decision_id=decision_id,

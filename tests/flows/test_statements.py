@@ -1,6 +1,7 @@
 """What agencies say they paid against what they told us, in either direction; an honest statement raises nothing."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from gateway.domain.agreement import Channel
 from gateway.flows.reconcile import look, reconcile_all
 from gateway.flows.statement_reconcile import reconcile_all as compare_all
 from gateway.store import tables as t
+from gateway.store.findings import Changes
 from tests.builders import an_id_number
 from tests.flows.statement_world import a_line, codes, found, state
 from tests.gateway_world import AGREEMENT, CIVIL_AFFAIRS, DISABLED_PERSONS, World
@@ -279,6 +281,16 @@ def test_without_matching_another_person_is_seen_by_the_handoff_alone(small: Wor
     told(small)
     state(small, [a_line(id_number=an_id_number(serial=7))])
     assert codes(small) == ["MM_PERSON"]
+
+
+def test_after_the_matching_secret_was_layered_an_old_statement_accuses_nobody(small: World) -> None:
+    told(small)
+    state(small, [a_line(need_id=None)])
+    layered = replace(
+        small.context, matching_secret=small.context.matching_secret + b"\n" + b"another layer of thirty-two bytes"
+    )
+    assert compare_all(layered, now=small.now) == Changes()
+    assert codes(small) == []
 
 
 def test_a_nightly_run_and_a_look_say_the_same(small: World) -> None:

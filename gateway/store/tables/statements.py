@@ -124,6 +124,8 @@ statement_reads = Table(
     Column("bad", BigInteger, nullable=False),
     Column("persons", Boolean, nullable=False),
     Column("accounts", Boolean, nullable=False),
+    # which matching secret the keys of its lines are made under: under another they meet nobody's
+    Column("keyed_under", String(8)),
     Column("root", Digest, nullable=False),
     Column("read_at", Moment, nullable=False),
     Column("decision_id", Id, nullable=False, unique=True),

@@ -118,6 +118,7 @@ def _lines(big: sa.types.TypeEngine[int]) -> None:
         sa.Column("bad", sa.BigInteger(), nullable=False),
         sa.Column("persons", sa.Boolean(), nullable=False),
         sa.Column("accounts", sa.Boolean(), nullable=False),
+        sa.Column("keyed_under", sa.String(length=8), nullable=True),
         sa.Column("root", sa.String(length=64), nullable=False),
         sa.Column("read_at", sa.BigInteger(), nullable=False),
         sa.Column("decision_id", sa.String(length=64), nullable=False),

@@ -205,9 +205,9 @@ def sides_of(finding: Finding, courts: Mapping[str, str], offices: Mapping[str, 
     """Both sides of a doubt: the two offices it names, else the courts of the two referrals; the operator speaks for
     whoever is not connected. courts: by referral; offices: party by office."""
     mine, said = finding.referral_id or "", finding.evidence
-    other, other_need = _text(said, "other_referral"), _text(said, "other_need")
+    other, other_need = other_referral_of(finding), _text(said, "other_need")
     named, programmes = said.get("offices"), said.get("programmes")
-    if isinstance(named, list) and len(named) == len(SIDES) and finding.need_id is not None:
+    if isinstance(named, list) and len(named) == len(SIDES):
         pair = programmes if isinstance(programmes, list) and len(programmes) == len(SIDES) else [None, None]
         cases = ((mine, finding.need_id), (other or mine, other_need))
         found = [
@@ -234,6 +234,12 @@ def sides_of(finding: Finding, courts: Mapping[str, str], offices: Mapping[str, 
         programme=programme,
     )
     return first, second
+
+
+def other_referral_of(finding: Finding) -> str | None:
+    """The other case the doubt is about, as far as it is one of ours."""
+    need = _text(finding.evidence, "other_need")
+    return _text(finding.evidence, "other_referral") or (need.rpartition(":")[0] if need is not None else None)
 
 
 def _text(said: Mapping[str, Any], name: str) -> str | None:

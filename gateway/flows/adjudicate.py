@@ -18,14 +18,16 @@ from gateway.domain.adjudication import (
     POSSIBLE,
     UNRESOLVED,
     Match,
+    MatchSide,
     Resolution,
     cause_of,
     match_id_of,
+    other_referral_of,
     sides_of,
 )
 from gateway.domain.lifecycle import MatchState
 from gateway.domain.reconciliation.findings import OPERATOR, doubt
-from gateway.domain.reconciliation.values import Finding
+from gateway.domain.reconciliation.values import Dossier, Finding
 from gateway.flows import match_words
 from gateway.flows.context import Context
 from gateway.flows.match_resolve import decide_finding, resolve_within, resting, weigh
@@ -117,17 +119,16 @@ def _fresh(connection: Connection, limit: int, referral_prefix: str) -> list[tup
 
 
 def _cause(finding: Finding) -> str:
-    other = finding.evidence.get("other_referral")
-    return cause_of(finding.code, finding.key, finding.referral_id or "", other if isinstance(other, str) else None)
+    return cause_of(finding.code, finding.key, finding.referral_id or "", other_referral_of(finding))
 
 
 def _open(connection: Connection, context: Context, fresh: Sequence[tuple[str, Finding]], now: datetime) -> int:
     count = 0
     for key, finding in fresh:
-        cause, other = _cause(finding), finding.evidence.get("other_referral")
+        cause = _cause(finding)
         known = matches.on_file(connection, [cause])
         if cause not in known:
-            pair = (finding.referral_id or "", other if isinstance(other, str) else None)
+            pair = (finding.referral_id or "", other_referral_of(finding))
             _put(connection, cause, finding.code, key, *pair, now)
             count += 1
         elif known[cause] is None:
@@ -182,19 +183,19 @@ def _notify(connection: Connection, context: Context, kept: KeptMatch, now: date
     match, round_ = kept.match, kept.match.round + 1
     finding = _finding(connection, match)
     involved = [one for one in (match.referral_id, match.other_referral_id) if one is not None]
-    found = {one.referral.referral_id: one.referral for one in dossiers.read(connection, involved, with_others=False)}
+    found = {one.referral.referral_id: one for one in dossiers.read(connection, involved, with_others=False)}
     snapshot = context.snapshot(now)
-    courts = {key: row.court for key, row in found.items()}
+    courts = {key: one.referral.court for key, one in found.items()}
     offices = {office.office_id: office.party_id for office in snapshot.offices.values()}
     profiles = {key: snapshot.agreements.get(row) for key, row in dossiers.agreement_rows(connection, involved).items()}
     profile = profiles.get(match.referral_id)
     erased = audit_rows.erased(connection, involved)
     timed = []
     for stated in sides_of(finding, courts, offices):
-        # nobody can be written to about a case that was erased: the operator speaks for that side
-        gone = stated.referral_id in erased
-        side = replace(stated, party=OPERATOR, office_id=None) if gone else stated
-        minor = side.referral_id in found and found[side.referral_id].is_minor
+        # nobody is written to about a case that was erased, or that is not his own: the operator speaks for that side
+        told = stated.referral_id not in erased and _is_its_case(stated, found.get(stated.referral_id))
+        side = stated if told else replace(stated, party=OPERATOR, office_id=None)
+        minor = side.referral_id in found and found[side.referral_id].referral.is_minor
         timed.append((side, match_words.due_at(context, profiles.get(side.referral_id), side, minor=minor, now=now)))
     begun = replace(match, round=round_)
     notices = match_words.ask(connection, context, begun, timed, finding.evidence, profile, now=now)
@@ -205,6 +206,14 @@ def _notify(connection: Connection, context: Context, kept: KeptMatch, now: date
     matches.move(connection, match, [MatchState.NOTIFIED], cause=cause, now=now, round=round_)
     if any(one.round == round_ for one in kept.said):
         weigh(connection, context, match.match_id, cause=cause, now=now)  # said before a loss, and given back
+
+
+def _is_its_case(side: MatchSide, dossier: Dossier | None) -> bool:
+    """An office learns of a referral only where it was handed a need of it."""
+    if side.office_id is None:
+        return True
+    held = () if dossier is None else (*dossier.needs, *dossier.handoffs)
+    return any(one.office_id == side.office_id for one in held)
 
 
 def _finding(connection: Connection, match: Match) -> Finding:

@@ -162,7 +162,7 @@ def unmatched(
         sa.select(t.findings)
         .where(
             _F.code.like("DUP\\_%", escape="\\"),
-            _F.code.not_in(sorted(ONE_SIDED)),
+            sa.or_(_F.code.not_in(sorted(ONE_SIDED)), _F.evidence.like('%"other_referral"%')),
             _F.referral_id.is_not(None),
             _F.state.in_(_UNDECIDED),
             _F.row > after,

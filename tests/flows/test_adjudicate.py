@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from gateway.domain.adjudication import DispositionCode, Resolution, StopsBy
+from gateway.domain.agreement import Channel
 from gateway.domain.lifecycle import MatchState
+from gateway.domain.reconciliation.findings import doubt
 from gateway.envelope.signing import VerifiedMessage, verify
 from gateway.errors import ConfigError, IllegalMove, MatchUnknown, SchemaInvalid
 from gateway.evidence.receipt import Receipt
@@ -18,10 +20,10 @@ from gateway.flows.mailbox import pull
 from gateway.flows.match_resolve import appeal, resolve
 from gateway.flows.match_said import enter
 from gateway.flows.reconcile import reconcile_all
-from gateway.store import matches
+from gateway.store import findings, matches
 from gateway.store import tables as t
 from gateway.store.matches import KeptMatch
-from tests.gateway_world import COURT, NEIGHBOUR, Partner, World
+from tests.gateway_world import CIVIL_AFFAIRS, COURT, NEIGHBOUR, Partner, World
 
 WHO = {"who": "督导员", "why": "测试复核"}
 THE_SAME = {"original_case_group": "（2025）黔0102民初1号"}
@@ -345,3 +347,31 @@ def test_of_an_erased_case_nobody_is_written_to_and_the_other_side_is_heard_all_
     say(world, world.neighbour, "LAWFUL_BOTH")
     enter(world.context, match(world).match.match_id, "B", DispositionCode.LAWFUL_BOTH, **WHO, now=world.now)
     assert match(world).match.state is MatchState.CLOSED
+
+
+def test_an_office_is_not_told_of_a_case_it_was_never_handed(sqlite_world: World) -> None:
+    """Its own statement named the person; the operator speaks with it instead."""
+    world = sqlite_world
+    world.hand_over()
+    office = "civil_affairs-520103"
+    world.add_office("civil_affairs", Channel.MAILBOX, "520103")
+    listed = doubt(
+        "DUP_SAME_PROGRAMME_PERIOD",
+        "D08",
+        referral_id="r-1",
+        need_id="r-1:1",
+        must_act=office,
+        subject="statement|s-1:1",
+        offices=[CIVIL_AFFAIRS, office],
+        programmes=["MLG", "MLG"],
+        from_month="2026-03",
+    )
+    world.store.write(lambda c: findings.open_now(c, [(listed, "v1")], now=world.now, origin="statement"))
+    assert turn(world) == Adjudicated(opened=1, begun=1)
+    mine, other = match(world).sides
+    assert (mine.office_id, mine.party == world.offices[CIVIL_AFFAIRS].partner.party_id) == (CIVIL_AFFAIRS, True)
+    assert (other.office_id, other.party, other.referral_id) == (None, "operator", "r-1")
+    assert pull(world.context, world.offices[office].partner.party_id, after=0, limit=10) == []
+    world.deliver()
+    told = world.offices[CIVIL_AFFAIRS].received[-1].envelope.data
+    assert (told["programme"], told["from_month"], "other_agency" in told) == ("MLG", "2026-03", False)

@@ -16,7 +16,7 @@ PASSING = frozenset(
     {
         *("calendar_unpublished", "limit", "since", "waits_for"),
         *("escalated", "escalated_to", "reminders"),
-        *("cutoff", "high_water", "last", "last_reply", "other_office", "other_state"),
+        *("cutoff", "high_water", "last", "last_reply", "other_office", "other_state", "rule_table"),
     }
 )
 """Members of evidence that say where things stand, not what is in doubt."""

@@ -104,6 +104,10 @@ class Client:
             content_type=content_type,
         )
 
+    def take(self, message: VerifiedMessage) -> Sent:
+        """Takes a notice that was read out of this party's mailbox; twice changes nothing."""
+        return self.answer(message, "message.retrieved", {})
+
     def inbox(self, *, after: int = 0, limit: int = 100, wait: int = 0) -> Iterator[VerifiedMessage]:
         """Messages that wait for this party, each proven and journalled. One that proves nothing is raised after the
         good ones."""

@@ -7,6 +7,7 @@
 The person's data stays in the sealed messages; the agency's note goes to the court alone.
 """
 
+import hmac
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,7 +29,7 @@ from gateway.flows.context import Context
 from gateway.flows.message_kind import AGENCIES, COURTS, MessageKind, Noted, Told
 from gateway.flows.notice import Notice
 from gateway.flows.reading import problem, read_body
-from gateway.store import exchanges
+from gateway.store import exchanges, mailbox
 from gateway.store import tables as t
 from gateway.store.clock import to_ms
 from gateway.store.exchanges import KeptClue
@@ -178,13 +179,25 @@ def record_answers(connection: Connection, items: Sequence[ClueReply]) -> list[N
     outcomes: list[Noted | Exception] = []
     for item in items:
         clue = known.get(item.clue_id)
-        if clue is None or clue.court_asked != item.message.party_id:
+        sent = exchanges.last_notice(connection, FORWARDED, item.clue_id)
+        if clue is None or clue.court_asked != item.message.party_id or not _names(connection, item, sent):
             outcomes.append(ClueUnknown(ids={"message_id": item.message.envelope.id}))
             continue
         exchanges.put_clue_answer(connection, _answer_row(item))
+        mailbox.mark_retrieved(connection, [] if sent is None else [sent])  # who answers has read it
         notice.send(connection, item.context, [_answer(item, clue)], now=item.now)
         outcomes.append(Noted())
     return outcomes
+
+
+def _names(connection: Connection, item: ClueReply, sent: str | None) -> bool:
+    """Whether it answers our message, where it says what it answers."""
+    envelope = item.message.envelope
+    if envelope.in_reply_to is None:
+        return True
+    kept = exchanges.sent_notice(connection, item.message.party_id, envelope.in_reply_to)
+    fits = kept is not None and hmac.compare_digest(kept[0], envelope.in_reply_to_digest or "")
+    return fits and envelope.in_reply_to == sent
 
 
 def _answer(item: ClueReply, clue: KeptClue) -> Notice:

@@ -11,6 +11,7 @@ from hashlib import sha256
 from gateway.errors import ConfigError
 
 SHARES = ("silent", "denies", "unknown_code", "overpays", "no_receipt", "wrong_digest")
+ANSWER_SHARES = ("inquiry_active", "inquiry_ended", "inquiry_unknown")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,7 +20,8 @@ class Behaviour:
 
     answer_after: how long every HTTP answer takes; down_for: the first so many requests get 503. Shares of messages:
     no_receipt: the first answer is a bare 200; wrong_digest: the first receipt names other bytes. Of handoffs: silent:
-    receipted and never answered. Of needs: denies, unknown_code, overpays.
+    receipted and never answered. Of needs: denies, unknown_code, overpays. Of programmes that an inquiry asks about:
+    inquiry_active, inquiry_ended, inquiry_unknown; the rest is NEVER.
     """
 
     seed: str = "xianjie"
@@ -36,6 +38,9 @@ class Behaviour:
     overpays: float = 0.0
     no_receipt: float = 0.0
     wrong_digest: float = 0.0
+    inquiry_active: float = 0.3
+    inquiry_ended: float = 0.15
+    inquiry_unknown: float = 0.1
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -44,7 +49,7 @@ class Behaviour:
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
                 raise ConfigError(f"behaviour {field.name}: a number from 0 up")
-            if field.name in SHARES and value > 1:
+            if field.name in (*SHARES, *ANSWER_SHARES) and value > 1:
                 raise ConfigError(f"behaviour {field.name}: a share between 0 and 1")
 
     def hits(self, what: str, *ids: str) -> bool:
@@ -76,6 +81,8 @@ class Step(StrEnum):
     CLOSING = "closing"
     MATCH = "match"
     """A match it was asked about, in place of a handoff."""
+    INQUIRY = "inquiry"
+    """An inquiry it was asked, in place of a handoff."""
 
 
 PUSHED = (Step.DELIVERED, Step.DISPOSITION, Step.DECISION, Step.PAYMENT)
@@ -88,6 +95,7 @@ MESSAGE_TYPES = {
     Step.PAYMENT: "handoff.outcome",
     Step.CLOSING: "handoff.outcome",
     Step.MATCH: "match.disposition",
+    Step.INQUIRY: "inquiry.answered",
 }
 
 

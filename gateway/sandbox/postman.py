@@ -25,7 +25,7 @@ from gateway.errors import XianjieError
 from gateway.evidence.completeness import Direction, Numbered
 from gateway.evidence.receipt import read, require_answer
 from gateway.failpoints import failpoint
-from gateway.sandbox import adjudicator
+from gateway.sandbox import adjudicator, inquired
 from gateway.sandbox.agency_config import AgencyConfig, Desk
 from gateway.sandbox.behaviour import MESSAGE_TYPES, Step
 from gateway.sandbox.desk import UNKNOWN, answers
@@ -143,6 +143,8 @@ class Postman:
         if due.step is Step.MATCH:
             asked = adjudicator.recalled(due.handoff_id, handoff.referral)
             content_type, data = "application/json", adjudicator.disposition(asked)
+        elif due.step is Step.INQUIRY:
+            content_type, data = "application/json", inquired.answer(due.handoff_id, self.config.behaviour, now)
         elif due.step in (Step.DELIVERED, Step.RETRIEVED):
             content_type, data = "application/json", {"handoff_id": due.handoff_id}
         else:

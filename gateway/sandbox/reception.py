@@ -22,7 +22,7 @@ from gateway.envelope.signing import RECEIPT_TYP, VerifiedMessage, sign, verify
 from gateway.envelope.webhook import verify_headers
 from gateway.errors import MessageError, SameIdDifferentBytes, TrustError, WrongRecipient, XianjieError
 from gateway.failpoints import failpoint
-from gateway.sandbox import adjudicator
+from gateway.sandbox import adjudicator, inquired
 from gateway.sandbox.agency_config import AgencyConfig
 from gateway.sandbox.behaviour import FETCHED, PUSHED, Step
 from gateway.sandbox.formats import FORMATS, AskedHandoff
@@ -127,7 +127,9 @@ class Reception:
         """The handoff and when each step of it will be told; an unreadable body raises and gets no receipt."""
         config, envelope = self._config, message.envelope
         if envelope.type == adjudicator.NOTICE:
-            return self._plan_match(message, now)
+            return self._plan_one(message, adjudicator.remembered(envelope.data), Step.MATCH, now)
+        if envelope.type == inquired.FORWARDED:
+            return self._plan_one(message, inquired.remembered(envelope.data), Step.INQUIRY, now)
         if envelope.type != ISSUED:
             return None, ()
         asked = FORMATS[config.agency].read(envelope.data)
@@ -144,13 +146,12 @@ class Reception:
         steps = PUSHED if by_push else FETCHED
         return handoff, [(step, start + config.behaviour.delay(step, asked.handoff_id)) for step in steps]
 
-    def _plan_match(self, message: VerifiedMessage, now: datetime) -> tuple[OpenHandoff, Iterable[tuple[Step, float]]]:
-        """A match stands in the notebook as a handoff without needs; it is disposed of once."""
-        envelope, asked = (
-            message.envelope,
-            AskedHandoff(handoff_id=adjudicator.remembered(message.envelope.data), needs=()),
-        )
-        open_match = OpenHandoff(
+    def _plan_one(
+        self, message: VerifiedMessage, remembered: str, step: Step, now: datetime
+    ) -> tuple[OpenHandoff, Iterable[tuple[Step, float]]]:
+        """A match or an inquiry stands in the notebook as a handoff without needs; it is answered once."""
+        envelope, asked = message.envelope, AskedHandoff(handoff_id=remembered, needs=())
+        found = OpenHandoff(
             asked=asked,
             message_id=envelope.id,
             digest=message.digest,
@@ -158,9 +159,8 @@ class Reception:
             referral=envelope.subject or "",
         )
         if self._config.behaviour.hits("silent", asked.handoff_id):
-            return open_match, ()
-        due = now.timestamp() + self._config.behaviour.delay(Step.MATCH, asked.handoff_id)
-        return open_match, [(Step.MATCH, due)]
+            return found, ()
+        return found, [(step, now.timestamp() + self._config.behaviour.delay(step, asked.handoff_id))]
 
     def _first_answer(self, message: VerifiedMessage, receipt: str, rung: str, now: datetime) -> str | None:
         """The receipt, unless the behaviour spoils the first answer to this message; the next one is honest."""

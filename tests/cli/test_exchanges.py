@@ -5,7 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.installed import COURT, TODAY, Installed, ndjson, party_of
+from gateway.cli.partner import make_client
+from gateway.sandbox.behaviour import Behaviour
+from gateway.sandbox.court_desk import answer_clues, clue_answer
+from tests.cli.installed import COURT, GATEWAY, TODAY, Installed, ndjson, party_of
 
 PERSON = {
     "name": "样例甲",
@@ -62,3 +65,24 @@ def test_an_answer_nobody_gives_and_a_message_that_is_not_there_are_told(served:
     assert wrong.exit_code == 2
     none = served.as_partner("court", COURT, "notices", "--take", "nothing")
     assert (none.exit_code, "not in the mailbox" in none.stderr) == (2, True)
+
+
+def test_a_simulated_court_answers_the_clue_in_its_mailbox_once(served: Installed) -> None:
+    file = served.folder / "clue.json"
+    clue = {"clue_id": "k-2", "person": PERSON, "circumstances": ["OTHER"], "legal_basis": "STATUTORY_DUTY"}
+    file.write_text(json.dumps(clue | {"court": COURT}), encoding="utf-8")
+    assert served.as_partner(AGENCY, party_of(AGENCY), "clue", file).exit_code == 0
+    own = served.folder / "court"
+    client = make_client(
+        url=served.url,
+        party=COURT,
+        key=own / "own.pem",
+        gateway=GATEWAY,
+        gateway_keys=served.folder / "gateway-keys.json",
+        journal=own / "journal.sqlite",
+    )
+    assert [answer_clues(client, Behaviour()) for _ in range(2)] == [1, 0]
+    (row,) = served.json("clues")
+    assert row["answer"] == clue_answer(clue, Behaviour())["code"]
+    told = served.as_partner(AGENCY, party_of(AGENCY), "notices", "--json")
+    assert [one["type"] for one in json.loads(told.stdout)] == ["clue.answer"]

@@ -44,6 +44,14 @@ def next_need_id(need_id: str, referral_id: str) -> str | None:
     return found if len(found) <= MOST_ID else None
 
 
+def before_of(need_id: str, referral_id: str) -> str | None:
+    """The id of the need that opened it; None for one the court asked for."""
+    number, _, last = need_id.removeprefix(f"{referral_id}:").partition(_SEPARATOR)
+    if not last.isdigit():
+        return None
+    return f"{referral_id}:{number}" + (f"{_SEPARATOR}{int(last) - 1}" if int(last) > 1 else "")
+
+
 def last_bounce(need: NeedRow, dossier: Dossier) -> ReplyRow | None:
     """The answer that left the need with nobody."""
     said = [reply for reply in applied_to(need, dossier.replies) if reply.code in BOUNCES]

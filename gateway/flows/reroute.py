@@ -51,7 +51,7 @@ def reroute_bounced(context: Context, pairs: Sequence[tuple[Dossier, Rulebook]],
     wanted = [one for dossier, _ in pairs for one in _by_itself(context, dossier, now)]
     if not wanted:
         return 0
-    count = context.store.write(lambda connection: _send_on(connection, wanted, now=now))
+    count = context.store.write(lambda connection: send_on(connection, wanted, now=now))
     logger.info("needs rerouted", extra={"rerouted": count})
     return count
 
@@ -90,7 +90,7 @@ def reroute(
         one = Reroute(
             need_id=need_id, referral_id=referral_id, office_id=office.office_id, step=step, decision_id=decision
         )
-        if _send_on(connection, [one], now=now) == 0:
+        if send_on(connection, [one], now=now) == 0:
             raise IllegalMove("the need has moved on meanwhile", ids={"need_id": need_id})
 
     context.store.write(write)
@@ -150,8 +150,8 @@ def _by_itself(context: Context, dossier: Dossier, now: datetime) -> Iterator[Re
             )
 
 
-def _send_on(connection: Connection, wanted: Sequence[Reroute], *, now: datetime) -> int:
-    """In one commit: the needs end, those they open wait for dispatch. What has moved on meanwhile is left alone."""
+def send_on(connection: Connection, wanted: Sequence[Reroute], *, now: datetime) -> int:
+    """In one commit: the needs end, those they open wait for dispatch; how many. What has moved on is left alone."""
     by_referral = referrals.needs_of(connection, {one.referral_id for one in wanted}, lock=True)
     rows = {row["need_id"]: row for found in by_referral.values() for row in found}
     ended: list[NeedInHand] = []

@@ -32,6 +32,7 @@ from gateway.flows.needs import NeedInHand
 from gateway.flows.notice import EFFECT, effect_key
 from gateway.flows.recall import recall
 from gateway.flows.recovery.proving import Ours, Prover
+from gateway.flows.recovery.sent_on import open_sent_on
 from gateway.matching.identity import echo_key
 from gateway.store import handoffs, receipts, referrals, restored
 from gateway.store.clock import to_ms
@@ -156,6 +157,9 @@ class Issued:
         wanted = list(dict.fromkeys(row["need_id"] for row in cells))
         rows = referrals.needs_of(self._connection, [referral_id], lock=True).get(referral_id, [])
         by_id = {row["need_id"]: NeedInHand(row=dict(row)) for row in rows}
+        desk = self._office(envelope.recipient, agency, None)
+        if desk is not None and wanted:
+            by_id = open_sent_on(self._connection, self._context, wanted, by_id, desk, at=envelope.time)
         if not wanted or any(need_id not in by_id for need_id in wanted):
             return NO_NEED
         needs = tuple(by_id[need_id] for need_id in wanted)

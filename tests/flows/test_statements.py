@@ -256,11 +256,14 @@ def test_a_correction_changes_only_what_it_changed(world: World) -> None:
     wrong = a_line(need_id="r-2:1", programme="TMP_E", amount_fen=70_000, month_from=None)
     state(world, [a_line(amount_fen=65_000), wrong])
     assert codes(world) == ["MM_AMOUNT", "MM_AMOUNT"]
+    before = {row["need_id"]: row["evidence_digest"] for row in world.rows(t.findings)}
     world.wait(timedelta(days=1))
-    state(world, [a_line(), wrong], statement_id="s-2", replaces="s-1")
+    state(world, [wrong, a_line()], statement_id="s-2", replaces="s-1")
     (one,) = found(world)
-    assert one.finding.need_id == "r-2:1"
+    assert (one.finding.need_id, one.finding.evidence["statement"]) == ("r-2:1", "s-2")
     assert one.opened_at < world.now - timedelta(hours=1)
+    # who decided about it need not do so again: the line is another, the doubt is the same
+    assert {row["need_id"]: row["evidence_digest"] for row in world.rows(t.findings)} == before
 
 
 def test_without_authorised_matching_only_lines_that_name_a_need_are_compared(world: World) -> None:

@@ -12,11 +12,6 @@ depends_on = None
 def upgrade() -> None:
     """Adds six tables."""
     big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-    _manifests(big)
-    _lines(big)
-
-
-def _manifests(big: sa.types.TypeEngine[int]) -> None:
     op.create_table(
         "statements",
         sa.Column("row", big, autoincrement=True, nullable=False),
@@ -68,9 +63,6 @@ def _manifests(big: sa.types.TypeEngine[int]) -> None:
         sa.PrimaryKeyConstraint("row", name=op.f("pk_statement_parts")),
         sa.UniqueConstraint("statement_row", "at", name=op.f("uq_statement_parts_statement_row")),
     )
-
-
-def _lines(big: sa.types.TypeEngine[int]) -> None:
     op.create_table(
         "statement_lines",
         sa.Column("row", big, autoincrement=True, nullable=False),

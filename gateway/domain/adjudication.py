@@ -163,6 +163,12 @@ class PairRule:
 
 
 @cache
+def duplicates() -> tuple[str, ...]:
+    """Every code of a doubt about help given twice."""
+    return tuple(row["code"] for row in read_table("findings") if row["family"] == "duplicate")
+
+
+@cache
 def load_pairs() -> Mapping[frozenset[DispositionCode], PairRule]:
     """Every pair of final dispositions, in either order; ConfigError where one is missing or twice."""
     found: dict[frozenset[DispositionCode], PairRule] = {}

@@ -84,7 +84,7 @@ def adjudicate(context: Context, *, now: datetime, limit: int = BATCH, referral_
 
     done = context.store.write(write)
     if not done.is_idle:
-        extra = {"opened": done.opened, "begun": done.begun, "overdue": done.overdue, "closed": done.ended}
+        extra = {"opened": done.opened, "sent": done.begun, "overdue": done.overdue, "closed": done.ended}
         logger.info("adjudicated", extra=extra)
     return done
 

@@ -20,6 +20,7 @@ from gateway.domain.adjudication import (
     MatchSide,
     Resolution,
     StopsBy,
+    duplicates,
 )
 from gateway.domain.lifecycle import MATCH, FindingState, MatchState
 from gateway.store import tables as t
@@ -161,7 +162,7 @@ def unmatched(
     statement = (
         sa.select(t.findings)
         .where(
-            _F.code.like("DUP\\_%", escape="\\"),
+            _F.code.in_(duplicates()),
             sa.or_(_F.code.not_in(sorted(ONE_SIDED)), _F.evidence.like('%"other_referral"%')),
             _F.referral_id.is_not(None),
             _F.state.in_(_UNDECIDED),

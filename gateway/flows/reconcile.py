@@ -36,7 +36,7 @@ from gateway.flows.remind import remind, wanted
 from gateway.flows.reroute import reroute_bounced
 from gateway.flows.rules_of import with_rules as with_rules
 from gateway.flows.statement_read import read_waiting
-from gateway.store import dossiers, findings, history, inbox, log, pairs, reminders, runs
+from gateway.store import dossiers, findings, history, inbox, log, pairs, runs
 from gateway.store.findings import Changes
 from gateway.store.history import KnownAt
 
@@ -133,7 +133,6 @@ def _reconcile(
 
     def write(connection: Connection) -> Changes:
         changes = findings.settle(connection, referral_ids, found, now=now)
-        reminders.show(connection, [finding for finding, _ in found])
         put_timeouts(connection, context, late, now=now)
         tell(connection, context, visits, now=now)
         remind(connection, context, due, now=now)

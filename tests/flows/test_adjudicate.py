@@ -1,6 +1,6 @@
 """匹配复核 Both sides are heard before a doubt about two is resolved; no side sees or decides what is another's."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,7 +23,17 @@ from gateway.flows.reconcile import reconcile_all
 from gateway.store import findings, matches
 from gateway.store import tables as t
 from gateway.store.matches import KeptMatch
-from tests.gateway_world import CIVIL_AFFAIRS, COURT, NEIGHBOUR, Partner, World
+from tests.builders import an_id_number
+from tests.gateway_world import (
+    AGREEMENT,
+    CIVIL_AFFAIRS,
+    COURT,
+    DISABLED_PERSONS,
+    NEIGHBOUR,
+    Partner,
+    World,
+    a_referral_body,
+)
 
 WHO = {"who": "督导员", "why": "测试复核"}
 THE_SAME = {"original_case_group": "（2025）黔0102民初1号"}
@@ -375,3 +385,47 @@ def test_an_office_is_not_told_of_a_case_it_was_never_handed(sqlite_world: World
     world.deliver()
     told = world.offices[CIVIL_AFFAIRS].received[-1].envelope.data
     assert (told["programme"], told["from_month"], "other_agency" in told) == ("MLG", "2026-03", False)
+
+
+def test_a_minors_side_has_less_time(sqlite_world: World) -> None:
+    child = a_referral_body()["person"] | {
+        "birth_date": "2015-01-01",
+        "id_number": an_id_number(date(2015, 1, 1)),
+        "guardian": {"name": "测试母", "relation": "mother"},
+    }
+    more = {"person": child, "guardian_consent_ref": "测试同意书1号"}
+    sqlite_world.refer(**more)
+    sqlite_world.refer(
+        sqlite_world.neighbour,
+        referral_id="r-2",
+        case_number="（2026）黔03司救执2号",
+        original_case_group="（2025）黔0302民初2号",
+        **more,
+    )
+    reconcile_all(sqlite_world.context, now=sqlite_world.now)
+    turn(sqlite_world)
+    assert {one.due_at for one in match(sqlite_world).sides} == {datetime(2026, 3, 6, 16, tzinfo=UTC)}
+
+
+def test_where_the_agreement_lets_agencies_see_each_other_an_office_learns_which_agency_it_is(
+    sqlite_url: str,
+) -> None:
+    world = World(sqlite_url, agreement=AGREEMENT + "agencies_see_each_other = true\n")
+    world.hand_over(needs=[{"programme": "MLG"}, {"programme": "LSD"}])
+    listed = doubt(
+        "DUP_EXCLUSIVE_PROGRAMMES",
+        "D08",
+        referral_id="r-1",
+        need_id="r-1:1",
+        must_act=CIVIL_AFFAIRS,
+        subject="r-1:2:MLG+LSD",
+        offices=[CIVIL_AFFAIRS, DISABLED_PERSONS],
+        programmes=["MLG", "LSD"],
+        other_need="r-1:2",
+    )
+    world.store.write(lambda c: findings.open_now(c, [(listed, "v1")], now=world.now))
+    turn(world)
+    world.deliver()
+    told = world.offices[CIVIL_AFFAIRS].received[-1].envelope.data
+    assert (told["other_agency"], told["other_programme"]) == ("disabled_persons", "LSD")
+    world.close()

@@ -16,7 +16,7 @@ from gateway.domain.agreement import Office
 from gateway.envelope.message import Envelope, new_id
 from gateway.envelope.signing import MESSAGE_TYP, sign
 from gateway.flows.context import Context
-from gateway.store import outbox
+from gateway.store import outbox, vault
 from gateway.store.outbox import Outbound
 
 EFFECT = "effect"
@@ -54,13 +54,15 @@ def said_before(connection: Connection, keys: list[str]) -> set[str]:
 
 
 def send(connection: Connection, context: Context, notices: list[Notice], *, now: datetime) -> list[str | None]:
-    """Numbers, signs and queues them in this transaction; the message id of each, None for what was said before."""
+    """Numbers, signs and queues them in this transaction; the message id of each. None for what was said before and
+    for a matter that was erased: nothing is added to it."""
     keys = [effect_key(notice.type, notice.effect) for notice in notices]
     said = outbox.effects_on_file(connection, keys)
+    erased = vault.erased_among(connection, {notice.subject for notice in notices if notice.subject is not None})
     made: list[Outbound] = []
     ids: list[str | None] = []
     for notice, key in zip(notices, keys, strict=True):
-        if key in said:
+        if key in said or notice.subject in erased:
             ids.append(None)
             continue
         said.add(key)

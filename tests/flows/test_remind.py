@@ -1,6 +1,6 @@
 """催办与上报 An office hears of its limit before it runs out; unanswered, the office above does; nothing twice."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,9 +13,10 @@ from gateway.evidence.verifier.verify import verify_bundle
 from gateway.flows.cutoff import cut_off
 from gateway.flows.evidence import OVER_HTTP, export
 from gateway.flows.reconcile import reconcile_all, reconcile_due
-from gateway.store import findings
+from gateway.store import findings, vault
 from gateway.store import tables as t
 from gateway.store.reminders import REMINDER_TYPE
+from tests.builders import an_id_number
 from tests.gateway_world import CIVIL_AFFAIRS, COURT, World, a_referral_body
 from tests.log_world import LogWorld
 
@@ -208,3 +209,27 @@ def test_reminders_are_evidence_of_the_case_like_any_message(sqlite_world: World
     keys = sqlite_world.context.snapshot(sqlite_world.now).keys
     found = verify_bundle(raw, Trusted(keys=keys, vkeys=(logged.key.vkey(),)))
     assert [one.code for one in found.of(Standing.REFUTED)] == []
+
+
+def test_nobody_is_reminded_of_a_case_that_was_erased_and_the_others_are(sqlite_world: World) -> None:
+    sqlite_world.hand_over()
+    sqlite_world.store.write(lambda connection: vault.erase(connection, "r-1", now=sqlite_world.now))
+    sqlite_world.hand_over(**another_case())
+    go_on_until(sqlite_world, the_first_limit(sqlite_world) + HOUR)
+    assert {one.envelope.subject for one in reminders(sqlite_world)} == {"r-2"}
+
+
+def another_case() -> dict[str, Any]:
+    """Of somebody else."""
+    own = {
+        "name": "样例丁",
+        "birth_date": "1971-05-06",
+        "id_number": an_id_number(date(1971, 5, 6)),
+        "phone": "13900000002",
+    }
+    return {
+        "referral_id": "r-2",
+        "case_number": "（2026）黔01司救执2号",
+        "original_case_group": "（2025）黔0102民初2号",
+        "person": a_referral_body()["person"] | own,
+    }

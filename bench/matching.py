@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 from bench.matching_people import write
@@ -65,10 +65,8 @@ def _table(heading: str, name: str, tools: Sequence[str] | None) -> None:
     from bench.matching_rivals import RIVALS
 
     print(f"\n{heading}")
-    print(
-        "| tool | precision of SAME | recall of SAME | precision with POSSIBLE | recall with POSSIBLE | seconds | MiB |"
-    )
-    print("|---|--:|--:|--:|--:|--:|--:|")
+    print("| tool | SAME: precision | recall | with POSSIBLE: precision | recall | seconds | of processor | MiB |")
+    print("|---|--:|--:|--:|--:|--:|--:|--:|")
     for tool in tools or (*RIVALS, OURS):
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-m", "bench.matching", "--one", tool, name],
@@ -82,7 +80,7 @@ def _table(heading: str, name: str, tools: Sequence[str] | None) -> None:
         if found["normalising"]:
             seconds += f" (+ {found['normalising']:.1f} normalising)"
         quality = " | ".join(f"{found[key]:.4f}" for key in ("precision_same", "recall_same", "precision", "recall"))
-        print(f"| {tool} | {quality} | {seconds} | {found['mib']:.0f} |", flush=True)
+        print(f"| {tool} | {quality} | {seconds} | {found['processor']:.1f} | {found['mib']:.0f} |", flush=True)
 
 
 def _one(tool: str, name: str) -> dict[str, Any]:
@@ -92,7 +90,7 @@ def _one(tool: str, name: str) -> dict[str, Any]:
     if tool == OURS:
         given.rows.clear()
         sure, shown, spent = _ours(name)
-        seconds, normalising, mib = spent
+        seconds, processor, normalising, mib = spent
     else:
         records = normalised(given)
         given.rows.clear()
@@ -102,21 +100,23 @@ def _one(tool: str, name: str) -> dict[str, Any]:
         records.clear()
         normalising = 0.0
         before = _rss("VmRSS")
-        begun = perf_counter()
+        begun, working = perf_counter(), process_time()
         pairs = RIVALS[tool](table)
-        seconds, mib = perf_counter() - begun, _rss("VmHWM") - before
+        seconds, processor = perf_counter() - begun, process_time() - working
+        mib = _rss("VmHWM") - before
         sure, shown = _pairs(pairs.sure), _pairs(pairs.shown)
-    return _quality(given, sure, shown) | {"seconds": seconds, "normalising": normalising, "mib": mib}
+    measured = {"seconds": seconds, "processor": processor, "normalising": normalising, "mib": mib}
+    return _quality(given, sure, shown) | measured
 
 
 def _given(name: str) -> Given:
     return febrl(int(name[-1])) if name.startswith("febrl") else from_file(Path(name))
 
 
-def _ours(name: str) -> tuple[set[tuple[int, int]], set[tuple[int, int]], tuple[float, float, float]]:
+def _ours(name: str) -> tuple[set[tuple[int, int]], set[tuple[int, int]], tuple[float, ...]]:
     """Two processes; each reads and normalises everything and takes some parts. Copies of one process's records would
-    cost more than making them twice (measured). Spent: seconds of matching and of normalising (the slower process's),
-    and what both held beside the records."""
+    cost more than making them twice (measured). Spent: seconds of matching (the slower process's, and of processors in
+    both), of normalising, and what both held beside the records."""
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         parts = pool.map(_share, [(name, 0), (name, 1)], chunksize=1)
     found = [pair for part, _ in parts for pair in part]
@@ -125,11 +125,16 @@ def _ours(name: str) -> tuple[set[tuple[int, int]], set[tuple[int, int]], tuple[
     return (
         sure,
         {(at, other) for at, other, _ in found},
-        (max(one[0] for one in spent), max(one[1] for one in spent), sum(one[2] for one in spent)),
+        (
+            max(one[0] for one in spent),
+            sum(one[1] for one in spent),
+            max(one[2] for one in spent),
+            sum(one[3] for one in spent),
+        ),
     )
 
 
-def _share(asked: tuple[str, int]) -> tuple[list[tuple[int, int, bool]], tuple[float, float, float]]:
+def _share(asked: tuple[str, int]) -> tuple[list[tuple[int, int, bool]], tuple[float, ...]]:
     gc.disable()
     name, number = asked
     given, weights = _given(name), load_weights()
@@ -137,12 +142,13 @@ def _share(asked: tuple[str, int]) -> tuple[list[tuple[int, int, bool]], tuple[f
     records = normalised(given)
     normalising, before = perf_counter() - begun, _rss("VmRSS")
     given.rows.clear()
-    begun = perf_counter()
+    begun, working = perf_counter(), process_time()
     found = [
         (at, other, verdict is MatchVerdict.SAME)
         for at, other, verdict, _ in matches(records, weights, parts=SHARES[number])
     ]
-    return found, (perf_counter() - begun, normalising, max(0.0, _rss("VmHWM") - before))
+    spent = (perf_counter() - begun, process_time() - working)
+    return found, (*spent, normalising, max(0.0, _rss("VmHWM") - before))
 
 
 def _pairs(array: Any) -> set[tuple[int, int]]:

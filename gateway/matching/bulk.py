@@ -119,24 +119,29 @@ def _one_name(records: Sequence[PersonRecord], strong: Sequence[bool], full: Ful
 
 def _near(records: Sequence[PersonRecord], strong: Sequence[bool], full: Full) -> Iterator[Pair]:
     """Those without a proven resident id with everybody who shares a block with them."""
-    weak: Blocks = {}
+    weak = tuple(Blocks() for _ in range(len(_NEAR)))
+    undated = Blocks()
     for at, record in enumerate(records):
-        if not strong[at]:
-            for key in _near_keys(record) if record.birth else _keys_without_birth(record):
-                weak.setdefault(key, []).append(at)
-    weak = _bounded(weak, "near", full)
-    if not weak:
-        return
-    get, undated = weak.get, any(not record.birth for record in records)
+        if strong[at]:
+            continue
+        for blocks, key in zip(weak, _near_keys(record), strict=False):
+            blocks.setdefault(key, []).append(at)
+        for key in _keys_without_birth(record) if not record.birth else ():
+            undated.setdefault(key, []).append(at)
+    years, days, firsts, lasts = (_bounded(blocks, kind, full).get for blocks, kind in zip(weak, _NEAR, strict=True))
+    undated = _bounded(undated, BlockKind.PHONE, full)
+    # written for speed: a million records pass here, and most share a block with nobody
     for at, record in enumerate(records):
         found: list[int] = []
-        for key in _near_keys(record):
-            block = get(key)
-            if block is not None:
-                found += block
+        name, birth = record[0], record[2]
+        if birth and name:
+            word = _word(name) if " " in name else name
+            a, b = years(birth[:4] + word), days(birth[5:] + word)
+            c, d = firsts(birth + name[0]), lasts(birth + name[-1])
+            if a or b or c or d:
+                found += [*(a or ()), *(b or ()), *(c or ()), *(d or ())]
         if undated:
-            for key in _keys_without_birth(record):
-                found += get(key, ())
+            found += [one for key in _keys_without_birth(record) for one in undated.get(key, ())]
         if found:
             yield from _met(records, strong, at, found)
 
@@ -154,19 +159,26 @@ def _met(records: Sequence[PersonRecord], strong: Sequence[bool], at: int, found
             yield (other, at) if other < at else (at, other)
 
 
+_NEAR = (BlockKind.NAME_YEAR, BlockKind.NAME_DAY, BlockKind.BIRTH_FIRST, BlockKind.BIRTH_LAST)
+
+
 def _near_keys(record: PersonRecord) -> tuple[str, ...]:
-    """As `keys.common_blocks`, unkeyed and written for speed; the first letter tells the kinds apart."""
-    name, _, birth, _, _, _, _, _, _, _, _, _, _ = record
+    """As `keys.common_blocks`, unkeyed, one for each of `_NEAR`."""
+    name, birth = record.name, record.birth
     if not name or not birth:
         return ()
-    word = " ".join(sorted(name.split())) if " " in name else name
-    return "y" + birth[:4] + word, "d" + birth[5:] + word, "f" + birth + name[0], "l" + birth + name[-1]
+    word = _word(name)
+    return birth[:4] + word, birth[5:] + word, birth + name[0], birth + name[-1]
+
+
+def _word(name: str) -> str:
+    return " ".join(sorted(name.split())) if " " in name else name
 
 
 def _keys_without_birth(record: PersonRecord) -> list[str]:
     name, keys = record.name, []
     if name and record.region:
-        keys.append("r" + record.region + (" ".join(sorted(name.split())) if " " in name else name))
+        keys.append("r" + record.region + _word(name))
     if record.phone:
         keys.append("p" + record.phone)
     return keys
@@ -182,14 +194,15 @@ def _lent(records: Sequence[PersonRecord], strong: Sequence[bool], full: Full) -
         if record.certificate and record.certificate != record.number:
             lent.setdefault(record.certificate, []).append(at)
     lent = _bounded(lent, BlockKind.RELATIVES_NUMBER, full)
+    owners = [(at, record.number) for at, record in enumerate(records) if record.number in lent]
+    owners += [(at, record.certificate) for at, record in enumerate(records) if record.certificate in lent]
     seen: set[Pair] = set()
-    for at, record in enumerate(records) if lent else ():
-        for own in (record.number, record.certificate):
-            for other in lent.get(own, ()) if own else ():
-                pair = (min(at, other), max(at, other))
-                if other != at and pair not in seen and not _was_compared(records, strong, *pair):
-                    seen.add(pair)
-                    yield pair
+    for at, own in owners:
+        for other in lent[own or ""]:
+            pair = (min(at, other), max(at, other))
+            if other != at and pair not in seen and not _was_compared(records, strong, *pair):
+                seen.add(pair)
+                yield pair
 
 
 def _was_compared(records: Sequence[PersonRecord], strong: Sequence[bool], at: int, other: int) -> bool:
@@ -201,7 +214,7 @@ def _was_compared(records: Sequence[PersonRecord], strong: Sequence[bool], at: i
         return one.birth is not None and (one.birth, one.name) == (second.birth, second.name)
     if one.birth is None or second.birth is None:
         return not set(_keys_without_birth(one)).isdisjoint(_keys_without_birth(second))
-    return not set(_near_keys(one)).isdisjoint(_near_keys(second))
+    return any(mine == theirs for mine, theirs in zip(_near_keys(one), _near_keys(second), strict=True))
 
 
 def _bounded(blocks: Blocks, kind: str, full: Full) -> Blocks:

@@ -212,8 +212,10 @@ def _is_its_case(side: MatchSide, dossier: Dossier | None) -> bool:
     """An office learns of a referral only where it was handed a need of it."""
     if side.office_id is None:
         return True
-    held = () if dossier is None else (*dossier.needs, *dossier.handoffs)
-    return any(one.office_id == side.office_id for one in held)
+    if dossier is None:
+        return False
+    holders = {*(one.office_id for one in dossier.needs), *(one.office_id for one in dossier.handoffs)}
+    return side.office_id in holders
 
 
 def _finding(connection: Connection, match: Match) -> Finding:

@@ -8,6 +8,7 @@ import pytest
 from gateway.domain.adjudication import DispositionCode, Resolution, StopsBy
 from gateway.domain.agreement import Channel
 from gateway.domain.lifecycle import MatchState
+from gateway.domain.reconciliation.evidence import FindingDecision
 from gateway.domain.reconciliation.findings import doubt
 from gateway.envelope.signing import VerifiedMessage, verify
 from gateway.errors import ConfigError, IllegalMove, MatchUnknown, SchemaInvalid
@@ -163,9 +164,7 @@ def test_conflicting_words_go_before_a_person_who_decides(two: World) -> None:
     say(two, two.neighbour, "SAME_HELP_KEEP_MINE")
     assert match(two).match.state is MatchState.ESCALATED
     with pytest.raises(IllegalMove):
-        findings_desk.decide(
-            two.context, [finding(two)["key"]], findings_desk.FindingDecision.EXPLAINED, **WHO, now=two.now
-        )
+        findings_desk.decide(two.context, [finding(two)["key"]], FindingDecision.EXPLAINED, **WHO, now=two.now)
     with pytest.raises(ConfigError):
         resolve(two.context, match(two).match.match_id, Resolution.DUPLICATE, **WHO, now=two.now)
     resolve(two.context, match(two).match.match_id, Resolution.DUPLICATE, stops="A", **WHO, now=two.now)

@@ -178,6 +178,7 @@ class CourtPaymentSchema(StrictSchema):
     amount_fen = Fen(min=1, required=True)
     paid_on = Day(required=True)
     payee = Code(PAYEES, required=True)
+    account = Text(max=60)
 
 
 REFERRAL = ReferralSchema()

@@ -2,12 +2,13 @@
 
 1. withdraw: a need no office has begun on is withdrawn at once; where work has begun the office must consent, so the
    need waits as `cancel_requested`; every office that holds a handoff of the referral is told;
-2. pay: each payment is kept once for ever; two payments for one decision are both kept, and a check points at them.
+2. pay: each payment is kept once for ever; two payments for one decision are both kept, and a check points at them;
+   of the account it went to a keyed hash alone, and only where the agreement authorises matching (P06).
 
 A stranger's referral and a referral that does not exist get the same answer.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -21,9 +22,11 @@ from gateway.envelope.message import Envelope, field_problems, new_id
 from gateway.envelope.signing import MESSAGE_TYP, VerifiedMessage, sign
 from gateway.errors import FieldProblem, IllegalMove, ReferralUnknown, RuleBlocked, SchemaInvalid
 from gateway.flows.context import Context
-from gateway.flows.message_kind import COURTS, MessageKind, Noted
+from gateway.flows.message_kind import COURTS, MessageKind, Noted, Told
 from gateway.flows.needs import NeedInHand
-from gateway.store import handoffs, outbox, referrals, replies
+from gateway.matching.account import account_key
+from gateway.store import dossiers, handoffs, outbox, referrals, replies, same_help
+from gateway.store import tables as t
 from gateway.store.handoffs import SentRow
 from gateway.store.outbox import Outbound
 from schemas.referral import COURT_PAYMENT, WITHDRAWAL
@@ -60,6 +63,7 @@ class Payment:
     paid_on: date
     payee: str
     now: datetime
+    account: str | None = None
 
     @property
     def subject(self) -> str:
@@ -99,7 +103,7 @@ def record_payments(connection: Connection, items: Sequence[Payment]) -> list[No
     courts = referrals.court_of(connection, [item.referral_id for item in items])
     known = replies.payments_on_file(connection, [(item.message.party_id, item.payment_id) for item in items])
     outcomes: list[Noted | Exception] = []
-    rows = []
+    rows, paid = [], []
     for item in items:
         key = (item.message.party_id, item.payment_id)
         ids = {"message_id": item.message.envelope.id}
@@ -110,8 +114,10 @@ def record_payments(connection: Connection, items: Sequence[Payment]) -> list[No
         else:
             known.add(key)
             rows.append(_payment_row(item))
+            paid.append(item)
             outcomes.append(Noted())
     replies.put_payments(connection, rows)
+    _put_accounts(connection, [item for item in paid if item.account is not None])
     referrals.touch(connection, [row["referral_id"] for row in rows], now=items[0].now)
     return outcomes
 
@@ -125,6 +131,35 @@ def _payment_row(item: Payment) -> dict[str, Any]:
         "paid_on": item.paid_on.isoformat(),
         "payee": item.payee,
     }
+
+
+def _put_accounts(connection: Connection, items: Sequence[Payment]) -> None:
+    agreements = dossiers.agreement_rows(connection, [item.referral_id for item in items]) if items else {}
+    same_help.put_accounts(connection, [_account_row(item) | _key_of(item, agreements) for item in items])
+
+
+def _account_row(item: Payment) -> dict[str, Any]:
+    """收款账户: which payment names one."""
+    return {
+        "message_id": item.message.envelope.id,
+        "court": item.message.party_id,
+        "referral_id": item.referral_id,
+        "payment_id": item.payment_id,
+    }
+
+
+def _key_of(item: Payment, agreements: Mapping[str, int]) -> dict[str, str | None]:
+    profile = item.context.snapshot(item.now).agreements[agreements[item.referral_id]]
+    if not profile.matching_authorised or item.account is None:
+        return {"account_key": None}
+    return {"account_key": account_key(item.account, secret=item.context.matching_secret)}
+
+
+def told_payment(item: Payment) -> Iterator[Told]:
+    """That the payment names an account; whether its key is kept is the agreement's to say. The payment itself is
+    compared by `flows.audit.derived`."""
+    if item.account is not None:
+        yield Told(table=t.payment_accounts, row=_account_row(item))
 
 
 def record_withdrawals(connection: Connection, items: Sequence[Withdrawal]) -> list[Noted | Exception]:
@@ -227,5 +262,12 @@ def _notice(item: Withdrawal, sent: SentRow, priority: int) -> Outbound:
 
 KINDS = (
     MessageKind(type="referral.withdrawn", senders=COURTS, prepare=prepare_withdrawal, record=record_withdrawals),
-    MessageKind(type="judicial_assistance.paid", senders=COURTS, prepare=prepare_payment, record=record_payments),
+    MessageKind(
+        type="judicial_assistance.paid",
+        senders=COURTS,
+        prepare=prepare_payment,
+        record=record_payments,
+        told=told_payment,
+        tables=(t.payment_accounts,),
+    ),
 )

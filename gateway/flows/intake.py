@@ -22,7 +22,7 @@ from gateway.domain.identifiers import IdType, is_synthetic
 from gateway.domain.intake_rules import ALREADY_ASSISTED, IntakeVerdict, assess, cap_fen
 from gateway.domain.lifecycle import NeedState
 from gateway.domain.reconciliation.rows_exchange import CitedInquiryRow
-from gateway.domain.referral import Decision, Referral
+from gateway.domain.referral import Referral
 from gateway.domain.routing import priority, programme_of
 from gateway.domain.values import InvalidValue
 from gateway.envelope.signing import VerifiedMessage

@@ -18,7 +18,18 @@ from gateway.store.vault import SEALED
 
 GONE = "erased"
 PATIENCE_S = 5.0
-_TABLES = ("case_keys", "identity_keys", "persons", "match_keys", "referrals", "handoffs", "replies", "given_back")
+_TABLES = (
+    "case_keys",
+    "identity_keys",
+    "persons",
+    "match_keys",
+    "referrals",
+    "handoffs",
+    "replies",
+    "given_back",
+    "payment_accounts",
+    "inquiries",
+)
 
 
 def last_record(connection: Connection, referral_id: str) -> datetime | None:
@@ -38,9 +49,11 @@ def last_record(connection: Connection, referral_id: str) -> datetime | None:
 
 
 def messages_on_their_way(connection: Connection, referral_id: str, states: frozenset[str]) -> int:
-    """How many messages of the referral are in one of these states."""
+    """How many messages of the matter are in one of these states; what lies in a court's mailbox waits for nobody."""
     o = t.outbox.c
-    statement = sa.select(sa.func.count()).where(o.referral_id == referral_id, o.state.in_(states))
+    statement = sa.select(sa.func.count()).where(
+        o.referral_id == referral_id, o.state.in_(states), o.office_id.is_not(None)
+    )
     return int(connection.scalar(statement) or 0)
 
 
@@ -58,7 +71,10 @@ def blank(connection: Connection, referral_id: str) -> None:
     connection.execute(t.identity_keys.delete().where(t.identity_keys.c.referral_id == referral_id))
     persons.blank(connection, referral_id)
     connection.execute(t.referrals.update().where(t.referrals.c.referral_id == referral_id).values(person_key=None))
+    connection.execute(t.inquiries.update().where(t.inquiries.c.inquiry_id == referral_id).values(person_key=None))
     connection.execute(t.handoffs.update().where(t.handoffs.c.referral_id == referral_id).values(echo_key=None))
+    accounts = t.payment_accounts.update().where(t.payment_accounts.c.referral_id == referral_id)
+    connection.execute(accounts.values(account_key=None))
     words = {"raw_code": GONE, "forwarded_to": None, "suggested_agency": None}
     connection.execute(t.replies.update().where(t.replies.c.referral_id == referral_id).values(**words))
     mine = sa.union(

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from sqlalchemy import Connection
+
 from gateway.domain.lifecycle import NeedState
 from gateway.domain.reconciliation.balance import BalanceLine, tally
 from gateway.domain.reconciliation.chain import HouseholdChain, household_chain
@@ -19,8 +21,9 @@ from gateway.flows.context import Context
 from gateway.flows.ladder import Step, ladders
 from gateway.flows.operate import require_reason
 from gateway.flows.reconcile import with_rules
-from gateway.store import decisions, dossiers, handoffs
+from gateway.store import decisions, dossiers, exchanges, handoffs
 from gateway.store.dossiers import Days
+from gateway.store.exchanges import KeptInquiry
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +51,14 @@ class HandoffFate:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CitedInquiry:
+    """The inquiry the referral cites, as its court was told of it. kept: None where this court made none of that id."""
+
+    inquiry_id: str
+    kept: KeptInquiry | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Fate:
     """去向 of one referral."""
 
@@ -58,6 +69,7 @@ class Fate:
     holds: tuple[str, ...]
     needs: tuple[NeedFate, ...]
     handoffs: tuple[HandoffFate, ...]
+    inquiry: CitedInquiry | None = None
 
 
 def balance(
@@ -75,6 +87,7 @@ def fate(context: Context, referral_id: str, *, court: str, now: datetime) -> Fa
         holds = dossiers.holds_of(connection, referral_id)
         sent = handoffs.of_referral(connection, referral_id)
         steps = ladders(connection, [row.message_id for row in sent])
+        cited = _cited(connection, pairs[0][0].referral.inquiry_ref if pairs else None, court)
     if not pairs or pairs[0][0].referral.court != court:
         raise ReferralUnknown(ids={"referral_id": referral_id})
     dossier, rulebook = pairs[0]
@@ -94,7 +107,15 @@ def fate(context: Context, referral_id: str, *, court: str, now: datetime) -> Fa
             )
             for row in sent
         ),
+        inquiry=cited,
     )
+
+
+def _cited(connection: Connection, inquiry_id: str | None, court: str) -> CitedInquiry | None:
+    if inquiry_id is None:
+        return None
+    kept = exchanges.inquiries(connection, [inquiry_id]).get(inquiry_id)
+    return CitedInquiry(inquiry_id=inquiry_id, kept=kept if kept is not None and kept.court == court else None)
 
 
 def _need_fate(need: NeedRow, dossier: Dossier, rulebook: Rulebook, now: datetime) -> NeedFate:
@@ -158,6 +179,25 @@ def as_json(fate_: Fate) -> dict[str, Any]:
                 "ladder": [_step_json(step) for step in handoff.ladder],
             }
             for handoff in fate_.handoffs
+        ],
+        "inquiry": None if fate_.inquiry is None else _inquiry_json(fate_.inquiry),
+    }
+
+
+def _inquiry_json(cited: CitedInquiry) -> dict[str, Any]:
+    kept = cited.kept
+    return {
+        "inquiry_id": cited.inquiry_id,
+        "on_file": kept is not None,
+        "complete": kept is not None and kept.is_answered,
+        "answers": [
+            {
+                "programme": one.programme,
+                "agency": one.agency,
+                "answer": exchanges.NOT_ANSWERED if one.answered is None else one.answered.answer,
+                "as_of": None if one.answered is None else one.answered.as_of.isoformat(),
+            }
+            for one in (() if kept is None else kept.questions)
         ],
     }
 

@@ -29,7 +29,7 @@ from gateway.flows.context import Context
 from gateway.flows.message_kind import AGENCIES, COURTS, MessageKind, Noted, Told
 from gateway.flows.notice import Notice
 from gateway.flows.reading import problem, read_body
-from gateway.store import exchanges, mailbox
+from gateway.store import exchanges, mailbox, vault
 from gateway.store import tables as t
 from gateway.store.clock import to_ms
 from gateway.store.exchanges import KeptClue
@@ -176,6 +176,8 @@ def prepare_answer(message: VerifiedMessage, context: Context, *, now: datetime)
 def record_answers(connection: Connection, items: Sequence[ClueReply]) -> list[Noted | Exception]:
     """One outcome each; another court's clue and none at all get the same answer."""
     known = {one.clue_id: one for one in exchanges.clues(connection, [item.clue_id for item in items])}
+    for erased in vault.erased_among(connection, list(known)):
+        del known[erased]
     outcomes: list[Noted | Exception] = []
     for item in items:
         clue = known.get(item.clue_id)

@@ -162,7 +162,12 @@ def _ask(connection: Connection, item: Inquiry) -> Noted:
         [_forwarded(item, office_id, codes, due_at) for office_id, codes in by_office.items()],
         now=item.now,
     )
-    forwarded = dict(zip(by_office, sent, strict=True))
+    # after a loss it may have been asked already, and the office gave our message back
+    before = exchanges.stated_by(connection, [notice.effect_key(FORWARDED, _effect(item, one)) for one in by_office])
+    forwarded = {
+        office_id: message_id or before.get(notice.effect_key(FORWARDED, _effect(item, office_id)))
+        for office_id, message_id in zip(by_office, sent, strict=True)
+    }
     questions = [
         {
             "inquiry_id": item.inquiry_id,
@@ -226,12 +231,16 @@ def _forwarded(item: Inquiry, office_id: str, codes: Sequence[str], due_at: date
         to=office,
         type=FORWARDED,
         subject=item.inquiry_id,
-        effect=f"{item.inquiry_id}:{office_id}",
+        effect=_effect(item, office_id),
         data={"inquiry_id": item.inquiry_id, "person": person, "programmes": list(codes)},
         reply_by=min((one for one in (item.wished, due_at) if one is not None), default=None),
         purpose=PURPOSE,
         legal_basis=f"{item.legal_basis} {item.profile.document}",
     )
+
+
+def _effect(item: Inquiry, office_id: str) -> str:
+    return f"{item.inquiry_id}:{office_id}"
 
 
 def _plain(value: Any) -> Any:

@@ -19,7 +19,7 @@ from gateway.flows import inquiry_result
 from gateway.flows.context import Context
 from gateway.flows.message_kind import AGENCIES, MessageKind, Noted, Told
 from gateway.flows.reading import problem, read_body
-from gateway.store import exchanges, mailbox
+from gateway.store import exchanges, mailbox, vault
 from gateway.store import tables as t
 from gateway.store.clock import to_ms
 from schemas.exchanges import INQUIRY_ANSWER
@@ -81,6 +81,7 @@ def _answer(connection: Connection, item: InquiryAnswer) -> Noted:
         sent is None
         or kept is None
         or asked.get(envelope.in_reply_to or "") != item.inquiry_id
+        or vault.erased_among(connection, [item.inquiry_id])
         or not hmac.compare_digest(sent[0], envelope.in_reply_to_digest or "")
     ):
         raise InquiryUnknown(ids=ids)
@@ -95,7 +96,7 @@ def _answer(connection: Connection, item: InquiryAnswer) -> Noted:
     exchanges.put_answers(connection, _answer_rows(item))
     now_there = exchanges.inquiries(connection, [item.inquiry_id])[item.inquiry_id]
     if now_there.is_answered or (now_there.due_at is not None and now_there.due_at < item.now):
-        inquiry_result.tell(connection, item.context, now_there, envelope.id, now=item.now)
+        inquiry_result.tell(connection, item.context, now_there, envelope.id, now=item.now, newest=item.message.digest)
     if all(one.answered is not None for one in now_there.questions if one.forwarded_id == envelope.in_reply_to):
         mailbox.mark_retrieved(connection, [envelope.in_reply_to or ""])
     return Noted()

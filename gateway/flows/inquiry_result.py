@@ -15,7 +15,7 @@ from gateway.domain.reconciliation.values import Finding
 from gateway.flows import notice
 from gateway.flows.context import Context
 from gateway.flows.notice import Notice
-from gateway.store import exchanges
+from gateway.store import exchanges, vault
 from gateway.store.exchanges import NOT_ANSWERED, KeptInquiry, Question
 from schemas.fields import format_moment
 
@@ -24,15 +24,23 @@ NOBODY, DUE = "nobody", "due"
 LOOK_BACK = timedelta(days=30)
 
 
-def tell(connection: Connection, context: Context, kept: KeptInquiry, because: str, *, now: datetime) -> bool:
+def tell(
+    connection: Connection,
+    context: Context,
+    kept: KeptInquiry,
+    because: str,
+    *,
+    now: datetime,
+    newest: str | None = None,
+) -> bool:
     """The court is told what there is by now; False where it was told because of this already. because: the answer it
-    follows, DUE or NOBODY."""
+    follows, DUE or NOBODY; newest: that answer's digest, which is on file when this is committed."""
     before = exchanges.last_notice(connection, RESULT, kept.inquiry_id)
-    sent = notice.send(connection, context, [_result(kept, because, before)], now=now)
+    sent = notice.send(connection, context, [_result(kept, because, before, newest)], now=now)
     return sent[0] is not None
 
 
-def _result(kept: KeptInquiry, because: str, before: str | None) -> Notice:
+def _result(kept: KeptInquiry, because: str, before: str | None, newest: str | None) -> Notice:
     return Notice(
         to=kept.court,
         type=RESULT,
@@ -42,13 +50,13 @@ def _result(kept: KeptInquiry, because: str, before: str | None) -> Notice:
             "inquiry_id": kept.inquiry_id,
             "case_number": kept.case_number,
             "complete": kept.is_answered,
-            "answers": [_answer_json(one) for one in kept.questions],
+            "answers": [_answer_json(one, because, newest) for one in kept.questions],
             **({} if before is None else {"supersedes": before}),
         },
     )
 
 
-def _answer_json(question: Question) -> dict[str, Any]:
+def _answer_json(question: Question, because: str, newest: str | None) -> dict[str, Any]:
     said = question.answered
     known: dict[str, Any] = {"programme": question.programme, "agency": question.agency, "reason": question.unroutable}
     if said is None:
@@ -61,7 +69,7 @@ def _answer_json(question: Question) -> dict[str, Any]:
             "until": None if said.until is None else said.until.isoformat(),
             "amount_fen": said.amount_fen,
             "message_id": said.message_id,
-            "digest": said.digest,
+            "digest": newest if said.message_id == because else said.digest,
             "answered_at": format_moment(said.at),
         }
     return {name: value for name, value in known.items() if value is not None}
@@ -73,7 +81,8 @@ def tell_due(context: Context, *, now: datetime) -> int:
         due_now = exchanges.overdue(connection, now=now, since=now - LOOK_BACK)
         keys = {one: notice.effect_key(RESULT, f"{one}:{DUE}") for one in due_now}
         said = notice.said_before(connection, list(keys.values()))
-        wanted = [one for one in due_now if keys[one] not in said]
+        gone = vault.erased_among(connection, due_now)
+        wanted = [one for one in due_now if keys[one] not in said and one not in gone]
     if not wanted:
         return 0
 

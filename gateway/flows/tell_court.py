@@ -3,14 +3,16 @@
 
 1. the moves of needs behind the last one that was looked at are read in the order of their commits, a bounded number,
    and only those that are some seconds old, so that one message tells of several;
-2. each referral with news gets one message with every need of it as it stands; its effect names the last move, so that
-   a repetition says nothing twice;
+2. each referral with news gets one message with every need of it as it stands; its effect is what it says, so that a
+   repetition says nothing twice, whatever was lost and numbered anew in between;
 3. how far it was looked is written in the same commit.
 What is only ours (routed, handed over) is no news to a court.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection
@@ -21,7 +23,7 @@ from gateway.domain.reconciliation.values import Dossier, NeedRow
 from gateway.flows import notice
 from gateway.flows.context import Context
 from gateway.flows.notice import Notice
-from gateway.store import court_words, dossiers
+from gateway.store import court_words, dossiers, vault
 from schemas.fields import format_moment
 
 STATUS, OUTCOME = "referral.status", "referral.outcome"
@@ -40,31 +42,31 @@ def tell_courts(context: Context, *, now: datetime, limit: int = BATCH) -> int:
 
     def write(connection: Connection) -> int:
         moves = court_words.take(connection, until=now - SETTLED, limit=limit)
-        news: dict[str, int] = {}
-        for move in moves:
-            if NeedState(move.to_state) in _NEWS:
-                news[move.referral_id] = move.row
-        found = dossiers.read(connection, list(news), with_others=False)
-        notices = [_notice(dossier, news[dossier.referral.referral_id], moves) for dossier in found]
+        news = {move.referral_id for move in moves if NeedState(move.to_state) in _NEWS}
+        gone = vault.erased_among(connection, list(news))
+        found = dossiers.read(connection, sorted(news - gone.keys()), with_others=False)
+        notices = [_notice(dossier, moves) for dossier in found]
         notice.send(connection, context, notices, now=now)
         return len(moves)
 
     return context.store.write(write)
 
 
-def _notice(dossier: Dossier, last: int, moves: Sequence[court_words.Move]) -> Notice:
+def _notice(dossier: Dossier, moves: Sequence[court_words.Move]) -> Notice:
     referral = dossier.referral
     moved = {move.need_id for move in moves if move.referral_id == referral.referral_id}
+    needs = [_need(need, dossier) for need in dossier.needs]
+    said = sha256(json.dumps(needs, sort_keys=True).encode()).hexdigest()[:32]
     ended = all(need.state in _ENDS for need in dossier.needs if need.need_id in moved)
     return Notice(
         to=referral.court,
         type=OUTCOME if ended else STATUS,
         subject=referral.referral_id,
-        effect=f"{referral.referral_id}:{last}",
+        effect=f"{referral.referral_id}:{said}",
         data={
             "referral_id": referral.referral_id,
             "case_number": referral.case_number,
-            "needs": [_need(need, dossier) for need in dossier.needs],
+            "needs": needs,
         },
         priority=0 if referral.is_minor else 1,
     )

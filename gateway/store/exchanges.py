@@ -317,3 +317,10 @@ def last_notice(connection: Connection, type_: str, matter: str) -> str | None:
     statement = sa.select(o.message_id).where(o.referral_id == matter, o.type == type_).order_by(o.row.desc()).limit(1)
     found: str | None = connection.scalar(statement)
     return found
+
+
+def stated_by(connection: Connection, effect_keys: Collection[str]) -> dict[str, str]:
+    """Our message that stands for each of these effects, where there is one."""
+    o = t.outbox.c
+    rows = connection.execute(sa.select(o.effect_key, o.message_id).where(o.effect_key.in_(list(effect_keys))))
+    return {row.effect_key: row.message_id for row in rows}

@@ -51,7 +51,8 @@ def ask(world: World, court: Partner | None = None, **changes: Any) -> Receipt:
         "legal_basis": "STATUTORY_DUTY",
         "notice_given_at": "2026-02-28",
     }
-    return world.accept((court or world.court).sign("inquiry.asked", body | changes, now=world.now))
+    data = {name: value for name, value in (body | changes).items() if value is not None}
+    return world.accept((court or world.court).sign("inquiry.asked", data, now=world.now))
 
 
 def heard(world: World, party: str, type_: str) -> list[VerifiedMessage]:

@@ -21,6 +21,8 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway.errors import ReferralUnknown, XianjieError
 from gateway.flows.context import Context
+from gateway.flows.court import WITHDRAWN_TYPE
+from gateway.flows.issue import ISSUED_TYPE
 from gateway.flows.receive import REPLY_TYPES
 from gateway.flows.recovery.issued import NO_REFERRAL, NO_WITHDRAWAL, TAKEN, Issued
 from gateway.flows.recovery.proving import Line, Ours, Prover, Theirs
@@ -72,7 +74,7 @@ class _Placing:
         self._counts = {"received": 0, "accepted": 0, "issued": 0, "proven": 0}
 
     def run(self) -> Placed:
-        left = self._passes(in_order(given_back.waiting(self._connection), self._context.party_id), final=False)
+        left = self._passes(self._notices_first(given_back.waiting(self._connection)), final=False)
         left = self._passes([item for item, _ in left], final=True)
         given_back.forget(self._connection, GivenState.PENDING)
         for item in (item for item, _ in left if item.source == self._context.party_id):
@@ -85,6 +87,14 @@ class _Placing:
             for item, code in left
         )
         return Placed(**self._counts, notices=notices, unplaced=unplaced)
+
+    def _notices_first(self, items: Iterable[Waiting]) -> list[Waiting]:
+        """What is taken in again says again what was said because of it, unless that is there already; a notice needs
+        nothing to be there."""
+        own = self._context.party_id
+        return sorted(
+            in_order(items, own), key=lambda item: item.source != own or item.type in (ISSUED_TYPE, WITHDRAWN_TYPE)
+        )
 
     def _passes(self, items: Sequence[Waiting], *, final: bool) -> list[tuple[Waiting, str]]:
         """Again and again until a pass moves nothing; what is left, with why."""

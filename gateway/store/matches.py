@@ -135,18 +135,18 @@ def of_finding(connection: Connection, key: str) -> str | None:
     return connection.scalar(sa.select(_M.match_id).where(_M.finding_key == key))
 
 
-def unresolved_about(connection: Connection, referral_id: str, *, codes: Collection[str], but: str) -> bool:
-    """Whether another match of these codes about the referral is still open."""
+def unresolved_about(connection: Connection, referral_id: str, *, codes: Collection[str] = (), but: str = "") -> bool:
+    """Whether another match, of these codes where some are named, about the referral is still open."""
     about = sa.or_(_M.referral_id == referral_id, _M.other_referral_id == referral_id)
-    statement = sa.select(_M.match_id).where(
-        about, _M.state.in_(_UNRESOLVED), _M.code.in_(list(codes)), _M.match_id != but
-    )
+    statement = sa.select(_M.match_id).where(about, _M.state.in_(_UNRESOLVED), _M.match_id != but)
+    if codes:
+        statement = statement.where(_M.code.in_(list(codes)))
     return connection.scalar(statement.limit(1)) is not None
 
 
 def decides(connection: Connection, referral_id: str) -> bool:
     """Whether a match about who the person is, open or still to be opened, decides the referral's hold."""
-    if unresolved_about(connection, referral_id, codes=IDENTITY_CODES, but=""):
+    if unresolved_about(connection, referral_id, codes=IDENTITY_CODES):
         return True
     return bool(unmatched_pairs(connection, limit=1, about=referral_id))
 

@@ -347,8 +347,12 @@ def test_of_an_erased_case_nobody_is_written_to_and_the_other_side_is_heard_all_
     world = asked_twice(sqlite_world)
     say(world, world.court, "SAME_HELP_KEEP_MINE")
     world.change(t.needs.update().where(t.needs.c.referral_id == "r-1").values(state="closed"))
-    erase(world.context, "r-1", court_order="（2026）黔01行令1号", **WHO, now=world.now)
+    order = {"court_order": "（2026）黔01行令1号", **WHO, "now": world.now}
+    with pytest.raises(IllegalMove):
+        erase(world.context, "r-1", **order)
     resolve(world.context, match(world).match.match_id, Resolution.NOT_SAME_HELP, **WHO, now=world.now)
+    world.change(t.outbox.update().where(t.outbox.c.type == "match.resolved").values(state="retrieved"))
+    erase(world.context, "r-1", **order)
     appeal(world.context, match(world).match.match_id, **WHO, now=world.now)
     assert turn(world) == Adjudicated(begun=1)
     assert [one.party for one in match(world).sides] == [NEIGHBOUR, "operator"]

@@ -23,6 +23,7 @@ from gateway.cli.findings import COMMANDS as FINDING
 from gateway.cli.follow_up import COMMANDS as FOLLOW_UP
 from gateway.cli.install import COMMANDS as INSTALL
 from gateway.cli.keys import COMMANDS as KEYS
+from gateway.cli.ledger import COMMANDS as LEDGER
 from gateway.cli.log import COMMANDS as LOG
 from gateway.cli.mailbox import COMMANDS as MAILBOX
 from gateway.cli.matches import COMMANDS as MATCHES
@@ -64,7 +65,7 @@ def root(context: click.Context, named: str | None) -> None:
 GROUPS = (
     *(INSTALL, DOCTOR, REGISTRY, CALENDAR, KEYS, RUN, BACKUP, RECOVERY),
     *(COURT, AGENCY, EXCHANGES, MAILBOX, COMMITMENT, RESERVE),
-    *(MISSED, STATEMENT),
+    *(MISSED, STATEMENT, LEDGER),
     *(RECONCILE, BALANCE, DIGEST, FINDING, MATCHES, DESK, FOLLOW_UP, ERASE, LOG, REPORTING, DEMO, CUTOFF, VERIFY),
 )
 

@@ -26,6 +26,7 @@ from gateway.flows.audit.adjudicated import adjudication_troubles
 from gateway.flows.audit.counted import counted_troubles
 from gateway.flows.audit.derived import derived_troubles
 from gateway.flows.audit.late import late_troubles
+from gateway.flows.audit.ledgers import ledger_troubles
 from gateway.flows.audit.logged import leaves_without_rows, rows_without_leaves
 from gateway.flows.audit.registered import directory_troubles
 from gateway.flows.audit.remembered import remembered_troubles
@@ -72,6 +73,7 @@ def cut_off(context: Context, *, now: datetime, witness: WitnessFile | None = No
                 *stated_troubles(connection),
                 *remembered_troubles(connection),
                 *adjudication_troubles(connection),
+                *ledger_troubles(connection),
             },
             key=lambda one: (one.table, one.ref, one.what, one.column or ""),
         )

@@ -24,16 +24,22 @@ FROM lines l JOIN (SELECT DISTINCT person_key FROM expectations WHERE person_key
   ON e.person_key = l.person_key
 WHERE l.need_id IS NULL GROUP BY l.person_key, l.programme, l.agency;
 
+-- step: rivals
+SELECT person_key, programme, agency, count(*) AS needs FROM expectations
+WHERE person_key IS NOT NULL GROUP BY person_key, programme, agency;
+
 -- step: compared
 SELECT e.expectation_id, e.need_id, e.person_key, e.household_key, e.programme, e.status, e.amount_fen, e.m_from,
        coalesce(n.line_id, p.line_id) AS line_id, n.first_person, n.last_person,
        n.household_key AS their_household,
        coalesce(n.paid_fen, 0) + coalesce(p.paid_fen, 0) AS paid_fen,
        coalesce(n.given, 0) + coalesce(p.given, 0) AS given,
-       coalesce(n.ended, 0) + coalesce(p.ended, 0) AS ended
+       coalesce(n.ended, 0) + coalesce(p.ended, 0) AS ended,
+       CASE WHEN p.line_id IS NOT NULL AND r.needs > 1 THEN 1 ELSE 0 END AS shared
 FROM expectations e
 LEFT JOIN named n ON n.need_id = e.need_id
-LEFT JOIN by_person p ON p.person_key = e.person_key AND p.programme = e.programme AND p.agency = e.agency;
+LEFT JOIN by_person p ON p.person_key = e.person_key AND p.programme = e.programme AND p.agency = e.agency
+LEFT JOIN rivals r ON r.person_key = e.person_key AND r.programme = e.programme AND r.agency = e.agency;
 
 -- step: given
 SELECT statement_id || ':' || CAST(line AS VARCHAR(20)) AS line_id, office_id, person_key,
@@ -44,6 +50,11 @@ FROM lines WHERE status IN ('PAID', 'ACTIVE') AND person_key IS NOT NULL;
 -- step: several
 SELECT g.* FROM given g
 JOIN (SELECT person_key FROM given GROUP BY person_key HAVING count(*) > 1) t ON t.person_key = g.person_key;
+
+-- step: spans
+SELECT person_key, programme, office_id, m_from, m_until, min(line_id) AS first_id, max(line_id) AS last_id,
+       min(amount_fen) AS least_fen
+FROM several GROUP BY person_key, programme, office_id, m_from, m_until;
 
 -- step: dead
 SELECT person_key, min(m_from) AS died_m FROM lines
@@ -74,7 +85,7 @@ WHERE (status = 'REFUSED' AND given > 0) OR (status IN ('PAID', 'APPROVED') AND 
 
 -- doubt: MM_AMOUNT
 SELECT line_id, CAST(NULL AS VARCHAR(10)), expectation_id, need_id, person_key, programme, CAST(NULL AS INT), amount_fen, paid_fen, 'A05'
-FROM compared WHERE status = 'PAID' AND given > 0 AND paid_fen > 0 AND paid_fen <> amount_fen;
+FROM compared WHERE status = 'PAID' AND given > 0 AND paid_fen > 0 AND paid_fen <> amount_fen AND shared = 0;
 
 -- doubt: DUP_PAYMENT
 SELECT max(line_id), min(line_id), CAST(NULL AS VARCHAR(10)), CAST(NULL AS VARCHAR(10)), person_key, programme, min(m_from), CAST(NULL AS BIGINT), amount_fen, 'A05'
@@ -82,18 +93,23 @@ FROM several WHERE status = 'PAID'
 GROUP BY person_key, programme, office_id, m_from, m_until, paid_on, amount_fen HAVING count(*) > 1;
 
 -- doubt: DUP_SAME_PROGRAMME_PERIOD
-SELECT max(b.line_id), min(a.line_id), CAST(NULL AS VARCHAR(10)), CAST(NULL AS VARCHAR(10)), a.person_key, a.programme,
-       min(CASE WHEN a.m_from > b.m_from THEN a.m_from ELSE b.m_from END), CAST(NULL AS BIGINT), min(b.amount_fen), 'CX14'
-FROM several a JOIN several b ON a.person_key = b.person_key AND a.programme = b.programme
+SELECT max(CASE WHEN a.last_id > b.last_id THEN a.last_id ELSE b.last_id END),
+       min(CASE WHEN a.first_id < b.first_id THEN a.first_id ELSE b.first_id END),
+       CAST(NULL AS VARCHAR(10)), CAST(NULL AS VARCHAR(10)), a.person_key, a.programme,
+       min(CASE WHEN a.m_from > b.m_from THEN a.m_from ELSE b.m_from END), CAST(NULL AS BIGINT),
+       min(CASE WHEN a.least_fen < b.least_fen THEN a.least_fen ELSE b.least_fen END), 'CX14'
+FROM spans a JOIN spans b ON a.person_key = b.person_key AND a.programme = b.programme
 LEFT JOIN one_time o ON o.programme = a.programme
-WHERE a.line_id < b.line_id AND a.office_id <> b.office_id AND o.programme IS NULL
-  AND a.m_from <= b.m_until AND b.m_from <= a.m_until
+WHERE a.office_id < b.office_id AND o.programme IS NULL AND a.m_from <= b.m_until AND b.m_from <= a.m_until
 GROUP BY a.person_key, a.programme;
 
 -- doubt: DUP_EXCLUSIVE_PROGRAMMES
-SELECT max(b.line_id), min(a.line_id), CAST(NULL AS VARCHAR(10)), CAST(NULL AS VARCHAR(10)), a.person_key, min(a.programme || '+' || b.programme),
-       min(CASE WHEN a.m_from > b.m_from THEN a.m_from ELSE b.m_from END), CAST(NULL AS BIGINT), min(b.amount_fen), x.rule_id
-FROM several a JOIN several b ON a.person_key = b.person_key
+SELECT max(CASE WHEN a.last_id > b.last_id THEN a.last_id ELSE b.last_id END),
+       min(CASE WHEN a.first_id < b.first_id THEN a.first_id ELSE b.first_id END),
+       CAST(NULL AS VARCHAR(10)), CAST(NULL AS VARCHAR(10)), a.person_key, min(a.programme || '+' || b.programme),
+       min(CASE WHEN a.m_from > b.m_from THEN a.m_from ELSE b.m_from END), CAST(NULL AS BIGINT),
+       min(CASE WHEN a.least_fen < b.least_fen THEN a.least_fen ELSE b.least_fen END), x.rule_id
+FROM spans a JOIN spans b ON a.person_key = b.person_key
 JOIN exclusive x ON x.programme_a = a.programme AND x.programme_b = b.programme
 WHERE a.programme < b.programme AND a.m_from <= b.m_until AND b.m_from <= a.m_until
 GROUP BY a.person_key, a.programme, b.programme, x.rule_id;

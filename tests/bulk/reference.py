@@ -57,7 +57,10 @@ def _between(expectations: Sequence[Row], lines: Sequence[Row]) -> Iterator[Doub
             yield Doubt(code="MM_PERSON", **theirs, rule_id="A05")
         if (given and e["status"] in ("REFUSED", "ENDED")) or (told and ended and not given):
             yield Doubt(code="MM_STATUS", **theirs, rule_id="law9")
-        if e["status"] == "PAID" and given and paid > 0 and paid != e["amount_fen"]:
+        alike = [o for o in expectations if all(o[k] == e[k] for k in ("person_key", "programme", "agency"))]
+        # lines that name the person alone may be of either need
+        is_shared = bool(by_person) and len(alike) > 1
+        if e["status"] == "PAID" and given and paid > 0 and paid != e["amount_fen"] and not is_shared:
             yield Doubt(code="MM_AMOUNT", **theirs, rule_id="A05")
     known = {e["need_id"] for e in expectations}
     strange: dict[str, list[Row]] = defaultdict(list)
@@ -147,12 +150,12 @@ def _of_person(key: str, mine: Sequence[Row], rules: RuleRows) -> Iterator[Doubt
     for (code, programme, rule), found in pairs.items():
         yield Doubt(
             code=code,
-            line_id=max(_id(b) for _, b in found),
-            other_line_id=min(_id(a) for a, _ in found),
+            line_id=max(_id(one) for pair in found for one in pair),
+            other_line_id=min(_id(one) for pair in found for one in pair),
             person_key=key,
             programme=programme,
             month=min(max(a["m_from"], b["m_from"]) for a, b in found),
-            theirs_fen=min(b["amount_fen"] for _, b in found),
+            theirs_fen=min(one["amount_fen"] for pair in found for one in pair),
             rule_id=rule,
         )
     for programme, rule in once.items():

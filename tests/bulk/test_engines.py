@@ -224,3 +224,25 @@ def test_an_honest_roster_raises_nothing(tmp_path: Path) -> None:
     ]
     ours, theirs = complete(expected, listed)
     assert by_duckdb(tmp_path, ours, theirs) == []
+
+
+def test_one_key_on_very_many_lines_stalls_nothing(tmp_path: Path) -> None:
+    """A register that writes one placeholder for everybody without a number."""
+    listed = [
+        {
+            **dict.fromkeys(("need_id", "household_key", "account_key")),
+            "agency": "civil_affairs",
+            "office_id": f"o-{at % 3}",
+            "person_key": "p-0",
+            "programme": ("MLG", "DST")[at % 2],
+            "status": "PAID",
+            "amount_fen": at,
+            "m_from": MARCH + at // 6 % 6,
+            "span": 0,
+            "paid_on": 20260310,
+        }
+        for at in range(20_000)
+    ]
+    ours, theirs = complete([], listed)
+    found = by_duckdb(tmp_path, ours, theirs)
+    assert sorted(one.code for one in found) == ["DUP_EXCLUSIVE_PROGRAMMES", *["DUP_SAME_PROGRAMME_PERIOD"] * 2]

@@ -23,7 +23,9 @@ from gateway.cli.console import (
     with_installation,
 )
 from gateway.cli.days import DAY
+from gateway.cli.notice_words import in_full, in_short
 from gateway.cli.partner import make_client, partner_options
+from gateway.client import Client
 from gateway.domain.calendar import china_day
 from gateway.envelope.signing import VerifiedMessage
 from gateway.errors import ConfigError
@@ -32,7 +34,6 @@ from gateway.store import exchanges
 from gateway.store.exchanges import NOT_ANSWERED
 from schemas.exchanges import INQUIRY_ANSWERS
 
-TAKEN = "message.retrieved"
 WORDS = {
     "inquiry.result": "协查结果 result of an inquiry",
     "inquiry.forwarded": "协查 an inquiry to answer",
@@ -142,22 +143,23 @@ def clues(installation: Installation, only_open: bool, as_json: bool) -> None:
 
 @click.command()
 @click.option("--take", "taken", multiple=True, metavar="MESSAGE_ID", help="取走 takes this one out of the mailbox")
+@click.option("--show", "shown", metavar="MESSAGE_ID", help="打开 shows one in full, the person included")
 @click.option("--take-all", is_flag=True, help="全部取走 takes out all that are shown")
 @partner_options
 @json_option
-def notices(taken: tuple[str, ...], take_all: bool, as_json: bool, **options: Any) -> None:
+def notices(taken: tuple[str, ...], shown: str | None, take_all: bool, as_json: bool, **options: Any) -> None:
     """通知 What the gateway says to this court or agency, in words; handoffs are for `xianjie inbox`."""
     client = make_client(**options)
-    found: list[VerifiedMessage] = []
-    after = 0
-    while page := list(client.inbox(after=after)):
-        found += [one for one in page if one.envelope.type not in _HANDOFFS]
-        after = max(one.envelope.seq or 0 for one in page)
-    strange = sorted(set(taken) - {one.envelope.id for one in found})
+    found = [one for one in _everything(client) if one.envelope.type not in _HANDOFFS]
+    if shown is not None:
+        found = [one for one in found if one.envelope.id == shown]
+    strange = sorted({*taken, *([shown] if shown else [])} - {one.envelope.id for one in found})
     if strange:
         raise ConfigError(f"not in the mailbox: {', '.join(strange)}")
     if as_json:
         print_json([_as_json(one) for one in found])
+    elif shown is not None:
+        table(["项 field", "内容 content"], [*_row_in_full(found[0])], empty="")
     else:
         table(
             ["报文 message", "内容 what", "事项 matter", "时间 at", "须于 reply by", "摘要 in short"],
@@ -166,7 +168,7 @@ def notices(taken: tuple[str, ...], take_all: bool, as_json: bool, **options: An
         )
     for one in found:
         if take_all or one.envelope.id in taken:
-            client.answer(one, TAKEN, {})
+            client.take(one)
     if taken or take_all:
         say(f"已取走 taken {len(found) if take_all else len(taken)}")
 
@@ -184,19 +186,27 @@ def _row(one: VerifiedMessage) -> list[Any]:
         envelope.subject,
         f"{envelope.time:%Y-%m-%d %H:%M}Z",
         "" if envelope.reply_by is None else china_day(envelope.reply_by).isoformat(),
-        _short(envelope.type, envelope.data if isinstance(envelope.data, dict) else {}),
+        in_short(envelope.type, _body(one)),
     ]
 
 
-def _short(type_: str, data: dict[str, Any]) -> str:
-    """Codes and days only: a person's data is for `--json`, where somebody asks for it."""
-    if type_ == "inquiry.result":
-        return " ".join(f"{one['programme']}={one['answer']}" for one in data.get("answers", ()))
-    if type_ == "inquiry.forwarded":
-        return " ".join(data.get("programmes", ()))
-    if type_ in ("referral.status", "referral.outcome"):
-        return " ".join(f"{need['programme']}={need['state']}" for need in data.get("needs", ()))
-    return str(data.get("code") or data.get("kind") or "")
+def _row_in_full(one: VerifiedMessage) -> list[list[Any]]:
+    listed = zip(("报文 message", "内容 what", "事项 matter", "时间 at", "须于 reply by"), _row(one), strict=False)
+    return [[label, text] for label, text in (*listed, *in_full(one.envelope.type, _body(one))) if text]
+
+
+def _body(one: VerifiedMessage) -> dict[str, Any]:
+    return one.envelope.data if isinstance(one.envelope.data, dict) else {}
+
+
+def _everything(client: Client) -> list[VerifiedMessage]:
+    """All that waits, page by page."""
+    found: list[VerifiedMessage] = []
+    after = 0
+    while page := list(client.inbox(after=after)):
+        found += page
+        after = max(one.envelope.seq or 0 for one in page)
+    return found
 
 
 @click.command("answer-inquiry")
@@ -215,12 +225,11 @@ def answer_inquiry(inquiry_id: str, given: tuple[str, ...], as_of: Any, as_json:
             raise click.BadParameter(f"{one}: {' | '.join(INQUIRY_ANSWERS)}")
         answers.append({"programme": programme, "answer": said, "as_of": day.isoformat()})
     client = make_client(**options)
-    asked = [one for one in client.inbox() if one.envelope.subject == inquiry_id]
+    asked = [one for one in _everything(client) if one.envelope.subject == inquiry_id]
     found = next((one for one in asked if one.envelope.type == "inquiry.forwarded"), None)
     if found is None:
         raise ConfigError(f"no inquiry {inquiry_id} waits in this mailbox")
     sent = client.answer(found, "inquiry.answered", {"inquiry_id": inquiry_id, "answers": answers})
-    client.answer(found, TAKEN, {})
     if as_json:
         print_json({"message_id": sent.message_id, "answers": answers})
     else:

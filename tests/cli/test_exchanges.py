@@ -42,7 +42,7 @@ def test_a_court_asks_a_clerk_answers_and_the_court_reads_the_result(served: Ins
     assert answered.exit_code == 0, answered.output
     assert served.as_partner(AGENCY, party_of(AGENCY), "notices", "--json").stdout.strip() == "[]"
     told = served.as_partner("court", COURT, "notices", "--take-all")
-    assert ("CAN2=ENDED" in told.stdout, "样例" in told.stdout) == (True, False), told.output
+    assert ("两癌救助（CAN2） 曾享受已停 ended" in told.stdout, "样例" in told.stdout) == (True, False), told.output
     assert served.as_partner("court", COURT, "notices", "--json").stdout.strip() == "[]"
     (row,) = served.json("inquiries")
     assert (row["programme"], row["answer"], row["overdue"]) == ("CAN2", "ENDED", False)
@@ -54,6 +54,10 @@ def test_a_clue_is_sent_answered_and_listed(served: Installed) -> None:
     file.write_text(json.dumps(clue), encoding="utf-8")
     sent = served.as_partner(AGENCY, party_of(AGENCY), "clue", file)
     assert sent.exit_code == 0, sent.output
+    (waiting,) = json.loads(served.as_partner("court", COURT, "notices", "--json").stdout)
+    listed = served.as_partner("court", COURT, "notices").stdout
+    opened = served.as_partner("court", COURT, "notices", "--show", waiting["message_id"]).stdout
+    assert ("样例甲" in listed, "样例甲" in opened, "其他 other" in opened, "{" in opened) == (False, True, True, False)
     answer = {"clue_id": "k-1", "code": "INFORMED_PERSON"}
     assert served.send(ndjson(served.folder / "a.clue.answered.ndjson", answer)).exit_code == 0
     (row,) = served.json("clues", "--open")

@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 STATEMENT = "statement"
 """Origin of these findings."""
 AT_ONCE = 500
+MOST_LINES = 400
+"""Of one person that are compared with each other: whoever has more is found by these."""
 Found = tuple[Finding, str]
 """(finding, version of the rules)."""
 
@@ -293,6 +295,7 @@ def _of_persons(connection: Connection, work: _Work, engine: Engine) -> Iterator
     others = [row for row in work.in_force if row != work.statement.row]
     for page in engine.persons(connection, work.scope, others, conflicting(work.rulebook)):
         entries = _entries(work, sql.lines_of_persons(connection, work.in_force, page), "person_key")
+        entries = {key: some[:MOST_LINES] for key, some in entries.items()}
         cases = sql.cases_of(connection, page)
         whole = _dossiers_of(connection, cases)
         for key in page:

@@ -135,7 +135,7 @@ def _listed_person(scope: Scope) -> sa.Exists:
     return (
         sa.exists()
         .where(_K.referral_id == _N.referral_id, _L.person_key == _K.key)
-        .where(_L.statement_row == scope.statement.row, _L.programme == _N.programme)
+        .where(_within([scope.statement.row]), _L.programme == _N.programme)
     )
 
 
@@ -196,8 +196,12 @@ def lines_of_accounts(connection: Connection, statements: Sequence[int], keys: C
 
 
 def _with(condition: sa.ColumnElement[bool], statements: Sequence[int]) -> sa.Select[Any]:
-    """`+` keeps the planner from walking whole statements where a few keys are asked for."""
-    return sa.select(t.statement_lines).where(condition, (_L.statement_row + 0).in_(statements))
+    return sa.select(t.statement_lines).where(condition, _within(statements))
+
+
+def _within(statements: Sequence[int], c: Any = _L) -> sa.ColumnElement[bool]:
+    """`+` keeps the planner from walking whole statements where keys are asked for, one after the other."""
+    return (c.statement_row + 0).in_(statements)
 
 
 def _good(connection: Connection, asked: sa.Select[Any]) -> list[sa.RowMapping]:
@@ -281,13 +285,15 @@ def _listed_twice(
         *(o.c.statement_row == _L.statement_row, o.c.line < _L.line, o.c.programme == _L.programme),
         *(_L.status == _PAID, o.c.status == _PAID, _L.need_id.is_(None), _L.month_from.is_not(None)),
     )
-    return (
-        sa.select(_L.person_key)
-        .select_from(t.statement_lines.join(o, sa.and_(o.c.person_key == _L.person_key, o.c.row != _L.row)))
-        .where(_L.statement_row == scope.statement.row, _L.problem.is_(None), _L.status.in_(_GRANTING))
-        .where(o.c.statement_row.in_(statements), o.c.problem.is_(None), o.c.status.in_(_GRANTING), meet)
+    # the first that is found is enough: a person who is listed a thousand times is not compared a million times
+    other = (
+        sa.exists()
+        .where(o.c.person_key == _L.person_key, o.c.row != _L.row, _within(statements, o.c))
+        .where(o.c.problem.is_(None), o.c.status.in_(_GRANTING), meet)
         .where(sa.or_(sa.and_(forbidden, elsewhere), again))
     )
+    mine = sa.and_(_L.statement_row == scope.statement.row, _L.problem.is_(None), _L.status.in_(_GRANTING))
+    return sa.select(_L.person_key).where(mine, _L.person_key.is_not(None), other)
 
 
 def _end_of(c: Any) -> sa.ColumnElement[str]:
@@ -314,7 +320,7 @@ def _listed_as_dead(scope: Scope, statements: Sequence[int]) -> sa.Select[tuple[
         sa.select(_L.person_key)
         .select_from(t.statement_lines.join(o, o.c.person_key == _L.person_key))
         .where(_L.statement_row == scope.statement.row, _L.status.in_(_GRANTING), _L.problem.is_(None))
-        .where(o.c.status == LineStatus.DECEASED.value, o.c.statement_row.in_(statements), o.c.problem.is_(None))
+        .where(o.c.status == LineStatus.DECEASED.value, _within(statements, o.c), o.c.problem.is_(None))
     )
 
 
@@ -330,7 +336,7 @@ def accounts_to_look_at(connection: Connection, scope: Scope, others: Sequence[i
         o = t.statement_lines.alias("o")
         joined = t.statement_lines.join(
             o,
-            sa.and_(o.c.account_key == _L.account_key, o.c.person_key != _L.person_key, o.c.statement_row.in_(others)),
+            sa.and_(o.c.account_key == _L.account_key, o.c.person_key != _L.person_key, _within(others, o.c)),
         )
         parts.append(sa.select(_L.account_key).select_from(joined).where(mine))
     yield from _pages(connection, parts)

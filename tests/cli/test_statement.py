@@ -1,8 +1,12 @@
 """`xianjie statement`: an office fills in, checks and sends its ledger; the operator imports, lists and compares."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import openpyxl
@@ -13,6 +17,7 @@ from gateway.envelope.keyring import SigningKey
 from gateway.envelope.message import Envelope, new_id
 from gateway.envelope.signing import MESSAGE_TYP, sign
 from gateway.flows.statement_intake import digest_of, on_disk
+from tests.architecture.sources import ROOT
 from tests.builders import an_id_number
 from tests.cli.installed import GATEWAY, TODAY, Installed, party_of
 
@@ -95,8 +100,8 @@ def test_the_template_can_be_filled_and_sent(served: Installed) -> None:
     assert served.json("statement", "status", "s-1")["good"] == 1
 
 
-def test_the_operator_imports_a_file_with_its_signed_manifest(installed: Installed) -> None:
-    path = a_ledger(installed)
+def a_manifest(installed: Installed, path: Path, count: int) -> Path:
+    """As the office's own system would sign it."""
     digest, size = digest_of(on_disk(path)())
     data = {
         "statement_id": "s-1",
@@ -107,7 +112,7 @@ def test_the_operator_imports_a_file_with_its_signed_manifest(installed: Install
         "period_to": MONTH,
         "complete": True,
         "format": "CSV",
-        "lines": 1,
+        "lines": count,
         "size": size,
         "sha256": digest,
     }
@@ -118,8 +123,36 @@ def test_the_operator_imports_a_file_with_its_signed_manifest(installed: Install
     )
     manifest = installed.folder / "manifest.jws"
     manifest.write_text(sign(envelope.to_payload(), key, MESSAGE_TYP), encoding="ascii")
+    return manifest
+
+
+def test_the_operator_imports_a_file_with_its_signed_manifest(installed: Installed) -> None:
+    path = a_ledger(installed)
+    manifest = a_manifest(installed, path, 1)
     refused = installed.run("statement", "import", path)
     assert (refused.exit_code, "statement_differs" in refused.stderr) == (1, True)
     assert installed.run("statement", "import", path, "--manifest", manifest).exit_code == 0
     again = installed.json("statement", "import", path)
     assert (again["read"], again["opened"]) == (1, 0)
+
+
+def test_an_import_that_was_killed_goes_on_where_it_ended(installed: Installed) -> None:
+    good = f"MLG,已发放,600.00,{TODAY},{MONTH}"
+    born = [date(1950, 1, 1) + timedelta(days=number // 99) for number in range(5_999)]
+    people = (an_id_number(day, serial=number % 99) for number, day in enumerate(born))
+    path = a_ledger(installed, *(f"{person},{good}" for person in people))
+    arguments = ("statement", "import", str(path), "--manifest", str(a_manifest(installed, path, 6_000)))
+    environment = {**os.environ, "XIANJIE_CONFIG": str(installed.config_path), "PYTHONPATH": str(ROOT)}
+    # the manifest's commit, then the first batch's: killed before anybody knows that it is durable
+    killed = subprocess.run(
+        [sys.executable, "-m", "gateway.cli", *arguments],
+        env={**environment, "XIANJIE_FAILPOINT": "store.committed:2:kill"},
+        capture_output=True,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    (half,) = installed.json("statement", "list")
+    assert (half["state"], half["read"]) == ("awaiting_lines", 5_000)
+    done = installed.json("statement", "import", path)
+    assert (done["read"], done["bad"]) == (6_000, 0)
+    assert installed.run("cutoff").exit_code == 0

@@ -239,6 +239,11 @@ def test_one_agency_lists_as_dead_whom_another_pays(small: World) -> None:
     assert codes(small) == ["PAID_DECEASED"]
 
 
+def test_a_person_listed_a_thousand_times_is_one_doubt(small: World) -> None:
+    state(small, [a_line(need_id=None, paid_on=f"2026-03-{number % 28 + 1:02d}") for number in range(1000)])
+    assert codes(small) == ["DUP_PAYMENT"]
+
+
 def test_a_second_run_changes_nothing(world: World) -> None:
     told(world)
     state(world, [a_line(amount_fen=65_000)])

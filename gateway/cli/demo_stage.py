@@ -15,6 +15,7 @@ from gateway.client import Client, Journal
 from gateway.envelope.signing import VerifiedMessage
 from gateway.flows.adjudicate import adjudicate
 from gateway.flows.context import Context
+from gateway.flows.ledger import import_ledger
 from gateway.flows.reconcile import reconcile_due
 from gateway.sandbox.stories.programme import acts
 from gateway.sandbox.stories.story import Told
@@ -28,8 +29,13 @@ def hear(context: Context, now: datetime, *, about: str, days: int = 0) -> None:
     adjudicate(context, now=now + timedelta(days=days), referral_prefix=about)
 
 
+def old_ledger(context: Context, now: datetime, *, raw: bytes, name: str, document: str) -> None:
+    """Imports an old ledger of aid."""
+    import_ledger(context, raw, name, document=document, who="样例管理员", why="旧账入库", now=now)
+
+
 PAGE = 500
-OPERATIONS: Mapping[str, Callable[..., object]] = {"hear": hear}
+OPERATIONS: Mapping[str, Callable[..., object]] = {"hear": hear, "ledger": old_ledger}
 """Name → (context, now, fields)."""
 ACT_SECONDS = 15.0
 BETWEEN_ACTS = 1.5

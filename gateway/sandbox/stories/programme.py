@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.domain.reconciliation.values import Finding
-from gateway.sandbox.stories import court_money, exchanges, heard, identity, late, listed, reserved, spine
+from gateway.sandbox.stories import court_money, exchanges, heard, identity, late, listed, reserved, same_help, spine
 from gateway.sandbox.stories.story import PREFIX, Stage, Story
 
 STORIES: tuple[Story, ...] = (
@@ -21,6 +21,7 @@ STORIES: tuple[Story, ...] = (
     *court_money.STORIES,
     *exchanges.STORIES,
     *listed.STORIES,
+    *same_help.STORIES,
 )
 MOST_ACTS = 20
 

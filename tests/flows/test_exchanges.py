@@ -311,6 +311,9 @@ def test_a_notice_is_taken_out_of_the_mailbox_by_name_and_digest(world: World) -
         (t.inquiry_answers.update().values(answer="NEVER"), "inquiry_answers"),
         (t.clue_answers.delete(), "clue_answers"),
         (t.clues.update().values(party="cn/agency/other.520102"), "clues"),
+        (t.clues.update().values(court_asked="cn/court/520300"), "clues"),
+        (t.inquiry_questions.delete(), "inquiry_questions"),
+        (t.inquiry_questions.update().values(party="cn/agency/other.520102"), "inquiry_questions"),
         (t.referrals.update().values(inquiry_waived=True), "referrals"),
     ],
 )

@@ -19,6 +19,7 @@ from gateway.domain.routing import programme_of
 from gateway.envelope.signing import VerifiedMessage, verify
 from gateway.errors import XianjieError
 from gateway.flows import court, receive
+from gateway.flows.audit.asked import asked_troubles
 from gateway.flows.audit.compared import Proven, compared_troubles, matches_troubles
 from gateway.flows.audit.reserved import reservation_troubles
 from gateway.flows.audit.told import on_nothing, told_troubles
@@ -57,6 +58,7 @@ def derived_troubles(connection: Connection, context: Context, *, now: datetime)
     yield from matches_troubles(connection)
     yield from on_nothing(connection)
     yield from reservation_troubles(connection, now=now)
+    yield from asked_troubles(connection)
 
 
 def _prove(

@@ -201,7 +201,8 @@ def _with(condition: sa.ColumnElement[bool], statements: Sequence[int]) -> sa.Se
 
 def _within(statements: Sequence[int], c: Any = _L) -> sa.ColumnElement[bool]:
     """`+` keeps the planner from walking whole statements where keys are asked for, one after the other."""
-    return (c.statement_row + 0).in_(statements)
+    column: sa.ColumnElement[int] = c.statement_row + 0
+    return column.in_(statements)
 
 
 def _good(connection: Connection, asked: sa.Select[Any]) -> list[sa.RowMapping]:

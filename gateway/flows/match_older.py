@@ -30,8 +30,8 @@ def fill_in(context: Context, *, now: datetime) -> int:
             rows = persons.without(connection, authorised, after=after, limit=PAGE)
         if not rows:
             break
-        after = rows[-1].row
-        ids = [row.referral_id for row in rows]
+        after = rows[-1][0]
+        ids = [referral_id for _, referral_id in rows]
         count += context.store.write(partial(_fill, context=context, referral_ids=ids, now=now))
     if count:
         logger.info("records of persons made", extra={"count": count})

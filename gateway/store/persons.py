@@ -38,7 +38,9 @@ class KnownPerson:
     row: int
 
 
-def without(connection: Connection, agreement_rows: Collection[int], *, after: int, limit: int) -> list[sa.Row[Any]]:
+def without(
+    connection: Connection, agreement_rows: Collection[int], *, after: int, limit: int
+) -> list[tuple[int, str]]:
     """Referrals under these agreements that have no record, behind a row number: row, referral_id."""
     r = t.referrals.c
     statement = (
@@ -48,7 +50,7 @@ def without(connection: Connection, agreement_rows: Collection[int], *, after: i
         .order_by(r.row)
         .limit(limit)
     )
-    return list(connection.execute(statement).all())
+    return [(row.row, row.referral_id) for row in connection.execute(statement)]
 
 
 def candidates(connection: Connection, keys: Collection[str]) -> dict[str, list[str]]:

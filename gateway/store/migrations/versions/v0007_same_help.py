@@ -42,24 +42,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("ledger_id", name=op.f("uq_aid_ledgers_ledger_id")),
         sa.UniqueConstraint("sha256", name=op.f("uq_aid_ledgers_sha256")),
     )
-    _ledger_aids(big)
-    op.create_table(
-        "payment_accounts",
-        sa.Column("row", big, autoincrement=True, nullable=False),
-        sa.Column("message_id", sa.String(length=64), nullable=False),
-        sa.Column("court", sa.String(length=100), nullable=False),
-        sa.Column("referral_id", sa.String(length=64), nullable=False),
-        sa.Column("payment_id", sa.String(length=64), nullable=False),
-        sa.Column("account_key", sa.String(length=32), nullable=True),
-        sa.PrimaryKeyConstraint("row", name=op.f("pk_payment_accounts")),
-    )
-    op.create_index("ix_payment_accounts_key", "payment_accounts", ["account_key"], unique=False)
-    for column in ("message_id", "referral_id"):
-        op.create_index(op.f(f"ix_payment_accounts_{column}"), "payment_accounts", [column], unique=False)
-    _link_what_is_on_file()
-
-
-def _ledger_aids(big: sa.types.TypeEngine[int]) -> None:
     op.create_table(
         "ledger_aids",
         sa.Column("row", big, autoincrement=True, nullable=False),
@@ -84,10 +66,20 @@ def _ledger_aids(big: sa.types.TypeEngine[int]) -> None:
     )
     for column in ("ledger_id", "person_key"):
         op.create_index(op.f(f"ix_ledger_aids_{column}"), "ledger_aids", [column], unique=False)
-
-
-def _link_what_is_on_file() -> None:
-    """As intake does from now on; the case's own column says what its court stated."""
+    op.create_table(
+        "payment_accounts",
+        sa.Column("row", big, autoincrement=True, nullable=False),
+        sa.Column("message_id", sa.String(length=64), nullable=False),
+        sa.Column("court", sa.String(length=100), nullable=False),
+        sa.Column("referral_id", sa.String(length=64), nullable=False),
+        sa.Column("payment_id", sa.String(length=64), nullable=False),
+        sa.Column("account_key", sa.String(length=32), nullable=True),
+        sa.PrimaryKeyConstraint("row", name=op.f("pk_payment_accounts")),
+    )
+    op.create_index("ix_payment_accounts_key", "payment_accounts", ["account_key"], unique=False)
+    for column in ("message_id", "referral_id"):
+        op.create_index(op.f(f"ix_payment_accounts_{column}"), "payment_accounts", [column], unique=False)
+    # as intake does from now on; the case's own column says what its court stated
     connection = op.get_bind()
     referrals = sa.table(
         "referrals",
@@ -105,7 +97,7 @@ def _link_what_is_on_file() -> None:
             sa.select(referrals).where(referrals.c.row > last).order_by(referrals.c.row).limit(_PAGE)
         ).all()
         if not page:
-            return
+            break
         last = page[-1].row
         stated = [
             {"message_id": one.message_id, "court": one.court, "stated_by": one.referral_id, "number": number}

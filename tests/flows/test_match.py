@@ -15,7 +15,7 @@ from gateway.flows.audit.trouble import Trouble, What
 from gateway.flows.cutoff import cut_off
 from gateway.flows.match_older import fill_in
 from gateway.flows.reconcile import reconcile_all
-from gateway.store import findings
+from gateway.store import erasure, findings
 from gateway.store import tables as t
 from gateway.store.persons import MOST_IN_BLOCK
 from tests.builders import an_id_number
@@ -178,6 +178,14 @@ def test_referrals_from_before_records_were_kept_get_theirs_and_are_met(world: W
     assert [fill_in(world.context, now=world.now) for _ in range(2)] == [1, 0]
     assert cut_off(world.context, now=world.now).troubles == ()
     assert refer(world, 2, id_type="414", id_number="E12345678")["holds"] == ["MATCH"]
+
+
+def test_what_an_erased_person_was_compared_by_is_gone_and_the_points_stay(sqlite_world: World) -> None:
+    sqlite_world.refer()
+    refer(sqlite_world, 2, id_type="414", id_number="E12345678")
+    sqlite_world.store.write(lambda connection: erasure.blank(connection, "r-2"))
+    assert {row["referral_id"] for table in (t.persons, t.match_keys) for row in sqlite_world.rows(table)} == {"r-1"}
+    assert [row[0] for row in kept(sqlite_world)] == ["r-2"]
 
 
 # --- what somebody does to the rows ---

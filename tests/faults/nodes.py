@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from gateway.domain.agreement import Channel
+from gateway.domain.holiday_notice import HolidayNotice
 from gateway.envelope.keyring import Keyring
 from gateway.flows.context import Context
 from gateway.flows.recent import RecentReferrals
@@ -95,6 +96,10 @@ class StillDirectory(Directory):
     def at(self, now: datetime) -> Snapshot:
         """The one there is."""
         return self._still
+
+    def notices(self) -> tuple[HolidayNotice, ...]:
+        """Those of the one there is."""
+        return self._still.notices
 
 
 StoreClass = Callable[[Engine], InlineStore]

@@ -66,7 +66,7 @@ def listed(connection: Connection) -> list[KeptLedger]:
     return [_kept(row) for row in connection.execute(sa.select(t.aid_ledgers).order_by(_G.row)).mappings()]
 
 
-def _kept(row: Mapping[str, Any]) -> KeptLedger:
+def _kept(row: sa.RowMapping) -> KeptLedger:
     names = ("ledger_id", "sha256", "document", "imported", "repeated", "refused", "root", "decision_id")
     return KeptLedger(**{name: row[name] for name in names}, at=from_ms(row["at"]))
 
@@ -119,7 +119,7 @@ def aids_of(connection: Connection, person_keys: Collection[str]) -> dict[str, l
 _AIDS = sa.select(t.ledger_aids).where(among(_A.person_key)).order_by(_A.decided_on, _A.row)
 
 
-def _aid(row: Mapping[str, Any]) -> LedgerAidRow:
+def _aid(row: sa.RowMapping) -> LedgerAidRow:
     return LedgerAidRow(
         line_id=row["line_id"],
         organ=row["organ"],

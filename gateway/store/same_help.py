@@ -55,7 +55,7 @@ _STATED_BY = sa.select(_L.stated_by).where(among(_L.number), ~_WITHDRAWN.exists(
 _STATED = sa.select(_L.stated_by, _L.number).where(among(_L.stated_by)).order_by(_L.row)
 
 
-def read(connection: Connection, referrals: Sequence[Mapping[str, Any]]) -> dict[str, SameHelp]:
+def read(connection: Connection, referrals: Sequence[sa.RowMapping]) -> dict[str, SameHelp]:
     """Of each referral (its row) what others' rows say; one that may not be compared (P06) has nothing."""
     mine = {row["referral_id"]: row["person_key"] for row in referrals if row["person_key"] is not None}
     if not mine:
@@ -139,7 +139,7 @@ _HOLDERS = (
 def _accounts(
     connection: Connection, mine: Mapping[str, str], kin: Mapping[str, Sequence[KinRow]]
 ) -> dict[str, tuple[AccountRow, ...]]:
-    own: dict[str, list[sa.Row[Any]]] = {}
+    own: dict[str, list[Any]] = {}
     for row in connection.execute(_OWN_ACCOUNTS, ids(mine)):
         own.setdefault(row.account_key, []).append(row)
     found: dict[str, list[AccountRow]] = {}

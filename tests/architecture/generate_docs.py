@@ -1,4 +1,4 @@
-"""Pages that are written by the code: `docs/errors.md` and `docs/states.md`.
+"""Pages that are written by the code: `docs/errors.md`, `docs/states.md` and `docs/same-help.md`.
 
     python -m tests.architecture.generate_docs           # says which page is out of step; exit 1 when one is
     python -m tests.architecture.generate_docs --write   # writes them
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
 
+from gateway.domain.coexistence import load_coexistence
 from gateway.domain.field_codes import load_field_codes
 from gateway.domain.lifecycle import MACHINES, Machine
 from gateway.errors import XianjieError, every_error
@@ -104,7 +105,87 @@ def _page(*parts: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-PAGES: dict[str, Callable[[], str]] = {"docs/errors.md": errors_page, "docs/states.md": states_page}
+def same_help_page() -> str:
+    """What counts as the same help, with the rule table as it is shipped."""
+    rules = load_coexistence()
+    return _page(
+        "# 同一救助 What is the same help",
+        NOTE,
+        SAME_HELP_TEXT,
+        "## 规则表 The rule table",
+        _table(
+            (
+                "rule",
+                "版 version",
+                "有效 valid",
+                "范围 scope",
+                "甲 a",
+                "乙 b",
+                "判定 verdict",
+                "条件 conditions",
+                "资金 fund",
+                "依据 basis",
+            ),
+            (
+                (
+                    rule.rule_id,
+                    str(rule.version),
+                    f"{rule.valid_from or '…'} – {rule.valid_to or '…'}",
+                    rule.scope.value,
+                    rule.programme_a,
+                    rule.programme_b,
+                    rule.verdict.value,
+                    " ".join(rule.conditions) or "—",
+                    rule.fund_source.value,
+                    f"{rule.basis} ({rule.status})",
+                )
+                for rule in rules
+            ),
+        ),
+    )
+
+
+SAME_HELP_TEXT = """\
+Read from `gateway/domain/rules/coexistence.csv`. Of the rows in force on the day the later help was given, the
+one that names both sides wins. A row says its verdict only when every condition is met, and a fact nobody told
+meets none.
+
+- `forbidden_same_original_case`, `exclude`, `exclude_for_life`, `choose_higher`, `one_joint_case`: a finding.
+- `ask_same_cause_within_year`: a finding only where two offices granted for one original case within twelve
+  months and from one source of money; two causes, or causes nobody told, are no doubt.
+- `complement`, `top_up`: how help is meant to follow help; never a finding.
+
+**One matter, several numbers.** A court states first-instance, final and enforcement numbers in
+`original_case_group`, parted by `；` or `、`. Numbers stated together, by anybody, are one matter
+(`original_case_links`), followed to the end. Likeness joins nothing. D01 holds at intake and
+`DUP_SAME_ORIGINAL_CASE` read this closure.
+
+**Aid before the gateway.** `xianjie ledger template FILE`, `xianjie ledger import FILE --agreement DOCUMENT
+--who WHO --why WHY` (CSV, XLSX, NDJSON), `xianjie ledger list`. Only under an agreement that authorises
+matching (P06). A bad line costs itself only; the same file again changes nothing; a line whose organ,
+programme, case number and person are there is not kept twice. Kept are keyed person keys, numbers, days,
+amounts; name and identity number are sealed. The decision's leaf covers the file's SHA-256, the counts and the
+root over all lines; the cut-off names lines changed, deleted, added.
+
+**Families.** Two referrals are kin where an identity number of one stands in the other: one household
+(beneficiary and household member), or related (a guardian, a person both name). Relatives of one dead victim
+(G3) in cases of their own are `DUP_RELATIVES_SPLIT`, in one case or by joint aid not. A household's benefit by
+two offices in one month is a finding, a person's is not.
+
+**Accounts.** `judicial_assistance.paid` may carry `account`; a keyed hash is kept, and only where matching is
+authorised. Two people who are not kin and share one are `SHARED_ACCOUNT`; a trustee's account under a plan is
+not.
+
+**Computed again.** A finding carries `rule_row`, `rule_version`, `rule_table` (SHA-256 of the table) and
+`inputs`. `gateway.domain.same_help.recompute(rule_row, inputs)` and `xianjie ledger recompute EVIDENCE.json`
+come to the same answer without the gateway. Evidence bundles do not carry findings yet, so `xianjie verify`
+does not recompute them."""
+
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/errors.md": errors_page,
+    "docs/same-help.md": same_help_page,
+    "docs/states.md": states_page,
+}
 
 
 def out_of_step(root: Path = ROOT) -> list[str]:

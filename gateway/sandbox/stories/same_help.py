@@ -76,7 +76,7 @@ def _family(story: Story, number: int, **more: Any) -> dict[str, Any]:
 
 def _relatives(stage: Stage, story: Story) -> Iterator[None]:
     """Widow and son of one dead victim, each in a case of his own."""
-    death = {"ground_code": "G3", "original_case_group": _group(story), "needs": ()}
+    death: dict[str, Any] = {"ground_code": "G3", "original_case_group": _group(story), "needs": ()}
     story.refer(stage, person=story.person(1, sex="2"), **death)
     yield
     _again(stage, story, person=_family(story, 2), **death)
@@ -84,7 +84,7 @@ def _relatives(stage: Stage, story: Story) -> Iterator[None]:
 
 def _one_joint_case(stage: Stage, story: Story) -> Iterator[None]:
     """Widow and son in one case: as the rule wants it."""
-    death = {"ground_code": "G3", "original_case_group": _group(story), "needs": ()}
+    death: dict[str, Any] = {"ground_code": "G3", "original_case_group": _group(story), "needs": ()}
     story.refer(stage, person=story.person(1, sex="2"), case_number=_case(story, 1), **death)
     yield
     story.refer(stage, number=2, person=_family(story, 2), case_number=_case(story, 1), **death)
@@ -143,7 +143,7 @@ def _over_balance(stage: Stage, story: Story) -> Iterator[None]:
 
 def _granted(stage: Stage, story: Story, number: int, agency: str, county: str, **fields: Any) -> None:
     sent = handoff(stage, story.id(number), agency, county)
-    place = {"agency": agency, "county": county}
+    place: dict[str, Any] = {"agency": agency, "county": county}
     answer(stage, sent, Said(code=ReplyCode.APPROVED, ago=timedelta(seconds=2), fields=fields), **place)
     answer(stage, sent, Said(code=ReplyCode.PAID, fields=fields), **place)
 

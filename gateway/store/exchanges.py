@@ -124,7 +124,7 @@ def cited(connection: Connection, inquiry_ids: Iterable[str | None]) -> dict[str
     }
 
 
-def cited_by(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> dict[str, CitedInquiryRow]:
+def cited_by(connection: Connection, rows: Sequence[sa.RowMapping]) -> dict[str, CitedInquiryRow]:
     """The inquiry each of these referrals cites, by referral; one about a number of the person's own is about the
     person, whichever key stands for the person."""
     found = cited(connection, {row["inquiry_ref"] for row in rows})

@@ -1,7 +1,7 @@
 """统计报表 The statistical report (DOMAIN §8) of one period and region: every section in order, made from rows alone.
 
-`report.facts.facts_of` cuts the rows to the period, `build_report` counts them, `report.text` prints them. Left out,
-because no message of this version carries them: inquiries and clues, statements, follow-up visits.
+`report.facts.facts_of` cuts the rows to the period, `build_report` counts them, `report.text` prints them. Left out, as
+they stand in no referral's dossier: inquiries and clues, statements, follow-up visits.
 """
 
 from collections.abc import Callable, Iterable

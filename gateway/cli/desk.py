@@ -30,6 +30,7 @@ def chain(installation: Installation, referral_id: str, who: str, why: str, as_j
     """一户一条救助链 The household's one time line behind a referral; each view is on file."""
     with installation.open() as (context, clock):
         found = account.chain(context, referral_id, who=who, why=why, now=clock())
+    follows = {one.then: one.rule_id for one in found.complements}
     rows = [
         [
             event.day.isoformat() if event.day else "",
@@ -39,17 +40,23 @@ def chain(installation: Installation, referral_id: str, who: str, why: str, as_j
             yuan(event.amount_fen),
             event.who,
             event.referral_id,
+            follows.get(event.reference, ""),
         ]
         for event in found.events
     ]
-    headings = ["日期 day", "环节 step", "内容 what", "项目 programme", "元 yuan", "单位 who", "移送 referral"]
+    names = ("day", "step", "what", "programme", "yuan", "who", "referral", "complement")
+    headings = [
+        "日期 day",
+        "环节 step",
+        "内容 what",
+        "项目 programme",
+        "元 yuan",
+        "单位 who",
+        "移送 referral",
+        "衔接 joins",
+    ]
     if as_json:
-        print_json(
-            [
-                dict(zip(("day", "step", "what", "programme", "yuan", "who", "referral"), row, strict=True))
-                for row in rows
-            ]
-        )
+        print_json([dict(zip(names, row, strict=True)) for row in rows])
     else:
         table(headings, rows)
         say(

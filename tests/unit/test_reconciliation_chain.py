@@ -145,3 +145,10 @@ def test_a_refused_case_has_a_chain_too() -> None:
 def test_every_link_has_its_name_and_nothing_is_no_chain() -> None:
     assert set(ChainKind) == set(CHAIN_NAMES)
     assert () == household_chain([]).events
+
+
+def test_social_aid_after_judicial_aid_is_shown_as_its_complement() -> None:
+    """2026-03-02 the court aids; 2026-03-05 civil affairs grants the guarantee: what the linkage is for (CX01)."""
+    dossier = a_dossier(replies=(a_reply("APPROVED", programme="MLG"),))
+    (joined,) = household_chain([dossier]).complements
+    assert ("CX01", "complement", ("JUDICIAL", "MLG")) == (joined.rule_id, joined.verdict, joined.programmes)

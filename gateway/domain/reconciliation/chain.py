@@ -9,9 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from itertools import combinations
 
 from gateway.domain.calendar import china_day
+from gateway.domain.coexistence import JUDICIAL, CoexistenceVerdict, verdict
 from gateway.domain.reconciliation.values import Dossier, HandoffRow, NeedRow, ReferralRow, ReplyRow
+from gateway.domain.referral import Decision
 from gateway.domain.replies import ReplyCode
 
 
@@ -37,6 +40,7 @@ CHAIN_NAMES: dict[ChainKind, tuple[str, str]] = {
     ChainKind.ASSISTANCE: ("救助给付", "Assistance by the agency"),
 }
 _GIVEN = frozenset({ReplyCode.APPROVED, ReplyCode.PAID, ReplyCode.SERVICE_DELIVERED})
+_TOGETHER = frozenset({CoexistenceVerdict.COMPLEMENT, CoexistenceVerdict.TOP_UP})
 _RANK = {kind: rank for rank, kind in enumerate(ChainKind)}
 
 
@@ -63,6 +67,18 @@ class ChainEvent:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Complement:
+    """衔接: two links of the chain that the rule table joins: judicial aid, and the help that followed it (CX01), or
+    two programmes that may stand together (top-ups among them). first, then: references of the rows."""
+
+    rule_id: str
+    verdict: str
+    first: str
+    then: str
+    programmes: tuple[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class HouseholdChain:
     """救助链 in time order."""
 
@@ -78,6 +94,24 @@ class HouseholdChain:
         """Agencies that granted, paid or served, in the order they first did."""
         helped = (event for event in self.events if event.kind is ChainKind.ASSISTANCE and event.applied)
         return tuple(dict.fromkeys(event.agency for event in helped if event.agency is not None))
+
+    @property
+    def complements(self) -> tuple[Complement, ...]:
+        """What follows what as the rules mean it; each pair of programmes once, by the first rows that gave it."""
+        found: dict[tuple[str, str], Complement] = {}
+        given = [(event, code) for event in self.events if (code := _given_by(event)) is not None]
+        for first, then in combinations(given, 2):
+            rule = verdict(first[1], then[1])
+            if first[1] != then[1] and rule is not None and rule.verdict in _TOGETHER:
+                joined = Complement(
+                    rule_id=rule.rule_id,
+                    verdict=rule.verdict.value,
+                    first=first[0].reference,
+                    then=then[0].reference,
+                    programmes=(first[1], then[1]),
+                )
+                found.setdefault((first[1], then[1]), joined)
+        return tuple(found.values())
 
     @property
     def paid_by_courts_fen(self) -> int:
@@ -114,6 +148,13 @@ def household_chain(dossiers: Iterable[Dossier]) -> HouseholdChain:
     decided = {event.referral_id: event.day for event in events.values() if event.kind is ChainKind.DECISION}
     ordered = sorted(events.values(), key=lambda event: _order(event, decided))
     return HouseholdChain(events=tuple(ordered))
+
+
+def _given_by(event: ChainEvent) -> str | None:
+    """The programme a link gave, the courts' own aid among them; None for one that gave nothing."""
+    if event.kind is ChainKind.DECISION:
+        return JUDICIAL if event.what == Decision.ASSIST else None
+    return event.programme if event.kind is ChainKind.ASSISTANCE and event.applied else None
 
 
 def _order(event: ChainEvent, decided: dict[str, date | None]) -> tuple[str, int, str, int, str, str]:

@@ -88,7 +88,9 @@ def _same_month(inputs: Inputs) -> bool:
     a, b = inputs["a"], inputs["b"]
     if not a.get("from") or not b.get("from"):
         return False
-    return (b.get("until") is None or a["from"] <= b["until"]) and (a.get("until") is None or b["from"] <= a["until"])
+    return bool(
+        (b.get("until") is None or a["from"] <= b["until"]) and (a.get("until") is None or b["from"] <= a["until"])
+    )
 
 
 def _within_year(inputs: Inputs) -> bool:
@@ -106,7 +108,7 @@ def _granted_by_both(inputs: Inputs) -> bool:
 
 
 def _other_office(inputs: Inputs) -> bool:
-    return inputs["a"].get("office") != inputs["b"].get("office") and _granted_by_both(inputs)
+    return bool(inputs["a"].get("office") != inputs["b"].get("office")) and _granted_by_both(inputs)
 
 
 def _both(member: str) -> Callable[[Inputs], bool]:
@@ -119,15 +121,15 @@ def _between(member: str, wanted: bool = True) -> Callable[[Inputs], bool]:
 
 def _not_joint(inputs: Inputs) -> bool:
     joint = inputs["a"].get("joint_id")
-    return joint is None or joint != inputs["b"].get("joint_id")
+    return bool(joint is None or joint != inputs["b"].get("joint_id"))
 
 
 def _other_case(inputs: Inputs) -> bool:
-    return inputs["a"].get("case_number") != inputs["b"].get("case_number")
+    return bool(inputs["a"].get("case_number") != inputs["b"].get("case_number"))
 
 
 def _ground_death(inputs: Inputs) -> bool:
-    return inputs["a"].get("ground") == DEATH_GROUND == inputs["b"].get("ground")
+    return bool(inputs["a"].get("ground") == DEATH_GROUND == inputs["b"].get("ground"))
 
 
 _ANSWERS: Mapping[RuleCondition, Callable[[Inputs], bool]] = {

@@ -9,6 +9,7 @@ rule, the rule's version and the inputs by which `domain.same_help` judged it.
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 from gateway.domain.calendar import china_day
 from gateway.domain.coexistence import JUDICIAL, CoexistenceRule, RuleScope, verdict
@@ -65,7 +66,11 @@ def _same_case(
 ) -> Finding:
     mine = dossier.referral
     if isinstance(other, LedgerAidRow):
-        who = {"ledger_line": other.line_id, "other_organ": other.organ, "other_concluded_on": other.decided_on}
+        who: dict[str, Any] = {
+            "ledger_line": other.line_id,
+            "other_organ": other.organ,
+            "other_concluded_on": other.decided_on,
+        }
         subject, fen = other.line_id, other.amount_fen
     else:
         who = {

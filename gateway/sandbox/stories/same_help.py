@@ -177,6 +177,14 @@ def _excluded(stage: Stage, story: Story) -> Iterator[None]:
     _granted(stage, story, 2, "civil_affairs", ELSEWHERE, **_months(stage))
 
 
+def _twice_in_life(stage: Stage, story: Story) -> Iterator[None]:
+    """The aid for two cancers, once in a life, from two counties."""
+    _two(stage, story, "CAN2", "CAN2")
+    yield
+    for number, county in ((1, "520103"), (2, ELSEWHERE)):
+        _granted(stage, story, number, "womens_federation", county, amount_fen=1_000_000)
+
+
 STORIES = (
     Story(
         name="final-instance",
@@ -231,6 +239,13 @@ STORIES = (
         finds=("PAYEE_NOT_BENEFICIARY",),
     ),
     Story(name="over-balance", zh="超未执行到位金额", en="Above the balance", play=_over_balance, finds=("OVER_CAP",)),
+    Story(
+        name="twice-in-life",
+        zh="两癌救助两次",
+        en="Once in a life, twice",
+        play=_twice_in_life,
+        finds=("DUP_ONE_TIME_REPEATED",),
+    ),
     Story(
         name="two-counties",
         zh="两县同期低保",

@@ -185,6 +185,17 @@ def _twice_in_life(stage: Stage, story: Story) -> Iterator[None]:
         _granted(stage, story, number, "womens_federation", county, amount_fen=1_000_000)
 
 
+def _died(stage: Stage, story: Story) -> Iterator[None]:
+    """One county told of the death; the other paid on for the month after."""
+    _two(stage, story, "MLG", "NSD")
+    yield
+    month: date = stage.now.date().replace(day=1)
+    before = (month - timedelta(days=1)).replace(day=1)
+    sent = handoff(stage, story.id(1))
+    answer(stage, sent, Said(code=ReplyCode.DECEASED, raw="52", fields={"first_month": before}))
+    _granted(stage, story, 2, "disabled_persons", ELSEWHERE, **_months(stage))
+
+
 STORIES = (
     Story(
         name="final-instance",
@@ -245,6 +256,14 @@ STORIES = (
         en="Once in a life, twice",
         play=_twice_in_life,
         finds=("DUP_ONE_TIME_REPEATED",),
+    ),
+    Story(
+        name="died-elsewhere",
+        zh="他县已报死亡",
+        en="Dead in another county's books",
+        play=_died,
+        finds=("PAID_DECEASED",),
+        later=("MISS_NO_RECEIPT",),  # the route's second organ has not taken the need
     ),
     Story(
         name="two-counties",

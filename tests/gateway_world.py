@@ -395,7 +395,7 @@ def a_referral_body(**changes: Any) -> dict[str, Any]:
 
 
 def _another_name(default: Mapping[str, Any], body: dict[str, Any]) -> dict[str, Any]:
-    """Somebody with another number is somebody else, and has a name of his own: nobody is taken for another by chance."""
+    """Somebody with another number is somebody else, with a name of his own: nobody is taken for another."""
     person = body.get("person")
     number = person.get("id_number") if isinstance(person, dict) else None
     if not isinstance(number, str) or person.get("name") != default["name"]:

@@ -79,7 +79,7 @@ def _order(doubt: Doubt) -> tuple[Any, ...]:
 
 def _load(session: Any, name: str, paths: Sequence[str | Path], columns: dict[str, str]) -> None:
     schema = ", ".join(f"{column} {_TYPES[kind]}" for column, kind in columns.items())
-    frame = None
+    frame: Any = None
     for path in paths:
         text = str(path)
         if text.endswith(".parquet"):

@@ -1,4 +1,4 @@
-"""状态 The lifecycle tables of needs, handoffs, messages, findings, matches: the only place that says what may follow what.
+"""状态 The lifecycle tables of needs, handoffs, messages, findings, matches: the only place to say what follows what.
 
 Laws:
 1. A state changes only by a move written here (`Machine.move`); any other raises `IllegalMove` and changes nothing.

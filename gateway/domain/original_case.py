@@ -1,9 +1,9 @@
 """原案件 Which numbers are one matter: the first-instance, final and enforcement numbers of one case.
 
 Rules: a court may state several numbers of one matter in one field, parted by `;` or `、`; each is read by
-`parse_original_case_number` and written in one spelling (full-width brackets, no 字第, no leading noughts, plain digits).
+`parse_original_case_number` and written in one spelling (full-width brackets, no 字第, no leading noughts).
 What is no court's number (a procuratorate's, a case named in words) stands for itself as a whole. Numbers that one
-sender states together are one matter, and so is whatever shares a number with them: `matter_of` follows that to its end.
+sender states together are one matter, and so is whatever shares a number with them: `matter_of` follows that on.
 Nothing is guessed from likeness: two numbers nobody stated together stay two matters.
 """
 

@@ -79,8 +79,6 @@ def _require_ended(connection: Connection, referral_id: str, now: datetime) -> N
         raise IllegalMove("a need is open", ids={"referral_id": referral_id})
     if matches.unresolved_about(connection, referral_id):
         raise IllegalMove("both sides of a match are being heard", ids={"referral_id": referral_id})
-    if matches.unresolved_about(connection, referral_id):
-        raise IllegalMove("both sides of a match are being heard", ids={"referral_id": referral_id})
     if asked is not None and not asked.is_answered and (asked.due_at is None or now < asked.due_at):
         raise IllegalMove("an office has yet to answer", ids={"referral_id": referral_id})
     if told is not None and since(told) is not None:

@@ -155,7 +155,7 @@ def handed_over_twice(desk: Installed) -> None:
 def test_for_machines_the_fields_come_with_their_keys_and_headings(desk: Installed) -> None:
     found = json.loads(desk.inbox("open", "1", "--peek", "--json").stdout)
     ((first, *_),) = ([cell for cell in row if cell["key"] == "name"] for row in found["rows"])
-    assert first == {"key": "name", "heading": "姓名 Name", "value": "测试甲"}
+    assert first == {"key": "name", "heading": "姓名 Name", "value": "测试甲1"}
 
 
 def test_a_withdrawn_handoff_says_so_first(desk: Installed) -> None:

@@ -230,4 +230,3 @@ def _misuse(
 
 def _clawback_fen(visit: VisitRow, paid: int) -> int:
     return paid if visit.recovered_fen is None else min(paid, visit.recovered_fen)
-

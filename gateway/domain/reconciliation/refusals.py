@@ -1,4 +1,4 @@
-"""不予救助依据 A refusal as "already assisted" (X6) rests on what an agency answered: UNKNOWN and NEVER support nothing.
+"""不予救助依据 A refusal as "already assisted" (X6) rests on what an agency answered; UNKNOWN and NEVER prove nothing.
 
 Rules: a court that says why it made no inquiry is believed (it answers for it); one that cites an inquiry must cite one
 of its own, about the same person, in which somebody answered ACTIVE or ENDED. The message was never refused for it.

@@ -173,9 +173,9 @@ class Dossier:
     offices_above: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """For each office of a need the same agency's offices above it, nearest first."""
     possible_matches: tuple[PossibleMatchRow, ...] = ()
-    court_money: CourtMoney = CourtMoney()
+    court_money: CourtMoney = field(default_factory=CourtMoney)
     cited_inquiry: CitedInquiryRow | None = None
-    same_help: SameHelp = SameHelp()
+    same_help: SameHelp = field(default_factory=SameHelp)
     kin: tuple[RelativeRow, ...] = ()
     """Referrals of other people of the family, in the order of `same_help.kin`."""
 

@@ -87,4 +87,4 @@ finding_changes = Table(
     Column("state", String(20), nullable=False),
     Column("decided_as", String(20)),
 )
-"""疑点沿革: one row a change of a finding's evidence, or of what was decided of it; what people did stands in decisions."""
+"""疑点沿革: one row a change of a finding's evidence or of what was decided; what people did is in decisions."""

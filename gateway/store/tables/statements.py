@@ -1,4 +1,4 @@
-"""对账单之表 What agencies say they really paid: the signed manifest, its lines as keys and amounts, how far they were read.
+"""对账单之表 What agencies say they really paid: the signed manifest, its lines as keys and amounts, how far read.
 
 `statements` and `statement_reads` never change once written; how far the lines have come stands apart. A line holds no
 name and no number: persons and accounts are keyed, and only where the agreement authorises matching (P06).

@@ -1,5 +1,7 @@
 """第十一版库表 Matches, dispositions, and what people do with findings."""
 
+from typing import Any, cast
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -94,7 +96,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("row", name=op.f("pk_finding_changes")),
     )
     op.create_index(op.f("ix_finding_changes_finding_key"), "finding_changes", ["finding_key"], unique=False)
-    for column in (
+    for added in (
         sa.Column("evidence_digest", sa.String(length=64), nullable=True),
         sa.Column("assigned_to", sa.String(length=100), nullable=True),
         sa.Column("assigned_due_at", sa.BigInteger(), nullable=True),
@@ -102,4 +104,4 @@ def upgrade() -> None:
         sa.Column("decision_id", sa.String(length=64), nullable=True),
         sa.Column("recovered_fen", sa.BigInteger(), nullable=True),
     ):
-        op.add_column("findings", column)
+        op.add_column("findings", cast("sa.Column[Any]", added))

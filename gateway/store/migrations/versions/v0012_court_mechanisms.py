@@ -1,5 +1,7 @@
 """第十二版库表 Disbursement plans, reports of use, follow-up visits, standard amounts."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -12,7 +14,7 @@ depends_on = None
 def upgrade() -> None:
     """Adds four tables."""
     big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-    own = {
+    own: dict[str, tuple[str, list[sa.Column[Any]]]] = {
         "disbursement_plans": (
             "plan_id",
             [

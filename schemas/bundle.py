@@ -175,12 +175,25 @@ class NeedStandingSchema(StrictSchema):
     since = Moment(required=True)
 
 
+class JudgementSchema(StrictSchema):
+    """A finding with what it can be computed from again: the row of the rule table and the inputs (same-help.md)."""
+
+    key = Kept(max=400, required=True)
+    code = Text(max=40, required=True)
+    rule_id = Text(max=20, required=True)
+    state = Text(max=20, required=True)
+    opened_at = Moment(required=True)
+    rule_row = OpenObject(required=True)
+    inputs = OpenObject(required=True)
+
+
 class ReadingsSchema(StrictSchema):
-    """`readings.json`."""
+    """`readings.json`. judgements: only in a bundle for an auditor, since they tell of other courts' cases."""
 
     needs = ListOf(Nest(NeedStandingSchema), max=MOST, required=True)
     replies = ListOf(Nest(ReadingSchema), max=MOST, required=True)
     rungs = ListOf(Nest(RungSchema), max=MOST, required=True)
+    judgements = ListOf(Nest(JudgementSchema), max=MOST)
 
 
 class LeafSchema(StrictSchema):

@@ -86,6 +86,7 @@ class Scene:
     needs: list[dict[str, Any]] = field(default_factory=list)
     replies: list[dict[str, Any]] = field(default_factory=list)
     rungs: list[dict[str, Any]] = field(default_factory=list)
+    judgements: list[dict[str, Any]] = field(default_factory=list)
     keys: list[PublicKey] = field(default_factory=list)
     participants: list[Participant] = field(default_factory=list)
     heads: set[int] = field(default_factory=set)
@@ -328,6 +329,7 @@ class Scene:
             "needs": self.needs,
             "replies": self.replies,
             "rungs": self.rungs,
+            "judgements": self.judgements,
             "leaves": [(index, self.log[index].decode()) for index in self.told],
             "inclusion": {index: inclusion_proof(hashes, index, size) for index in self.told if index < size},
             "consistency": [

@@ -115,6 +115,7 @@ class Contents:
     vkey: str
     witnesses: tuple[str, ...]
     participants: Mapping[str, Participant]
+    judgements: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def referral_id(self) -> str:
@@ -239,6 +240,7 @@ def read_contents(files: Mapping[str, bytes]) -> Contents:
         vkey=keys["log"]["vkey"],
         witnesses=tuple(keys["log"]["witnesses"]),
         participants={row["party_id"]: Participant(**row) for row in participants},
+        judgements=tuple(readings.get("judgements", ())),
     )
 
 

@@ -53,6 +53,8 @@ class Collected:
     vkey: str
     witnesses: Sequence[str] = ()
     participants: Sequence[Participant] = ()
+    judgements: Sequence[Mapping[str, Any]] = ()
+    """Findings that can be computed again; none in a bundle for a court."""
 
 
 def pack(collected: Collected, key: SigningKey) -> bytes:
@@ -72,6 +74,8 @@ def members_of(collected: Collected) -> dict[str, bytes]:
     files[bundle.DECISIONS] = _json({"decisions": list(collected.decisions)})
     files[bundle.ATTEMPTS] = _json({"attempts": _rows(collected.attempts)})
     told = {"needs": collected.needs, "replies": collected.replies, "rungs": collected.rungs}
+    if collected.judgements:
+        told["judgements"] = collected.judgements
     files[bundle.READINGS] = _json({name: _rows(rows) for name, rows in told.items()})
     files[bundle.KEYS] = _json(_keys(collected))
     participants = [

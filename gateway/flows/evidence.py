@@ -35,7 +35,7 @@ from gateway.evidence.merkle import EMPTY_ROOT, Hashes, consistency_proof, inclu
 from gateway.evidence.packing import Collected, pack
 from gateway.flows.context import Context
 from gateway.flows.operate import require_reason
-from gateway.store import checkpoints, decisions, evidence_rows, log, referrals, vault
+from gateway.store import checkpoints, decisions, evidence_rows, findings, log, referrals, vault
 from gateway.store.clock import from_ms
 from gateway.store.evidence_rows import StoredMessage
 from gateway.store.log import Place
@@ -66,6 +66,8 @@ def export(
         if found is None or court not in (None, found):
             raise ReferralUnknown(ids={"referral_id": referral_id})
         collected = _collect(connection, context, referral_id, witnessed, now)
+        if court is None:  # they tell of other courts' cases
+            collected = replace(collected, judgements=_judgements(connection, referral_id))
     decision_id = context.store.write(
         lambda connection: decisions.put(connection, who=who, what=WHAT, subject=referral_id, why=why, now=now)
     )
@@ -265,6 +267,23 @@ def _cosigned(connection: Connection, checkpoint: RowMapping) -> str:
     for line in checkpoints.cosignatures(connection, epoch=checkpoint["epoch"], size=checkpoint["size"]):
         note = with_cosignature(note, line)
     return note
+
+
+def _judgements(connection: Connection, referral_id: str) -> list[dict[str, Any]]:
+    """Findings that carry what they can be computed from again."""
+    return [
+        {
+            "key": kept.finding.key,
+            "code": kept.finding.code,
+            "rule_id": kept.finding.rule_id,
+            "state": kept.state.value,
+            "opened_at": kept.opened_at,
+            "rule_row": kept.finding.evidence["rule_row"],
+            "inputs": kept.finding.evidence["inputs"],
+        }
+        for kept in findings.of_referral(connection, referral_id)
+        if {"rule_row", "inputs"} <= kept.finding.evidence.keys()
+    ]
 
 
 def _attempt(row: Mapping[str, Any]) -> dict[str, Any]:

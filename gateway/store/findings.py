@@ -274,6 +274,12 @@ def listed(connection: Connection, *, only_open: bool = True, code: str | None =
     return [kept_of(row) for row in connection.execute(statement).mappings()]
 
 
+def of_referral(connection: Connection, referral_id: str) -> list[Kept]:
+    """Every finding about one referral, open and closed, oldest first."""
+    statement = sa.select(t.findings).where(t.findings.c.referral_id == referral_id).order_by(t.findings.c.row)
+    return [kept_of(row) for row in connection.execute(statement).mappings()]
+
+
 def open_counts(connection: Connection, *, origin: str | None = None) -> dict[str, int]:
     """Open findings by code, of one origin or of all."""
     f = t.findings.c

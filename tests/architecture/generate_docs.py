@@ -178,8 +178,9 @@ not.
 
 **Computed again.** A finding carries `rule_row`, `rule_version`, `rule_table` (SHA-256 of the table) and
 `inputs`. `gateway.domain.same_help.recompute(rule_row, inputs)` and `xianjie ledger recompute EVIDENCE.json`
-come to the same answer without the gateway. Evidence bundles do not carry findings yet, so `xianjie verify`
-does not recompute them."""
+come to the same answer without the gateway. A bundle for an auditor or the operator carries these findings, open and
+closed, and `xianjie verify` computes them again; the inputs are the gateway's word. A court's bundle carries none:
+they tell of other courts' cases."""
 
 PAGES: dict[str, Callable[[], str]] = {
     "docs/errors.md": errors_page,

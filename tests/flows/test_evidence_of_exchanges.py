@@ -1,16 +1,21 @@
 """证据包: what courts are told, reminders, plans and visits belong to the case and prove what they say."""
 
+import json
 from datetime import timedelta
 
 import pytest
 
 from gateway.envelope.signing import verify
 from gateway.evidence.verifier.conclusions import Standing
+from gateway.evidence.verifier.verify import Verification, verify_bundle
+from gateway.flows.evidence import export
 from gateway.flows.mailbox import pull
 from gateway.flows.reconcile import reconcile_all
 from gateway.flows.tell_court import tell_courts
-from tests.flows.test_evidence import judged
-from tests.gateway_world import World
+from gateway.store import tables as t
+from tests.flows.test_evidence import codes, judged, refuted, trusted
+from tests.flows.test_reconcile import the_neighbours
+from tests.gateway_world import NEIGHBOUR, World
 from tests.log_world import LogWorld
 
 
@@ -46,3 +51,48 @@ def told(sqlite_world: World) -> LogWorld:
 def test_nothing_of_it_is_refuted(told: LogWorld) -> None:
     verification = judged(told)
     assert [one for one in verification.conclusions if one.standing is Standing.REFUTED] == []
+
+
+# --- findings that can be computed again ---
+
+
+@pytest.fixture
+def doubted(sqlite_world: World) -> LogWorld:
+    """One person, one original case, two courts; the morning's run found it."""
+    world, logged = sqlite_world, LogWorld(sqlite_world)
+    world.context = logged.context
+    world.refer()
+    world.wait(timedelta(minutes=1))
+    the_neighbours(world)
+    reconcile_all(world.context, now=world.now)
+    logged.sign()
+    return logged
+
+
+def for_an_auditor(logged: LogWorld) -> Verification:
+    bundle = export(logged.context, "r-2", who="auditor", why="review", now=logged.world.now)
+    return verify_bundle(bundle, trusted(logged))
+
+
+def test_an_auditors_bundle_carries_the_finding_and_it_follows(doubted: LogWorld) -> None:
+    found = for_an_auditor(doubted)
+    assert [] == refuted(found)
+    assert "judgements_reproduced" in codes(found, Standing.PROVEN)
+
+
+def test_a_courts_bundle_tells_nothing_of_another_courts_case(doubted: LogWorld) -> None:
+    now = doubted.world.now
+    bundle = export(doubted.context, "r-2", who=NEIGHBOUR, why="review", now=now, court=NEIGHBOUR)
+    found = verify_bundle(bundle, trusted(doubted))
+    assert [] == refuted(found)
+    assert "judgements_reproduced" not in codes(found, Standing.PROVEN)
+    assert b"judgements" not in bundle and b'"r-1"' not in bundle
+
+
+def test_a_finding_whose_inputs_were_changed_is_refuted(doubted: LogWorld) -> None:
+    (row,) = [row for row in doubted.world.rows(t.findings) if row["code"] == "DUP_SAME_ORIGINAL_CASE"]
+    evidence = json.loads(row["evidence"])
+    evidence["inputs"]["b"]["numbers"] = []
+    changed = t.findings.update().where(t.findings.c.key == row["key"]).values(evidence=json.dumps(evidence))
+    doubted.context.store.write(lambda connection: connection.execute(changed))
+    assert ["judgement_not_reproduced"] == refuted(for_an_auditor(doubted))

@@ -17,6 +17,7 @@ from gateway.evidence.verifier.conclusions import Conclusion, Conclusions, Stand
 from gateway.evidence.verifier.entries import check_entries
 from gateway.evidence.verifier.facts import facts_of
 from gateway.evidence.verifier.files import check_files, check_seal
+from gateway.evidence.verifier.judgements import check_judgements
 from gateway.evidence.verifier.key_leaves import check_key_leaves
 from gateway.evidence.verifier.papers import check_papers
 from gateway.evidence.verifier.receipts import check_receipts
@@ -77,6 +78,7 @@ def _check_contents(files: Mapping[str, bytes], contents: Contents, trusted: Tru
     check_receipts(contents, facts, found)
     check_entries(contents, found)
     check_key_leaves(contents, found)
+    check_judgements(contents, found)
     checkpoint = open_checkpoint(contents, found)
     if checkpoint is not None:
         check_tree(contents, checkpoint, found)

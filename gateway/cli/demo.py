@@ -15,8 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 
 import click
@@ -51,7 +50,8 @@ from gateway.flows.reconcile import look, reconcile_all
 from gateway.flows.report import report
 from gateway.sandbox.province import courts
 from gateway.sandbox.province_files import WrittenFile, write_files
-from gateway.sandbox.stories.programme import STORIES, judge
+from gateway.sandbox.stories.programme import HALF_YEAR, LATER, STORIES, judge
+from gateway.sandbox.stories.story import Story
 from gateway.store import counts, findings
 from gateway.workbook.court_files import read_court_file
 
@@ -59,7 +59,6 @@ QUIET_SECONDS = 4.0
 LONGEST_SECONDS = 240.0
 COURTS_COMMIT_EVERY = 60.0
 """Seconds between two comparisons of every court while the demonstration stays up."""
-LATER = timedelta(days=60)
 
 
 @dataclass
@@ -250,7 +249,8 @@ def _show(context: Context, world: DemoWorld) -> bool:
     click.echo(f"\n如再过 {LATER.days} 天仍无进展 If nothing moves for {LATER.days} days")
     later = list(look(context, as_of=now + LATER, now=now))
     show_findings(later)
-    told = _show_stories([kept.finding for kept in open_now], later)
+    half_year = list(look(context, as_of=now + HALF_YEAR, now=now))
+    told = _show_stories([kept.finding for kept in open_now], later, half_year)
     click.echo("\n平衡表 Balance")
     lines = account.balance(context, as_of=now, now=now)
     show_balance(lines)
@@ -260,17 +260,17 @@ def _show(context: Context, world: DemoWorld) -> bool:
     return told and made.wrong == 0 and all(line.balances for line in lines)
 
 
-def _show_stories(found: list[Finding], later: list[Finding]) -> bool:
+def _show_stories(found: list[Finding], later: list[Finding], half_year: list[Finding]) -> bool:
     """Whether each told case was found once and no look-alike was accused."""
     click.echo("\n案例 Told cases")
-    verdicts = judge(found, later)
+    verdicts = judge(found, later, half_year)
     table(
         ["案例 case", "", "应有疑点 must be found", "结果 result"],
         [
             [
                 one.story.zh,
                 one.story.en,
-                " ".join((*one.story.finds, *(f"{code}(60d)" for code in one.story.later))) or "无 nothing",
+                _must_be_found(one.story),
                 "✓"
                 if one.is_right
                 else " ".join([*(f"-{c}" for c in one.missing), *(f"+{c}" for c in one.unexpected)]),
@@ -279,6 +279,11 @@ def _show_stories(found: list[Finding], later: list[Finding]) -> bool:
         ],
     )
     return all(one.is_right for one in verdicts)
+
+
+def _must_be_found(story: Story) -> str:
+    told = (story.finds, [f"{code}({LATER.days}d)" for code in story.later])
+    return " ".join(chain(*told, (f"{code}({HALF_YEAR.days}d)" for code in story.half_year))) or "无 nothing"
 
 
 def _stay(world: DemoWorld, running: Processes, url: str, addresses: dict[str, str]) -> None:

@@ -162,14 +162,16 @@ def referral(number: int) -> dict[str, Any]:
     """What a client sends: another person and another case a number, for civil affairs alone."""
     group, day = divmod(number, 10_000)
     born = date(1960, 1, 1) + timedelta(days=day)
-    person = a_referral_body()["person"]
+    honest = a_referral_body()
+    person = honest["person"]
     body = a_referral_body(
         referral_id=f"r-{number}",
         case_number=f"（2024）黔01司救执{number}号",
         original_case_group=f"（2023）黔0102民初{number}号",
         concluded_on="2024-07-31",
         notice_given_at="2024-07-31",
-        survey=a_referral_body()["survey"] | {"date": "2024-07-20"},
+        survey=honest["survey"] | {"date": "2024-07-20"},
+        verification_authorization=honest["verification_authorization"] | {"signed_at": "2024-07-20"},
         person=person | {"id_number": an_id_number(born, serial=group), "birth_date": born.isoformat()},
     )
     return {"type_": "referral.submitted", "data": body, "effect": f"r-{number}", "subject": f"r-{number}"}

@@ -1,16 +1,12 @@
 """案例 Every told case is found once, explained by its code, and no look-alike is accused."""
 
-from datetime import timedelta
-
 import pytest
 
 from gateway.flows.reconcile import look, reconcile_all
-from gateway.sandbox.stories.programme import STORIES, Verdict, acts, judge
+from gateway.sandbox.stories.programme import HALF_YEAR, LATER, STORIES, Verdict, acts, judge
 from gateway.store import findings
 from tests.gateway_world import World
 from tests.stories.world_stage import WorldStage
-
-LATER = timedelta(days=60)
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +20,11 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
     reconcile_all(world.context, now=world.now)
     with world.store.reading() as connection:
         found = [kept.finding for kept in findings.listed(connection, limit=100_000)]
-    later = list(look(world.context, as_of=world.now + LATER, now=world.now))
+    later, half_year = (
+        list(look(world.context, as_of=world.now + after, now=world.now)) for after in (LATER, HALF_YEAR)
+    )
     world.close()
-    return {verdict.story.name: verdict for verdict in judge(found, later)}
+    return {verdict.story.name: verdict for verdict in judge(found, later, half_year)}
 
 
 @pytest.mark.parametrize("name", [story.name for story in STORIES])

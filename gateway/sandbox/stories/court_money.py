@@ -94,7 +94,7 @@ def _recovered(stage: Stage, story: Story) -> Iterator[None]:
 
 
 def _not_accounted(stage: Stage, story: Story) -> Iterator[None]:
-    """Through the guardian, told of in time only once, and then no more."""
+    """Through the guardian, who never tells what for: not due yet, overdue after half a year."""
     yield
     _paid(stage, story, payee="GUARDIAN")
     _say(stage, story, "disbursement.planned", plan_id=story.id("d"), mode="THROUGH_GUARDIAN", purposes=["LIVING"])
@@ -118,5 +118,11 @@ STORIES = (
         play=_recovered,
         finds=("CLAWBACK_REVIEW",),
     ),
-    Story(name="not-accounted", zh="使用报告未到期", en="A report that is not due yet", play=_not_accounted),
+    Story(
+        name="not-accounted",
+        zh="使用情况半年未报",
+        en="Not accounted for within half a year",
+        play=_not_accounted,
+        half_year=("MISS_USE_REPORT",),
+    ),
 )

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from gateway.domain.reconciliation.values import Finding
 from gateway.sandbox.stories import court_money, exchanges, heard, identity, late, listed, reserved, same_help, spine
@@ -24,6 +25,8 @@ STORIES: tuple[Story, ...] = (
     *same_help.STORIES,
 )
 MOST_ACTS = 20
+LATER, HALF_YEAR = timedelta(days=60), timedelta(days=185)
+"""When it is looked again, with nothing having moved."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,18 +64,18 @@ _TOLD = object()
 
 
 def judge(
-    found: Iterable[Finding], later: Iterable[Finding] | None = None, stories: Sequence[Story] = STORIES
+    found: Iterable[Finding], later: Iterable[Finding], half_year: Iterable[Finding], stories: Sequence[Story] = STORIES
 ) -> list[Verdict]:
-    """One verdict a story. later: what would be found when nothing moves for sixty days; None: not asked."""
-    now, then = _by_story(found), None if later is None else _by_story(later)
+    """One verdict a story. later, half_year: what would be found when nothing moves for `LATER` and `HALF_YEAR`."""
+    now, then, at_last = _by_story(found), _by_story(later), _by_story(half_year)
     verdicts = []
     for story in stories:
         wanted, had = Counter(story.finds), now.get(story.name, Counter())
         missing, unexpected = wanted - had, had - wanted
-        if then is not None:
-            wanted_later, had_later = Counter((*story.finds, *story.later)), then.get(story.name, Counter())
-            missing |= wanted_later - had_later
-            unexpected |= had_later - wanted_later
+        wanted_later, had_later = Counter((*story.finds, *story.later)), then.get(story.name, Counter())
+        missing |= wanted_later - had_later
+        unexpected |= had_later - wanted_later
+        missing |= Counter(story.half_year) - at_last.get(story.name, Counter())
         verdicts.append(
             Verdict(
                 story=story,

@@ -80,7 +80,8 @@ class Stage(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class Story:
     """One case. finds: finding codes that must stand open once each when all is told; later: those that stand besides
-    when nothing moves for sixty days. Nothing else may be found of it. A story that finds nothing is a look-alike."""
+    when nothing moves for sixty days. Nothing else may be found of it. half_year: those that must stand after half a
+    year, beside what else a case gathers that lies for so long. A story that finds nothing is a look-alike."""
 
     name: str
     zh: str
@@ -88,6 +89,7 @@ class Story:
     play: Callable[[Stage, "Story"], Iterator[None]]
     finds: tuple[str, ...] = ()
     later: tuple[str, ...] = ()
+    half_year: tuple[str, ...] = ()
 
     def id(self, what: object) -> str:
         """An id of this story's own."""

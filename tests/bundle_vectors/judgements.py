@@ -33,6 +33,13 @@ def judgement_follows() -> bytes:
     return in_doubt().build()
 
 
+@passes("所附规则行是另一版本的", "a finding by a row of another version's table", "judgement_rule_other")
+def judgement_by_another_table() -> bytes:
+    scene = in_doubt()
+    scene.judgements[0]["rule_row"] |= {"version": "7", "basis": "另一版本的规则表"}
+    return scene.build()
+
+
 @fails(
     "judgement_not_reproduced",
     "DUP_SAME_ORIGINAL_CASE D01",

@@ -1,4 +1,4 @@
-"""遗漏清单接口 Who waits longer than he may, for a court (its own) or an auditor (all); by one-use token.."""
+"""遗漏清单接口 Who waits longer than he may, for a court (its own) or an auditor (all); by one-use token."""
 
 import json
 

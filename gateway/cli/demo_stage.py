@@ -37,7 +37,8 @@ def old_ledger(context: Context, now: datetime, *, raw: bytes, name: str, docume
 PAGE = 500
 OPERATIONS: Mapping[str, Callable[..., object]] = {"hear": hear, "ledger": old_ledger}
 """Name → (context, now, fields)."""
-ACT_SECONDS = 15.0
+ACT_SECONDS, HEARD_SECONDS = 60.0, 30.0
+"""At most so long for the mail of an act, and for one message of it: a busy machine is slow, not wrong."""
 BETWEEN_ACTS = 1.5
 """Seconds in which what the worker says by itself is said."""
 
@@ -83,11 +84,15 @@ class DemoStage:
         return Told(message_id=sent.message_id, holds=sent.holds, warnings=tuple(one.code for one in sent.warnings))
 
     def heard(self, party: str, type_: str, matter: str) -> list[VerifiedMessage]:
-        """As `Stage.heard`."""
-        mine = self._heard.setdefault(party, [])
-        while found := list(self._client(party).inbox(after=max((m.envelope.seq or 0 for m in mine), default=0))):
-            mine += found
-        return [one for one in mine if one.envelope.type == type_ and one.envelope.subject == matter]
+        """As `Stage.heard`; what has not come yet is waited for."""
+        until, mine = time.monotonic() + HEARD_SECONDS, self._heard.setdefault(party, [])
+        while True:
+            while found := list(self._client(party).inbox(after=max((m.envelope.seq or 0 for m in mine), default=0))):
+                mine += found
+            asked = [one for one in mine if one.envelope.type == type_ and one.envelope.subject == matter]
+            if asked or time.monotonic() > until:
+                return asked
+            time.sleep(0.2)
 
     def put(self, party: str, path: str, body: bytes, content_type: str) -> None:
         """As `Stage.put`."""

@@ -347,10 +347,9 @@ def judge_books(
 def referral(number: int) -> dict[str, Any]:
     """What the court sends: another person and case a number, for civil affairs alone. As `Outgoing` has it."""
     name = f"r-{number}"
-    honest = a_referral_body()
-    body = honest | {
-        "referral_id": name,
-        "original_case_group": f"（2025）黔0102民初{number + 1}号",
-        "person": honest["person"] | {"id_number": an_id_number(serial=number)},
-    }
+    body = a_referral_body(
+        referral_id=name,
+        original_case_group=f"（2025）黔0102民初{number + 1}号",
+        person=a_referral_body()["person"] | {"id_number": an_id_number(serial=number)},
+    )
     return {"type": "referral.submitted", "data": body, "effect": name, "subject": name}

@@ -118,14 +118,13 @@ class _Scenario:
         office_id = self.random.choice(list(PROGRAMMES))
         programme = PROGRAMMES[office_id]
         self.plans[referral_id] = list(self.random.choice(PLANS[office_id]))
-        honest = a_body()
-        body = honest | {
-            "referral_id": referral_id,
-            "case_number": f"（2026）黔01司救执{self.number}号",
-            "original_case_group": f"（2025）黔0102民初{self.number}号",
-            "person": honest["person"] | {"id_number": an_id_number(serial=self.number)},
-            "needs": [{"programme": programme}],
-        }
+        body = a_body(
+            referral_id=referral_id,
+            case_number=f"（2026）黔01司救执{self.number}号",
+            original_case_group=f"（2025）黔0102民初{self.number}号",
+            person=a_body()["person"] | {"id_number": an_id_number(serial=self.number)},
+            needs=[{"programme": programme}],
+        )
         court.asked[referral_id] = (programme,)
         self._send(court, court.write("referral.submitted", referral_id, body))
 

@@ -270,7 +270,11 @@ def _cosigned(connection: Connection, checkpoint: RowMapping) -> str:
 
 
 def _judgements(connection: Connection, referral_id: str) -> list[dict[str, Any]]:
-    """Findings that carry what they can be computed from again."""
+    """Findings that carry what they can be computed from again. Raises EvidenceDamaged for one that was garbled."""
+    try:
+        kept_ones = findings.of_referral(connection, referral_id)
+    except ValueError as error:
+        raise EvidenceDamaged("finding_unreadable", ids={"referral_id": referral_id}) from error
     return [
         {
             "key": kept.finding.key,
@@ -281,7 +285,7 @@ def _judgements(connection: Connection, referral_id: str) -> list[dict[str, Any]
             "rule_row": kept.finding.evidence["rule_row"],
             "inputs": kept.finding.evidence["inputs"],
         }
-        for kept in findings.of_referral(connection, referral_id)
+        for kept in kept_ones
         if {"rule_row", "inputs"} <= kept.finding.evidence.keys()
     ]
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.envelope.signing import verify
+from gateway.errors import EvidenceDamaged
 from gateway.evidence.verifier.conclusions import Standing
 from gateway.evidence.verifier.verify import Verification, verify_bundle
 from gateway.flows.evidence import export
@@ -89,10 +90,21 @@ def test_a_courts_bundle_tells_nothing_of_another_courts_case(doubted: LogWorld)
     assert b"judgements" not in bundle and b'"r-1"' not in bundle
 
 
+def put(logged: LogWorld, evidence: str) -> None:
+    """Somebody with the database's password writes it over the doubt's."""
+    changed = t.findings.update().where(t.findings.c.code == "DUP_SAME_ORIGINAL_CASE").values(evidence=evidence)
+    logged.context.store.write(lambda connection: connection.execute(changed))
+
+
 def test_a_finding_whose_inputs_were_changed_is_refuted(doubted: LogWorld) -> None:
     (row,) = [row for row in doubted.world.rows(t.findings) if row["code"] == "DUP_SAME_ORIGINAL_CASE"]
     evidence = json.loads(row["evidence"])
     evidence["inputs"]["b"]["numbers"] = []
-    changed = t.findings.update().where(t.findings.c.key == row["key"]).values(evidence=json.dumps(evidence))
-    doubted.context.store.write(lambda connection: connection.execute(changed))
+    put(doubted, json.dumps(evidence))
     assert ["judgement_not_reproduced"] == refuted(for_an_auditor(doubted))
+
+
+def test_a_finding_that_was_garbled_is_told_not_packed(doubted: LogWorld) -> None:
+    put(doubted, "{")
+    with pytest.raises(EvidenceDamaged, match="finding_unreadable"):
+        for_an_auditor(doubted)

@@ -20,8 +20,10 @@ IDENTITY_ERRORS = {
     "uscc_form",
     "uscc_check_character",
 }
-OTHER_REFERRALS = {"open_elsewhere", "possible_same_person", "relatives_number"}
-"""Warnings of rules that look at other referrals (D09), given by intake itself."""
+OTHER_REFERRALS = {"open_elsewhere", "possible_same_person", "relatives_number", "reserved_elsewhere"}
+"""Warnings of rules that look at other referrals (D09) and reservations, given by intake itself."""
+EXCHANGES = {"inquiry_not_on_file", "inquiry_other_person", "inquiry_not_supporting", "nobody_to_ask", "no_court"}
+"""Given to whoever cites an inquiry or asks one, and to an agency whose clue has no court."""
 OTHER_ANSWERS = {"repeats_earlier_answer"}
 """Given to an office whose colleague said the same before."""
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -59,7 +61,7 @@ def test_every_code_of_the_intake_rules_has_a_row() -> None:
 
 
 def test_what_does_not_refuse_a_message_is_a_warning() -> None:
-    expected = IDENTITY_WARNINGS | OTHER_REFERRALS | OTHER_ANSWERS | said_by_rules("warn")
+    expected = IDENTITY_WARNINGS | OTHER_REFERRALS | OTHER_ANSWERS | EXCHANGES | said_by_rules("warn")
     assert expected == {row.code for row in every_code() if row.severity is Severity.WARNING}
 
 

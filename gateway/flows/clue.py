@@ -16,9 +16,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from gateway.domain.agreement import PartyKind
-from gateway.domain.calendar import china_day
 from gateway.domain.deadlines import find_limit, is_past, load_limits
-from gateway.domain.person import Person
 from gateway.domain.reconciliation.findings import OPERATOR, doubt
 from gateway.domain.reconciliation.values import Finding
 from gateway.domain.replies import ClueAnswer, is_terminal
@@ -28,7 +26,7 @@ from gateway.flows import notice
 from gateway.flows.context import Context
 from gateway.flows.message_kind import AGENCIES, COURTS, MessageKind, Noted, Told
 from gateway.flows.notice import Notice
-from gateway.flows.reading import problem, read_body
+from gateway.flows.reading import is_minor, plain, problem, read_body
 from gateway.store import exchanges, mailbox, vault
 from gateway.store import tables as t
 from gateway.store.clock import to_ms
@@ -130,7 +128,7 @@ def _forwarded(item: Clue, court: str) -> Notice:
         data={
             "clue_id": item.clue_id,
             "from": item.message.party_id,
-            "person": {name: _plain(value) for name, value in item.fields["person"].items()},
+            "person": {name: plain(value) for name, value in item.fields["person"].items()},
             "circumstances": list(item.fields["circumstances"]),
             **({"note": item.fields["note"]} if "note" in item.fields else {}),
         },
@@ -139,21 +137,16 @@ def _forwarded(item: Clue, court: str) -> Notice:
     )
 
 
-def _plain(value: Any) -> Any:
-    return value.isoformat() if hasattr(value, "isoformat") else value
-
-
 def _row(item: Clue) -> dict[str, Any]:
     """What the agency's message says."""
     person = item.fields["person"]
-    born = Person(id_type=person.get("id_type"), id_number=person.get("id_number"), birth_date=person.get("birth_date"))
     return {
         "message_id": item.message.envelope.id,
         "clue_id": item.clue_id,
         "party": item.message.party_id,
         "region": person["household_registration_region"],
         "circumstances": " ".join(item.fields["circumstances"]),
-        "is_minor": born.is_minor_on(china_day(item.now)),
+        "is_minor": is_minor(person, item.now),
         "received_at": to_ms(item.now),
     }
 
@@ -204,7 +197,7 @@ def _names(connection: Connection, item: ClueReply, sent: str | None) -> bool:
 
 def _answer(item: ClueReply, clue: KeptClue) -> Notice:
     offices = item.context.snapshot(item.now).office_of(clue.party)
-    said = {name: _plain(value) for name, value in item.fields.items()}
+    said = {name: plain(value) for name, value in item.fields.items()}
     return Notice(
         to=min(offices, key=lambda office: office.office_id) if offices else clue.party,
         type=ANSWER,

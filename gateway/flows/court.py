@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from marshmallow import Schema, ValidationError
 from sqlalchemy import Connection
 
 from gateway.domain.calendar import china_day
 from gateway.domain.lifecycle import HANDOFF, NEED, OPEN_NEEDS, HandoffState, NeedState
-from gateway.envelope.message import Envelope, field_problems, new_id
+from gateway.envelope.message import Envelope, new_id
 from gateway.envelope.signing import MESSAGE_TYP, VerifiedMessage, sign
 from gateway.errors import FieldProblem, IllegalMove, ReferralUnknown, RuleBlocked, SchemaInvalid
 from gateway.flows.context import Context
 from gateway.flows.message_kind import COURTS, MessageKind, Noted, Told
 from gateway.flows.needs import NeedInHand
+from gateway.flows.reading import problem, read_body
 from gateway.matching.account import account_key
 from gateway.store import dossiers, handoffs, outbox, referrals, replies, same_help
 from gateway.store import tables as t
@@ -73,29 +73,16 @@ class Payment:
 
 def prepare_withdrawal(message: VerifiedMessage, context: Context, *, now: datetime) -> Withdrawal:
     """Reads `referral.withdrawn`. Raises SchemaInvalid. The reason stays in the message's bytes."""
-    fields = _read(message, WITHDRAWAL)
+    fields = read_body(message, WITHDRAWAL)
     return Withdrawal(context=context, message=message, referral_id=fields["referral_id"], now=now)
 
 
 def prepare_payment(message: VerifiedMessage, context: Context, *, now: datetime) -> Payment:
     """Reads `judicial_assistance.paid`. Raises SchemaInvalid, also for a day that is still to come."""
-    fields = _read(message, COURT_PAYMENT)
+    fields = read_body(message, COURT_PAYMENT)
     if fields["paid_on"] > china_day(now):
-        problem = FieldProblem(pointer="/data/paid_on", code="day_in_future")
-        raise SchemaInvalid(problems=[problem], ids={"message_id": message.envelope.id})
+        raise SchemaInvalid(problems=[problem("paid_on", "day_in_future")], ids={"message_id": message.envelope.id})
     return Payment(context=context, message=message, now=now, **fields)
-
-
-def _read(message: VerifiedMessage, schema: Schema) -> dict[str, Any]:
-    body = message.envelope.data
-    ids = {"message_id": message.envelope.id}
-    if not isinstance(body, dict):
-        raise SchemaInvalid(problems=[FieldProblem(pointer="/data", code="not_object")], ids=ids)
-    try:
-        fields: dict[str, Any] = schema.load(body)
-    except ValidationError as error:
-        raise SchemaInvalid(problems=field_problems(error, prefix="/data"), ids=ids) from error
-    return fields
 
 
 def record_payments(connection: Connection, items: Sequence[Payment]) -> list[Noted | Exception]:

@@ -15,17 +15,17 @@ from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
-from marshmallow import Schema, ValidationError
+from marshmallow import Schema
 from sqlalchemy import Connection
 
 from gateway.domain.calendar import china_day
 from gateway.domain.lifecycle import NeedState
-from gateway.envelope.message import field_problems
 from gateway.envelope.signing import VerifiedMessage
 from gateway.errors import FieldProblem, ReferralUnknown, RuleBlocked, SchemaInvalid
 from gateway.flows.context import Context
 from gateway.flows.message_kind import COURTS, MessageKind, Noted, Told
 from gateway.flows.needs import NeedInHand
+from gateway.flows.reading import problem, read_body
 from gateway.store import court_money, referrals
 from gateway.store import tables as t
 from gateway.store.clock import to_ms
@@ -64,18 +64,14 @@ class _Shape:
     columns: Callable[[Fields], dict[str, Any]]
 
 
-def _problem(pointer: str, code: str) -> FieldProblem:
-    return FieldProblem(pointer=f"/data/{pointer}", code=code)
-
-
 def _plan_problems(fields: Fields, _now: datetime) -> Iterator[FieldProblem]:
     parts = fields.get("instalments", ())
     if fields["mode"] == "INSTALMENTS" and not parts:
-        yield _problem("instalments", "required")
+        yield problem("instalments", "required")
     numbers = [part["number"] for part in parts]
     days = [part["due_on"] for part in parts]
     if numbers != list(range(1, len(numbers) + 1)) or days != sorted(days):
-        yield _problem("instalments", "instalments_disordered")
+        yield problem("instalments", "instalments_disordered")
 
 
 def _plan_columns(fields: Fields) -> dict[str, Any]:
@@ -85,9 +81,9 @@ def _plan_columns(fields: Fields) -> dict[str, Any]:
 
 def _report_problems(fields: Fields, now: datetime) -> Iterator[FieldProblem]:
     if fields["to_day"] < fields["from_day"]:
-        yield _problem("to_day", "days_reversed")
+        yield problem("to_day", "days_reversed")
     if fields["to_day"] > china_day(now):
-        yield _problem("to_day", "day_in_future")
+        yield problem("to_day", "day_in_future")
 
 
 def _report_columns(fields: Fields) -> dict[str, Any]:
@@ -102,10 +98,10 @@ def _report_columns(fields: Fields) -> dict[str, Any]:
 
 def _visit_problems(fields: Fields, now: datetime) -> Iterator[FieldProblem]:
     if fields["visited_on"] > china_day(now):
-        yield _problem("visited_on", "day_in_future")
+        yield problem("visited_on", "day_in_future")
     following = fields.get("next_visit_on")
     if following is not None and following <= fields["visited_on"]:
-        yield _problem("next_visit_on", "days_reversed")
+        yield problem("next_visit_on", "days_reversed")
 
 
 def _visit_columns(fields: Fields) -> dict[str, Any]:
@@ -152,13 +148,8 @@ _SHAPES: Mapping[str, _Shape] = {
 
 def prepare(message: VerifiedMessage, context: Context, *, now: datetime) -> CourtFact:
     """Reads one of the four. Raises SchemaInvalid."""
-    shape, ids, body = _SHAPES[message.envelope.type], {"message_id": message.envelope.id}, message.envelope.data
-    if not isinstance(body, dict):
-        raise SchemaInvalid(problems=[FieldProblem(pointer="/data", code="not_object")], ids=ids)
-    try:
-        fields: Fields = shape.schema.load(body)
-    except ValidationError as error:
-        raise SchemaInvalid(problems=field_problems(error, prefix="/data"), ids=ids) from error
+    shape, ids = _SHAPES[message.envelope.type], {"message_id": message.envelope.id}
+    fields: Fields = read_body(message, shape.schema)
     problems = list(shape.problems(fields, now))
     if problems:
         raise SchemaInvalid(problems=problems, ids=ids)
@@ -192,7 +183,7 @@ def record(table: sa.Table, connection: Connection, items: Sequence[CourtFact]) 
         if courts.get(item.referral_id) != item.message.party_id:
             outcomes.append(ReferralUnknown(ids=ids))
         elif own in known:
-            outcomes.append(RuleBlocked(problems=[_problem(item.key, "repeated")], ids=ids))
+            outcomes.append(RuleBlocked(problems=[problem(item.key, "repeated")], ids=ids))
         else:
             known.add(own)
             kept.append(item)

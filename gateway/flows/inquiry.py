@@ -29,7 +29,7 @@ from gateway.flows.context import Context
 from gateway.flows.inquiry_answer import ANSWERED
 from gateway.flows.message_kind import COURTS, MessageKind, Noted, Told
 from gateway.flows.notice import Notice
-from gateway.flows.reading import problem, read_body
+from gateway.flows.reading import is_minor, plain, problem, read_body
 from gateway.matching.identity import identity_key
 from gateway.store import decisions, exchanges
 from gateway.store import tables as t
@@ -225,7 +225,7 @@ def _forwarded(item: Inquiry, office_id: str, codes: Sequence[str], due_at: date
     office = item.context.snapshot(item.now).offices[office_id]
     allowed = item.profile.masks.get(office.agency, frozenset())
     person = {
-        name: _plain(item.person[name]) for name, mask in _MASKS.items() if name in item.person and mask in allowed
+        name: plain(item.person[name]) for name, mask in _MASKS.items() if name in item.person and mask in allowed
     }
     return Notice(
         to=office,
@@ -243,10 +243,6 @@ def _effect(item: Inquiry, office_id: str) -> str:
     return f"{item.inquiry_id}:{office_id}"
 
 
-def _plain(value: Any) -> Any:
-    return value.isoformat() if hasattr(value, "isoformat") else value
-
-
 def _due_at(item: Inquiry) -> datetime | None:
     limit = find_limit(
         (*item.profile.limits, *load_limits()), agency="", programme="", from_step=ASKED, to_step=ANSWERED
@@ -255,15 +251,10 @@ def _due_at(item: Inquiry) -> datetime | None:
         return (
             None
             if limit is None
-            else due(limit, item.now, minor=_is_minor(item.person, item.now), calendar=item.context.calendar)
+            else due(limit, item.now, minor=is_minor(item.person, item.now), calendar=item.context.calendar)
         )
     except CalendarUnpublished:
         return None
-
-
-def _is_minor(person: Mapping[str, Any], now: datetime) -> bool:
-    born = Person(id_type=person.get("id_type"), id_number=person.get("id_number"), birth_date=person.get("birth_date"))
-    return born.is_minor_on(china_day(now))
 
 
 def _row(item: Inquiry) -> dict[str, Any]:
@@ -276,7 +267,7 @@ def _row(item: Inquiry) -> dict[str, Any]:
         "case_number": item.case_number,
         "region": item.person["household_registration_region"],
         "person_key": item.person_key,
-        "is_minor": _is_minor(item.person, item.now),
+        "is_minor": is_minor(item.person, item.now),
         "asked_at": to_ms(item.now),
     }
 

@@ -13,18 +13,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from marshmallow import Schema, ValidationError
 from sqlalchemy import Connection
 
 from gateway.domain.adjudication import APPEAL, HEARING, SIDES, DispositionCode, StopsBy
 from gateway.domain.reconciliation.findings import OPERATOR
-from gateway.envelope.message import field_problems
 from gateway.envelope.signing import VerifiedMessage
-from gateway.errors import ConfigError, FieldProblem, IllegalMove, MatchUnknown, SchemaInvalid
+from gateway.errors import ConfigError, IllegalMove, MatchUnknown, SchemaInvalid
 from gateway.flows.context import Context
 from gateway.flows.match_resolve import appeal_within, weigh
 from gateway.flows.message_kind import PARTNERS, MessageKind, Noted, Told
 from gateway.flows.operate import require_reason
+from gateway.flows.reading import problem, read_body
 from gateway.store import decisions, log, mailbox, matches
 from gateway.store import tables as t
 from gateway.store.clock import to_ms
@@ -59,18 +58,18 @@ class SideWord:
 
 def prepare(message: VerifiedMessage, context: Context, *, now: datetime) -> SideWord:
     """Reads `match.disposition`. Raises SchemaInvalid."""
-    fields = _read(message, MATCH_DISPOSITION)
+    fields = read_body(message, MATCH_DISPOSITION)
     code = DispositionCode(fields["disposition"])
     stops_by = StopsBy(fields["stops_by"]) if "stops_by" in fields else None
     if (stops_by is not None) is not (code is DispositionCode.STOP_MINE):
-        problem = FieldProblem(pointer="/data/stops_by", code="stops_by_with_stop")
-        raise SchemaInvalid(problems=[problem], ids={"message_id": message.envelope.id})
+        refused = [problem("stops_by", "stops_by_with_stop")]
+        raise SchemaInvalid(problems=refused, ids={"message_id": message.envelope.id})
     return _word(message, context, fields, code.value, stops_by, now)
 
 
 def prepare_appeal(message: VerifiedMessage, context: Context, *, now: datetime) -> SideWord:
     """Reads `match.appealed`. Raises SchemaInvalid."""
-    return _word(message, context, _read(message, MATCH_APPEAL), APPEAL, None, now)
+    return _word(message, context, read_body(message, MATCH_APPEAL), APPEAL, None, now)
 
 
 def _word(
@@ -92,17 +91,6 @@ def _word(
         evidence=tuple(fields.get("evidence", ())),
         now=now,
     )
-
-
-def _read(message: VerifiedMessage, schema: Schema) -> dict[str, Any]:
-    body, ids = message.envelope.data, {"message_id": message.envelope.id}
-    if not isinstance(body, dict):
-        raise SchemaInvalid(problems=[FieldProblem(pointer="/data", code="not_object")], ids=ids)
-    try:
-        fields: dict[str, Any] = schema.load(body)
-    except ValidationError as error:
-        raise SchemaInvalid(problems=field_problems(error, prefix="/data"), ids=ids) from error
-    return fields
 
 
 def record(connection: Connection, items: Sequence[SideWord]) -> list[Noted | Exception]:

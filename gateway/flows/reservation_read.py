@@ -9,16 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from marshmallow import Schema, ValidationError
-
 from gateway.domain.agreement import AgreementProfile
 from gateway.domain.calendar import china_day
 from gateway.domain.lifecycle import ReservationState
 from gateway.domain.reservation import Wanted, month_of_text
-from gateway.envelope.message import field_problems
 from gateway.envelope.signing import VerifiedMessage
 from gateway.errors import AgreementUnknown, FieldProblem, RuleBlocked, SchemaInvalid
 from gateway.flows.context import Context
+from gateway.flows.reading import problem, read_body
 from gateway.matching.identity import identity_key
 from schemas.reservation import RESERVATION_END, RESERVATION_REQUEST
 
@@ -63,7 +61,7 @@ class End:
 
 def prepare(message: VerifiedMessage, context: Context, *, now: datetime) -> Request:
     """Reads `reservation.requested`. Raises SchemaInvalid, AgreementUnknown, RuleBlocked."""
-    fields, ids = _read(message, RESERVATION_REQUEST), {"message_id": message.envelope.id}
+    fields, ids = read_body(message, RESERVATION_REQUEST), {"message_id": message.envelope.id}
     first, last = fields["from_month"], fields.get("until_month")
     problems = list(_problems(fields, context))
     if last is not None and last < first:
@@ -74,12 +72,12 @@ def prepare(message: VerifiedMessage, context: Context, *, now: datetime) -> Req
     if person is not None:
         profile = _agreement(fields.get("agreement_document"), message.party_id, context, now, ids)
         if not profile.matching_authorised:
-            raise RuleBlocked("P06", problems=[problem("/data/person", "matching_not_authorised")], ids=ids)
+            raise RuleBlocked("P06", problems=[problem("person", "matching_not_authorised")], ids=ids)
         key = identity_key(
             person["id_type"], person["id_number"], secret=context.matching_secret, regions=context.regions
         )
         if key is None:
-            raise SchemaInvalid(problems=[problem("/data/person/id_number", "id_unusable")], ids=ids)
+            raise SchemaInvalid(problems=[problem("person/id_number", "id_unusable")], ids=ids)
     return Request(
         context=context,
         message=message,
@@ -97,28 +95,23 @@ def prepare(message: VerifiedMessage, context: Context, *, now: datetime) -> Req
     )
 
 
-def problem(pointer: str, code: str) -> FieldProblem:
-    """One field problem."""
-    return FieldProblem(pointer=pointer, code=code)
-
-
 def _problems(fields: dict[str, Any], context: Context) -> Iterator[FieldProblem]:
     if fields["programme"] not in context.programmes:
-        yield problem("/data/programme", "programme_unknown")
+        yield problem("programme", "programme_unknown")
     if ("need_id" in fields) is ("person" in fields):
-        yield problem("/data/need_id", "need_or_person")
+        yield problem("need_id", "need_or_person")
 
 
 def _agreement(document: str | None, party: str, context: Context, now: datetime, ids: Any) -> AgreementProfile:
     found = None if document is None else context.snapshot(now).agreement_for(document)
     if found is None or not found[1].is_valid_on(china_day(now)) or not found[1].names(party):
-        raise AgreementUnknown(problems=[problem("/data/agreement_document", "unknown_code")], ids=ids)
+        raise AgreementUnknown(problems=[problem("agreement_document", "unknown_code")], ids=ids)
     return found[1]
 
 
 def prepare_end(message: VerifiedMessage, context: Context, *, now: datetime) -> End:
     """Reads `reservation.confirmed` and `reservation.released`. Raises SchemaInvalid."""
-    fields = _read(message, RESERVATION_END)
+    fields = read_body(message, RESERVATION_END)
     there = ReservationState.CONFIRMED if message.envelope.type == CONFIRMED else ReservationState.RELEASED
     return End(
         context=context,
@@ -128,14 +121,3 @@ def prepare_end(message: VerifiedMessage, context: Context, *, now: datetime) ->
         amount_fen=fields.get("amount_fen"),
         now=now,
     )
-
-
-def _read(message: VerifiedMessage, schema: Schema) -> dict[str, Any]:
-    body, ids = message.envelope.data, {"message_id": message.envelope.id}
-    if not isinstance(body, dict):
-        raise SchemaInvalid(problems=[problem("/data", "not_object")], ids=ids)
-    try:
-        fields: dict[str, Any] = schema.load(body)
-    except ValidationError as error:
-        raise SchemaInvalid(problems=field_problems(error, prefix="/data"), ids=ids) from error
-    return fields

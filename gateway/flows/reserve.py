@@ -25,6 +25,7 @@ from gateway.domain.reservation import Conflict, Taken, conflicts, month_of_text
 from gateway.errors import CalendarUnpublished, IllegalMove, ReservationUnknown, RuleBlocked
 from gateway.flows.context import Context
 from gateway.flows.message_kind import AGENCIES, MessageKind, Noted, Told
+from gateway.flows.reading import problem
 from gateway.flows.reservation_read import (
     CONFIRMED,
     RELEASED,
@@ -33,7 +34,6 @@ from gateway.flows.reservation_read import (
     Request,
     prepare,
     prepare_end,
-    problem,
 )
 from gateway.store import decisions, dossiers, reservations
 from gateway.store import tables as t
@@ -59,7 +59,7 @@ def record(connection: Connection, items: Sequence[Request]) -> list[Noted | Exc
 def _reserve(connection: Connection, item: Request) -> Noted:
     ids, party = {"message_id": item.message.envelope.id}, item.message.party_id
     if reservations.find(connection, party, item.reservation_id) is not None:
-        raise RuleBlocked(problems=[problem("/data/reservation_id", "repeated")], ids=ids)
+        raise RuleBlocked(problems=[problem("reservation_id", "repeated")], ids=ids)
     person_key, profile, minor = item.person_key, item.profile, False
     if item.wanted.need_id is not None:
         person_key, profile, minor = _need(connection, item)

@@ -13,16 +13,15 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from marshmallow import ValidationError
 from sqlalchemy import Connection
 
 from gateway.domain.calendar import china_day
 from gateway.domain.lifecycle import StatementState
-from gateway.envelope.message import field_problems
 from gateway.envelope.signing import VerifiedMessage
 from gateway.errors import AgreementUnknown, FieldProblem, RuleBlocked, SchemaInvalid
 from gateway.flows.context import Context
 from gateway.flows.message_kind import AGENCIES, MessageKind, Noted, Told
+from gateway.flows.reading import problem, read_body
 from gateway.store import statements
 from gateway.store import tables as t
 from schemas.statement import STATEMENT_MANIFEST
@@ -49,20 +48,14 @@ class Submitted:
 
 def prepare(message: VerifiedMessage, context: Context, *, now: datetime) -> Submitted:
     """Reads `statement.submitted`. Raises SchemaInvalid, AgreementUnknown."""
-    body, ids = message.envelope.data, {"message_id": message.envelope.id}
-    if not isinstance(body, dict):
-        raise SchemaInvalid(problems=[_problem("", "not_object")], ids=ids)
-    try:
-        fields: dict[str, Any] = STATEMENT_MANIFEST.load(body)
-    except ValidationError as error:
-        raise SchemaInvalid(problems=field_problems(error, prefix="/data"), ids=ids) from error
+    fields, ids = read_body(message, STATEMENT_MANIFEST), {"message_id": message.envelope.id}
     inline = None if "inline" not in fields else str(fields["inline"]).encode()
     problems = [*_problems(fields, message.party_id, context, now), *_inline_problems(fields, inline)]
     if problems:
         raise SchemaInvalid(problems=problems, ids=ids)
     found = context.snapshot(now).agreement_for(fields["agreement_document"])
     if found is None or not found[1].is_valid_on(china_day(now)) or not found[1].names(message.party_id):
-        raise AgreementUnknown(problems=[_problem("/agreement_document", "unknown_code")], ids=ids)
+        raise AgreementUnknown(problems=[problem("agreement_document", "unknown_code")], ids=ids)
     return Submitted(
         context=context,
         message=message,
@@ -73,34 +66,30 @@ def prepare(message: VerifiedMessage, context: Context, *, now: datetime) -> Sub
     )
 
 
-def _problem(pointer: str, code: str) -> FieldProblem:
-    return FieldProblem(pointer=f"/data{pointer}", code=code)
-
-
 def _problems(fields: Mapping[str, Any], party: str, context: Context, now: datetime) -> Iterator[FieldProblem]:
     offices = [one for one in context.snapshot(now).office_of(party) if one.agency == fields["agency"]]
     if not offices:
-        yield _problem("/agency", "unknown_code")
+        yield problem("agency", "unknown_code")
     elif "office" in fields and all(one.office_id != fields["office"] for one in offices):
-        yield _problem("/office", "unknown_code")
+        yield problem("office", "unknown_code")
     elif "region" in fields and all(one.region != fields["region"] for one in offices):
-        yield _problem("/region", "unknown_code")
+        yield problem("region", "unknown_code")
     if fields["period_to"] < fields["period_from"]:
-        yield _problem("/period_to", "months_reversed")
+        yield problem("period_to", "months_reversed")
     for at, code in enumerate(fields.get("programmes", ())):
         if code not in context.programmes:
-            yield _problem(f"/programmes/{at}", "programme_unknown")
+            yield problem(f"programmes/{at}", "programme_unknown")
     if fields["size"] > context.statement_bytes:
-        yield _problem("/size", "too_large")
+        yield problem("size", "too_large")
 
 
 def _inline_problems(fields: Mapping[str, Any], inline: bytes | None) -> Iterator[FieldProblem]:
     if inline is None:
         return
     if fields["format"] == "XLSX":
-        yield _problem("/inline", "invalid")
+        yield problem("inline", "invalid")
     elif len(inline) != fields["size"] or sha256(inline).hexdigest() != fields["sha256"]:
-        yield _problem("/sha256", "invalid")
+        yield problem("sha256", "invalid")
 
 
 def record(connection: Connection, items: Sequence[Submitted]) -> list[Noted | Exception]:
@@ -117,11 +106,11 @@ def record(connection: Connection, items: Sequence[Submitted]) -> list[Noted | E
 def _keep(connection: Connection, item: Submitted) -> Noted:
     row, ids = row_of(item), {"message_id": item.message.envelope.id}
     if statements.find(connection, row["party"], row["statement_id"]) is not None:
-        raise RuleBlocked(problems=[_problem("/statement_id", "repeated")], ids=ids)
+        raise RuleBlocked(problems=[problem("statement_id", "repeated")], ids=ids)
     standing = statements.same_scope(connection, row)
     if row["replaces"] != standing:
         code = "statement_exists" if row["replaces"] is None else "statement_cannot_replace"
-        raise RuleBlocked(problems=[_problem("/replaces", code)], ids=ids)
+        raise RuleBlocked(problems=[problem("replaces", code)], ids=ids)
     number = statements.put(connection, row, matching=item.matching)
     state = StatementState.AWAITING_LINES
     if item.inline is not None or row["size"] == 0:

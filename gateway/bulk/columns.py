@@ -42,21 +42,6 @@ LINE = {
 }
 """对账单行: what an agency's roster or ledger says. status: a `ListedStatus`."""
 
-DOUBT = (
-    "code",
-    "line_id",
-    "other_line_id",
-    "expectation_id",
-    "need_id",
-    "person_key",
-    "programme",
-    "month",
-    "ours_fen",
-    "theirs_fen",
-    "rule_id",
-)
-"""Columns of a doubt, in the order every statement of the definition gives them."""
-
 
 class ExpectedStatus(StrEnum):
     """What was told of a need: paid, approved and running, asked and nothing told, refused, ended."""
@@ -80,7 +65,8 @@ class ListedStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
 class Doubt:
-    """疑点: one thing the two sides, or two lines, differ in. line_id: `statement:line`; month: as in the files."""
+    """疑点: one thing the two sides, or two lines, differ in, its fields in the order the definition gives its columns.
+    line_id: `statement:line`; month: as in the files."""
 
     code: str
     line_id: str | None = None

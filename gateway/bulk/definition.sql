@@ -4,8 +4,8 @@
 -- bounded number of times and joined by equal keys, so the work grows with the number of rows; only the few persons with
 -- several lines are compared with themselves. A doubt is one row, once.
 -- Inputs: expectations, lines (columns.py), exclusive (programme_a, programme_b, rule_id; both orders), one_time
--- (programme, rule_id). Steps are made in order and may read the ones before; a doubt's columns are those of `DOUBT` after
--- the code.
+-- (programme, rule_id). Steps are made in order and may read the ones before; a doubt's columns are the fields of `Doubt`
+-- after the code.
 
 -- step: named
 SELECT need_id, min(statement_id || ':' || CAST(line AS VARCHAR(20))) AS line_id, min(person_key) AS first_person,

@@ -20,7 +20,7 @@ from gateway.flows.balance import Scope, dossiers_of
 from gateway.flows.context import Context
 from gateway.flows.ladder import Step, ladders
 from gateway.flows.operate import require_reason
-from gateway.flows.reconcile import with_rules
+from gateway.flows.rules_of import with_rules
 from gateway.store import decisions, dossiers, exchanges, handoffs
 from gateway.store.dossiers import Days
 from gateway.store.exchanges import KeptInquiry

@@ -34,7 +34,7 @@ from gateway.flows.follow_up import look_again, notices, tell
 from gateway.flows.ladder import overdue, put_timeouts
 from gateway.flows.remind import remind, wanted
 from gateway.flows.reroute import reroute_bounced
-from gateway.flows.rules_of import with_rules as with_rules
+from gateway.flows.rules_of import with_rules
 from gateway.flows.statement_read import read_waiting
 from gateway.store import dossiers, findings, history, inbox, log, pairs, runs
 from gateway.store.findings import Changes

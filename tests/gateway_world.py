@@ -209,7 +209,10 @@ class World:
     def rows(self, table: sa.Table) -> list[dict[str, Any]]:
         """Every row of a table, oldest first; sealed texts are opened."""
         with self.store.reading() as connection:
-            found = [dict(row) for row in connection.execute(sa.select(table).order_by(table.c[0])).mappings()]
+            found = [
+                dict(row)
+                for row in connection.execute(sa.select(table).order_by(table.c[0], *table.primary_key)).mappings()
+            ]
             if table is t.inbox:
                 opened = sealing.inbound(connection, found)
                 found = [row | {"jws": opened.get((row["source"], row["message_id"]), row["jws"])} for row in found]

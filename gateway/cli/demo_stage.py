@@ -26,7 +26,7 @@ def hear(context: Context, now: datetime, *, about: str, days: int = 0) -> None:
     """Puts the doubts about these referrals before both sides; days: as of so much later, for what is then overdue."""
     while reconcile_due(context, now=now).referrals:
         pass
-    adjudicate(context, now=now + timedelta(days=days), referral_prefix=about)
+    adjudicate(context, now=now, referral_prefix=about, overdue_at=now + timedelta(days=days))
 
 
 def old_ledger(context: Context, now: datetime, *, raw: bytes, name: str, document: str) -> None:

@@ -59,12 +59,21 @@ class Adjudicated:
         return self.opened + self.begun + self.overdue + self.ended == 0
 
 
-def adjudicate(context: Context, *, now: datetime, limit: int = BATCH, referral_prefix: str = "") -> Adjudicated:
+def adjudicate(
+    context: Context,
+    *,
+    now: datetime,
+    limit: int = BATCH,
+    referral_prefix: str = "",
+    overdue_at: datetime | None = None,
+) -> Adjudicated:
     """One turn, at most `limit` of each kind. referral_prefix: opens, and finds overdue, only what is about these
-    referrals."""
+    referrals. overdue_at: judges what is overdue as of another time (shape: aware instant); what is said to the sides
+    is signed at `now` all the same, for nobody takes a message from the future."""
+    late = overdue_at or now
 
     def look(connection: Connection) -> bool:
-        if any(search(connection) for search in _searches(now, referral_prefix)):
+        if any(search(connection) for search in _searches(late, referral_prefix)):
             return True
         pairs = matches.unmatched_pairs(connection, limit=1, referral_prefix=referral_prefix)
         return bool(pairs or _fresh(connection, limit, referral_prefix))
@@ -79,7 +88,7 @@ def adjudicate(context: Context, *, now: datetime, limit: int = BATCH, referral_
             + _open_pairs(connection, limit, referral_prefix, now),
             ended=_end(connection, context, limit, now),
             begun=_begin(connection, context, limit, now),
-            overdue=_escalate(connection, limit, referral_prefix, now),
+            overdue=_escalate(connection, limit, referral_prefix, late),
         )
 
     done = context.store.write(write)
@@ -89,10 +98,10 @@ def adjudicate(context: Context, *, now: datetime, limit: int = BATCH, referral_
     return done
 
 
-def _searches(now: datetime, referral_prefix: str) -> Sequence[Callable[[Connection], object]]:
+def _searches(late: datetime, referral_prefix: str) -> Sequence[Callable[[Connection], object]]:
     return (
         lambda connection: matches.to_begin(connection, limit=1),
-        lambda connection: matches.overdue(connection, now=now, limit=1, referral_prefix=referral_prefix),
+        lambda connection: matches.overdue(connection, now=late, limit=1, referral_prefix=referral_prefix),
         lambda connection: matches.gone(connection, limit=1),
         lambda connection: matches.back(connection, limit=1),
         lambda connection: matches.done(connection, limit=1),

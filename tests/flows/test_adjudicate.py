@@ -246,6 +246,18 @@ def test_a_side_that_does_not_answer_in_time_is_a_finding_and_a_person_decides(t
     assert cut_off(two.context, now=two.now).troubles == ()
 
 
+def test_looking_ahead_for_what_will_be_overdue_signs_nothing_in_the_future(two_here: World) -> None:
+    world = two_here
+    found = match(world).match.match_id
+    for said_by in (world.court, world.neighbour):
+        say(world, said_by, "LAWFUL_BOTH")
+    appeal(world.context, found, **WHO, now=world.now)
+    ahead = world.now + timedelta(days=30)
+    assert adjudicate(world.context, now=world.now, overdue_at=ahead) == Adjudicated(begun=1, overdue=1)
+    assert match(world).match.state is MatchState.ESCALATED
+    assert [one.envelope.time for one in letters(world, NEIGHBOUR)][-1] == world.now
+
+
 def test_a_neighbour_neither_sees_nor_decides_another_ones_match(two_here: World) -> None:
     stranger = two_here.add_court("cn/court/520500", "520500")
     asked = letters(two_here, COURT)[-1].envelope.data

@@ -12,6 +12,16 @@ import pytest
 from tests.postgres import RunningPostgres, running_postgres
 
 ENGINES = ["sqlite", "postgres"]
+WHOLE_MACHINE = ("e2e", "faults")
+"""Folders whose tests start whole fleets of processes: one of them at a time, whatever else runs beside it."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run on several workers, those that fill the machine stay on one of them."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).parts[0] in WHOLE_MACHINE:
+            item.add_marker(pytest.mark.xdist_group("whole_machine"))
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -240,7 +241,7 @@ def test_every_spelling_but_the_canonical_one_is_refused(part: int) -> None:
         {"alg": None},
         {"enc": ["A256GCM"]},
     ],
-    ids=str,
+    ids=count(),
 )
 def test_every_other_header_is_refused_although_its_tag_holds(change: dict[str, Any]) -> None:
     def spoil(honest: dict[str, Any]) -> dict[str, Any]:
@@ -259,7 +260,7 @@ def test_a_header_that_is_no_small_object_is_refused(header: bytes) -> None:
     assert NotJose is refusal(sealed(signed(), header=lambda _: header))[0]
 
 
-@pytest.mark.parametrize("kid", [OTHER.kid, "", 7, [KEY.kid], {"kid": KEY.kid}])
+@pytest.mark.parametrize("kid", [OTHER.kid, "", 7, [KEY.kid], {"kid": KEY.kid}], ids=count())
 def test_a_message_that_names_another_key_is_refused(kid: Any) -> None:
     raw = sealed(signed(), header=lambda honest: honest | {"kid": kid})
     assert (TrustError, "unknown_encryption_kid") == refusal(raw)
@@ -300,7 +301,7 @@ def test_a_point_of_low_order_is_refused(point: int, high_bit: int) -> None:
         {**KEY.public_jwk(), "kid": "x"},
         {**KEY.public_jwk(), "alg": "ECDH-ES"},
     ],
-    ids=str,
+    ids=count(),
 )
 def test_an_ephemeral_key_that_is_no_bare_point_is_refused(epk: Any) -> None:
     assert (TrustError, "epk") == refusal(sealed(signed(), header=lambda honest: honest | {"epk": epk}))

@@ -16,8 +16,10 @@ WHOLE_MACHINE = ("e2e", "faults")
 """Folders whose tests start whole fleets of processes: one of them at a time, whatever else runs beside it."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run on several workers, those that fill the machine stay on one of them."""
+    """Where tests run on several workers, those that fill the machine stay on one of them. First, for what hands them out
+    reads the mark in the same hook."""
     here = Path(__file__).parent
     for item in items:
         if item.path.relative_to(here).parts[0] in WHOLE_MACHINE:

@@ -35,6 +35,7 @@ GATEWAY_KEY = "gateway.pem"
 LOG_KEY = "log.pem"
 ENCRYPTION_KEY = "encryption.pem"
 DATA_KEY = "data.key"
+HELD = "held"
 MATCHING_SECRET = "matching.secret"  # noqa: S105 - a file's name
 SECRET_BYTES = 32
 _ROOT = 0
@@ -62,6 +63,7 @@ def build_context(config: Config) -> Context:
         log_key=LogKey.from_pem(_private_bytes(config.keys / LOG_KEY), config.party_id),
         witnesses=config.witnesses,
         decryption=load_decryption(config),
+        held=load_held(config),
         matching_secret=_secret(config.keys / MATCHING_SECRET),
         store=store,
         directory=Directory(store, programmes),
@@ -89,6 +91,17 @@ def load_decryption(config: Config) -> tuple[EncryptionKey, ...]:
     for key in found:
         refuse_example_key(key.kid, demo=config.demo)
     return found
+
+
+def held_path(config: Config, party_id: str) -> Path:
+    """Where a party's key lies that the gateway signs with for its clerks."""
+    return config.keys / HELD / f"{party_id.replace('/', '~')}.pem"
+
+
+def load_held(config: Config) -> dict[str, SigningKey]:
+    """The keys we hold for parties whose clerks have none."""
+    names = {path: path.stem.replace("~", "/") for path in sorted((config.keys / HELD).glob("*.pem"))}
+    return {party_id: load_key(path, party_id, demo=config.demo) for path, party_id in names.items()}
 
 
 def load_adapters(paths: Mapping[str, str]) -> dict[str, Adapter]:

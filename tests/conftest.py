@@ -18,7 +18,7 @@ WHOLE_MACHINE = ("e2e", "faults")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run on several workers, those that fill the machine stay on one of them. First, for what hands them out
+    """Where tests run on several workers, those that fill the machine stay on one of them. First: what hands tests out
     reads the mark in the same hook."""
     here = Path(__file__).parent
     for item in items:

@@ -26,7 +26,9 @@ from gateway.cli.demo_stage import DemoStage, read_mail
 from gateway.cli.demo_world import (
     CHANNELS,
     COMMIT_EVERY,
+    DEMO_PASSWORD,
     GATEWAY,
+    PEOPLE,
     PERIOD,
     PROVINCE,
     DemoWorld,
@@ -292,6 +294,9 @@ def _stay(world: DemoWorld, running: Processes, url: str, addresses: dict[str, s
         ["什么 what", "在哪里 where"],
         [
             ["网关 gateway", url],
+            ["页面 pages", f"{url}/console"],
+            ["账号 accounts", " ".join(one.name for one in PEOPLE)],
+            ["口令 password", DEMO_PASSWORD],
             ["接口文档 API", f"{url}/docs"],
             *[[agency, address] for agency, address in addresses.items()],
             ["文件夹 folder", str(world.folder)],

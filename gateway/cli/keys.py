@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from sqlalchemy import Connection
 
-from gateway.app import MATCHING_SECRET, refuse_example_key
+from gateway.app import MATCHING_SECRET, held_path, refuse_example_key
 from gateway.cli.console import Installation, json_option, print_json, refuse_existing, say, table, with_installation
 from gateway.cli.install import write_private
 from gateway.domain.calendar import CHINA
@@ -81,6 +81,25 @@ def register(
         _refuse_ended(context.snapshot(now).keyring, key, now)
         context.store.write(lambda connection: directory.add_key(connection, key, now=now))
     say(f"已登记 registered {key.kid} for {party_id} ({key.use})")
+
+
+@keys.command()
+@click.argument("party_id")
+@with_installation
+def hold(installation: Installation, party_id: str) -> None:
+    """代管 Makes a key for a party without one and keeps it here, to sign for its clerks in the portal."""
+    path = held_path(installation.config, party_id)
+    refuse_existing(path)
+    with installation.open() as (context, clock):
+        now = clock()
+        if party_id not in context.snapshot(now).parties:
+            raise ConfigError(f"no party {party_id}; add it with `xianjie party add`")
+        key = SigningKey.generate(Algorithm.ED25519, party_id)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        write_private(path, key.to_pem())
+        public = key.public_key(not_before=now)
+        context.store.write(lambda connection: directory.add_key(connection, public, now=now))
+    say(f"已代管 holding {key.kid} for {party_id}; restart `serve` on every node that has this folder of keys")
 
 
 @keys.command()

@@ -72,6 +72,11 @@ from gateway.errors.partner import (
 )
 from gateway.errors.trust import (
     Forbidden,
+    FormExpired,
+    NotConfirmed,
+    NotSignedIn,
+    SecondPersonNeeded,
+    SignInRefused,
     TrustError,
 )
 
@@ -95,6 +100,7 @@ __all__ = [
     "FieldProblem",
     "FileUnreadable",
     "Forbidden",
+    "FormExpired",
     "IllegalMove",
     "InRecovery",
     "InquiryUnknown",
@@ -106,9 +112,11 @@ __all__ = [
     "MessageError",
     "MethodNotAllowed",
     "MissingExtra",
+    "NotConfirmed",
     "NotFound",
     "NotInRecovery",
     "NotJose",
+    "NotSignedIn",
     "NoticeUnknown",
     "PartnerUnreachable",
     "ReceiptMismatch",
@@ -120,6 +128,8 @@ __all__ = [
     "SameIdDifferentBytes",
     "SchemaInvalid",
     "SealBroken",
+    "SecondPersonNeeded",
+    "SignInRefused",
     "StaleMessage",
     "StatementDiffers",
     "StatementMisplaced",

@@ -51,6 +51,8 @@ class Context:
     """Verifier keys of those whose cosignatures are taken."""
     decryption: tuple[EncryptionKey, ...] = ()
     """Our own keys for what is encrypted to us: the present one, and those that partners may still use."""
+    held: Mapping[str, SigningKey] = field(default_factory=dict)
+    """Keys of parties whose clerks work in the portals and have none of their own (`flows.on_behalf`)."""
     recent: RecentReferrals = field(default_factory=RecentReferrals)
     statement_bytes: int = 2 * 2**30
     """The largest file of a statement that is taken."""

@@ -111,15 +111,25 @@ def of_http_exception(error: HTTPException) -> XianjieError:
     return found("" if status == found.status else f"http_{status}", retry_after=_wait_of(error))
 
 
-def register_error_pages(app: Flask, *, base_url: str, new_error_id: Callable[[], str]) -> None:
-    """Whatever a view raises becomes a problem; new_error_id: a fresh URI such as `urn:uuid:…` for the unexpected."""
+def register_error_pages(
+    app: Flask,
+    *,
+    base_url: str,
+    new_error_id: Callable[[], str],
+    page: Callable[[XianjieError, str | None], AnyResponse | None] = lambda _error, _instance: None,
+) -> None:
+    """Whatever a view raises becomes a problem; new_error_id: a fresh URI such as `urn:uuid:…` for the unexpected.
+    page: what a person is answered instead, None where a program asks."""
 
-    def answer(error: XianjieError, instance: str | None = None) -> Response:
+    def answer(error: XianjieError, instance: str | None = None) -> AnyResponse:
         access_log.note(error_code=error.code)
+        shown = page(error, instance)
+        if shown is not None:
+            return shown
         language = language_of(request.headers.get("Accept-Language"))
         return problem_response(error, language=language, base_url=base_url, instance=instance)
 
-    def expected(error: XianjieError) -> Response:
+    def expected(error: XianjieError) -> AnyResponse:
         if error.status >= 500:
             logger.error("request failed", exc_info=error, extra={"error_code": error.code})
         elif isinstance(error, TrustError):
@@ -135,7 +145,7 @@ def register_error_pages(app: Flask, *, base_url: str, new_error_id: Callable[[]
             response.headers["Allow"] = allowed
         return response
 
-    def unexpected(error: Exception) -> Response:
+    def unexpected(error: Exception) -> AnyResponse:
         error_id = new_error_id()
         logger.error("unexpected error", exc_info=error, extra={"error_id": error_id})
         return answer(XianjieError(), error_id)

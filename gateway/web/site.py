@@ -1,15 +1,18 @@
 """站点 The web application: routes, problem documents, access records, limits, headers. Nothing is decided here."""
 
+import secrets
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from uuid import uuid4
 
-from flask import Flask, Response
+from flask import Flask, Response, g, send_from_directory
 
 from gateway.flows.context import Context
-from gateway.web import access_log, operations
+from gateway.web import access_log, agency, console, court, operations
 from gateway.web.api import evidence, log, messages, missed, pairs, public, reads, recovery, statements
 from gateway.web.desk import Desk
+from gateway.web.pages import doors, shown
 from gateway.web.problems import register_error_pages
 
 MAX_REQUEST = 16 * 1024 * 1024
@@ -22,6 +25,15 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+STATIC = Path(__file__).parent / "static"
+STATIC_SECONDS = 3600
+DESKS = (doors.blueprints, console.blueprints, agency.blueprints, court.blueprints)
+"""Every page: each gives its `Pages`."""
+
 
 def create_site(context: Context, clock: Callable[[], datetime], *, public_url: str | None) -> Flask:
     """The WSGI application."""
@@ -30,14 +42,41 @@ def create_site(context: Context, clock: Callable[[], datetime], *, public_url: 
     site.url_map.merge_slashes = False  # an address is itself or none: no redirect is ever answered
     desk = Desk(context=context, clock=clock, public_url=public_url)
     access_log.install(site)
-    register_error_pages(site, base_url=public_url or "", new_error_id=lambda: uuid4().urn)
+    register_error_pages(
+        site,
+        base_url=public_url or "",
+        new_error_id=lambda: uuid4().urn,
+        page=lambda error, instance: doors.error_page(desk, error, instance) if doors.is_page() else None,
+    )
     for module in (messages, reads, missed, evidence, pairs, recovery, log, public, operations, statements):
         site.register_blueprint(module.blueprint(desk))
+    _add_pages(site, desk)
     site.after_request(_harden)
     return site
 
 
+def _add_pages(site: Flask, desk: Desk) -> None:
+    """The three desks and their doors: pages for people."""
+    shown.install(site)
+    site.before_request(_new_nonce)
+    for pages in (one for make in DESKS for one in make(desk)):
+        site.register_blueprint(pages.blueprint)
+
+    @site.get("/static/<name>")
+    def static_file(name: str) -> Response:
+        response = send_from_directory(STATIC, name, max_age=STATIC_SECONDS)
+        response.headers["Cache-Control"] = f"public, max-age={STATIC_SECONDS}"
+        return response
+
+
+def _new_nonce() -> None:
+    g.nonce = secrets.token_urlsafe(16)
+
+
 def _harden(response: Response) -> Response:
+    if doors.is_page():
+        response.headers.setdefault("Content-Security-Policy", PAGE_POLICY.format(nonce=g.get("nonce", "")))
+        response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     return response

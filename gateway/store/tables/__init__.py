@@ -6,6 +6,7 @@ days are `YYYY-MM-DD`, money is integer fen. What was signed is kept as its byte
 and identity numbers stand nowhere else.
 """
 
+from gateway.store.tables.access import accounts, approvals, sign_ins
 from gateway.store.tables.adjudication import dispositions, finding_changes, match_moves, match_sides, matches
 from gateway.store.tables.base import metadata
 from gateway.store.tables.cases import (
@@ -56,8 +57,10 @@ from gateway.store.tables.statements import (
 )
 
 __all__ = [
+    "accounts",
     "agreements",
     "aid_ledgers",
+    "approvals",
     "attempts",
     "case_keys",
     "checkpoints",
@@ -114,6 +117,7 @@ __all__ = [
     "reservation_slots",
     "reservations",
     "row_changes",
+    "sign_ins",
     "statement_batches",
     "statement_lines",
     "statement_parts",

@@ -1,0 +1,106 @@
+"""代签 A clerk without a key: the gateway signs with his party's key, which it holds, and records who pressed.
+
+Rules: only a party whose private key lies in `keys/held` is signed for; the message goes through the same door as one
+that came from outside (`flows.accept`), so it is proven, checked, logged and receipted alike; before it goes, a
+decision names the account, the party, the message's id and its digest. One form is one message for ever: its id is
+made from the form's own, and the same form sent twice gets the first receipt.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from gateway.domain.access import Account
+from gateway.envelope.message import Envelope, digest
+from gateway.envelope.signing import MESSAGE_TYP, sign
+from gateway.errors import FieldProblem, Forbidden, SameIdDifferentBytes
+from gateway.evidence.receipt import read
+from gateway.flows.accept import accept
+from gateway.flows.context import Context
+from gateway.store import decisions, inbox
+from schemas.envelope import JSON_TYPE
+
+SIGNED = "signed_on_behalf"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SentOnBehalf:
+    """What the gateway took from a clerk. replayed: the same form had been sent before."""
+
+    message_id: str
+    replayed: bool
+    warnings: tuple[FieldProblem, ...]
+    holds: tuple[str, ...]
+
+
+def can_sign_for(context: Context, party_id: str | None) -> bool:
+    """Whether the gateway holds the party's key."""
+    return party_id in context.held
+
+
+def send_on_behalf(
+    context: Context,
+    account: Account,
+    type_: str,
+    data: Any,
+    *,
+    form: str,
+    now: datetime,
+    subject: str | None = None,
+    in_reply_to: str | None = None,
+    in_reply_to_digest: str | None = None,
+    content_type: str = JSON_TYPE,
+) -> SentOnBehalf:
+    """One message of the account's own party. form: names this one act, e.g. a random value the form carried. Raises
+    Forbidden where the gateway holds no key of the party, and whatever refuses the message."""
+    party_id = account.party_id or ""
+    key = context.held.get(party_id)
+    if key is None:
+        raise Forbidden("no_held_key", ids={"party_id": party_id})
+    message_id = f"f-{sha256(f'{party_id}|{type_}|{form}'.encode()).hexdigest()[:48]}"
+    before = _before(context, party_id, message_id, now)
+    if before is not None:
+        return before
+    envelope = Envelope(
+        id=message_id,
+        source=party_id,
+        type=type_,
+        time=now,
+        recipient=context.party_id,
+        subject=subject,
+        conversation_id=subject,
+        in_reply_to=in_reply_to,
+        in_reply_to_digest=in_reply_to_digest,
+        datacontenttype=content_type,
+        data=data,
+    )
+    jws = sign(envelope.to_payload(), key, MESSAGE_TYP)
+    said = f"party={party_id} type={type_} message={message_id} digest={digest(jws)}"
+    context.store.write(
+        lambda connection: decisions.put(
+            connection, who=account.who, what=SIGNED, subject=subject or message_id, why=said, now=now
+        )
+    )
+    try:
+        accepted = accept(jws.encode(), context, now=now)
+    except SameIdDifferentBytes:  # the same form, pressed twice at once: the other one was first
+        before = _before(context, party_id, message_id, now)
+        if before is None:
+            raise
+        return before
+    return _sent(context, party_id, message_id, accepted.receipt, now, replayed=accepted.replayed)
+
+
+def _before(context: Context, party_id: str, message_id: str, now: datetime) -> SentOnBehalf | None:
+    with context.store.reading() as connection:
+        found = inbox.earlier(connection, [(party_id, message_id)]).get((party_id, message_id))
+    return None if found is None else _sent(context, party_id, message_id, found.receipt, now, replayed=True)
+
+
+def _sent(
+    context: Context, party_id: str, message_id: str, receipt: str, now: datetime, *, replayed: bool
+) -> SentOnBehalf:
+    keyring = context.snapshot(now).keyring
+    told = read(receipt.encode(), keyring, recipient=party_id, issuer=context.party_id, now=now)
+    return SentOnBehalf(message_id=message_id, replayed=replayed, warnings=told.warnings, holds=told.holds)

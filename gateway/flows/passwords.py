@@ -1,0 +1,81 @@
+"""口令 Passwords and one-time codes: hashed with scrypt, made and checked with libraries, never kept as they are.
+
+Rules: a password has at least 12 characters and is not the account's name; the hash names its own cost, so that it may
+be raised later. A code (RFC 6238: SHA-1, six digits, 30 seconds, as every authenticator app does) is good for one
+step before and after, and once.
+"""
+
+import base64
+import hmac
+import secrets
+from datetime import datetime
+from hashlib import scrypt
+
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor import InvalidToken
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
+
+from gateway.errors import ConfigError
+
+LEAST_PASSWORD, MOST_PASSWORD = 12, 200
+SECRET_BYTES = 20
+STEP_SECONDS = 30
+DIGITS = 6
+_COST, _BLOCK, _PARALLEL = 2**15, 8, 1
+_MEMORY = 64 * 1024 * 1024
+
+
+def hash_password(password: str, name: str) -> str:
+    """As it is kept. Raises ConfigError for one that is too short, too long, or the name itself."""
+    if not LEAST_PASSWORD <= len(password) <= MOST_PASSWORD or password.lower() == name.lower():
+        raise ConfigError(
+            f"a password has {LEAST_PASSWORD} to {MOST_PASSWORD} characters and is not the account's name"
+        )
+    salt = secrets.token_bytes(16)
+    return f"scrypt${_COST}${_BLOCK}${_PARALLEL}${salt.hex()}${_derive(password, salt, _COST, _BLOCK, _PARALLEL).hex()}"
+
+
+def is_password(password: str, kept: str | None) -> bool:
+    """Whether it is the one that was kept; as slow for an account that is not there as for one that is."""
+    shown = password[: MOST_PASSWORD + 1]
+    if kept is None:
+        _derive(shown, b"no account here.", _COST, _BLOCK, _PARALLEL)
+        return False
+    _, cost, block, parallel, salt, digest = kept.split("$")
+    found = _derive(shown, bytes.fromhex(salt), int(cost), int(block), int(parallel))
+    return hmac.compare_digest(found.hex(), digest)
+
+
+def _derive(password: str, salt: bytes, cost: int, block: int, parallel: int) -> bytes:
+    return scrypt(password.encode(), salt=salt, n=cost, r=block, p=parallel, maxmem=_MEMORY, dklen=32)
+
+
+def new_secret() -> str:
+    """A secret for codes, in base32 as apps take it."""
+    return base64.b32encode(secrets.token_bytes(SECRET_BYTES)).decode("ascii")
+
+
+def code_step(secret: str, code: str, now: datetime, *, after: int | None) -> int | None:
+    """The step whose code this is, None for no code of now. after: the last step that was used."""
+    text = "".join(code.split()).encode()
+    maker = TOTP(base64.b32decode(secret), DIGITS, SHA1(), STEP_SECONDS)  # noqa: S303 - as the standard and every app
+    here = int(now.timestamp()) // STEP_SECONDS
+    for step in (here, here - 1, here + 1):
+        try:
+            maker.verify(text, step * STEP_SECONDS)
+        except InvalidToken:
+            continue
+        return step if after is None or step > after else None
+    return None
+
+
+def code_at(secret: str, now: datetime) -> str:
+    """The code an app shows now."""
+    maker = TOTP(base64.b32decode(secret), DIGITS, SHA1(), STEP_SECONDS)  # noqa: S303 - as above
+    return maker.generate(int(now.timestamp())).decode()
+
+
+def enrolment_uri(secret: str, account: str, issuer: str) -> str:
+    """What an app reads from a QR code."""
+    maker = TOTP(base64.b32decode(secret), DIGITS, SHA1(), STEP_SECONDS)  # noqa: S303 - as above
+    return maker.get_provisioning_uri(account, issuer)

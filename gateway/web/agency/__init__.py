@@ -1,0 +1,13 @@
+"""部门门户 The agency's portal: an office's handoffs, answered by form or by sheet."""
+
+from typing import Any
+
+from gateway.web.desk import Desk
+from gateway.web.pages.routes import Pages
+
+_MODULES: tuple[Any, ...] = ()
+
+
+def blueprints(desk: Desk) -> list[Pages]:
+    """Every module's pages."""
+    return [module.pages(desk) for module in _MODULES]

@@ -1,0 +1,121 @@
+"""到访 One request of somebody who is signed in: who, when, in which language, which part of the exchange is his."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from flask import make_response, redirect, render_template, request
+from werkzeug.wrappers import Response
+
+from gateway.domain.access import Account, Right
+from gateway.domain.agreement import Office, PartyKind
+from gateway.errors import NotFound, XianjieError
+from gateway.flows.context import Context
+from gateway.flows.sign_in import Session
+from gateway.store import decisions
+from gateway.store.directory import Snapshot
+from gateway.web.desk import Desk
+from gateway.web.problems import Language
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visit:
+    """Handed to every page's view."""
+
+    desk: Desk
+    session: Session
+    now: datetime
+    language: Language
+
+    @property
+    def context(self) -> Context:
+        """What the flows need."""
+        return self.desk.context
+
+    @property
+    def account(self) -> Account:
+        """Who asks."""
+        return self.session.account
+
+    @property
+    def who(self) -> str:
+        """As decisions name him."""
+        return self.account.who
+
+    def may(self, right: Right) -> bool:
+        """Whether he has the right."""
+        return self.account.may(right)
+
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        """The directory as it stands."""
+        return self.context.snapshot(self.now)
+
+    @cached_property
+    def courts(self) -> tuple[str, ...] | None:
+        """The courts whose referrals he sees at the console; None: all."""
+        if not self.account.region:
+            return None
+        found = self.snapshot.parties.values()
+        return tuple(
+            one.party_id for one in found if one.kind is PartyKind.COURT and one.region.startswith(self.account.region)
+        )
+
+    def sees_court(self, court: str) -> bool:
+        """Whether that court's referrals are in his part."""
+        return self.courts is None or court in self.courts
+
+    @cached_property
+    def offices(self) -> tuple[Office, ...]:
+        """The offices an agency's clerk works for."""
+        own = self.snapshot.office_of(self.account.party_id or "")
+        wanted = self.account.office_ids
+        return tuple(one for one in own if not wanted or one.office_id in wanted)
+
+    def sees_office(self, office_id: str) -> bool:
+        """Whether that office's handoffs are his."""
+        return any(one.office_id == office_id for one in self.offices)
+
+    def log(self, what: str, subject: str, why: str) -> None:
+        """Keeps what was looked at, searched or exported as a decision with its leaf, before it is shown."""
+        self.context.store.write(
+            lambda connection: decisions.put(
+                connection, who=self.who, what=what, subject=subject[:200], why=why[:500], now=self.now
+            )
+        )
+
+    def page(self, template: str, *, status: int = 200, **shown: Any) -> Response:
+        """A rendered page."""
+        response: Response = make_response(render_template(template, visit=self, **shown), status)
+        return response
+
+    def refused(self, template: str, error: XianjieError, **shown: Any) -> Response:
+        """The same page with why a form was not taken; what was typed is shown again by the template."""
+        return self.page(template, status=error.status if error.status < 500 else 400, refused=error, **shown)
+
+    def back(self, path: str, said: str | None = None, **query: Any) -> Response:
+        """After a form was taken: another page, and what it says first (`pages.said`)."""
+        asked: Mapping[str, Any] = {**query, **({} if said is None else {"said": said})}
+        kept = {key: value for key, value in asked.items() if value not in (None, "")}
+        mark = "&" if "?" in path else "?"
+        return redirect(f"{path}{mark}{urlencode(kept)}" if kept else path, 303)
+
+    def text(self, name: str, most: int = 500) -> str:
+        """One field of the form, without blanks around it."""
+        return (request.form.get(name) or "").strip()[:most]
+
+    def asked(self, name: str, most: int = 200) -> str:
+        """One member of the query."""
+        return (request.args.get(name) or "").strip()[:most]
+
+
+def require_found(found: T | None) -> T:
+    """Raises NotFound for nothing, so that what is another's and what is not there answer alike."""
+    if found is None:
+        raise NotFound
+    return found

@@ -2,7 +2,9 @@
 
 PYTHON ?= python3
 ARGS ?=
+WORKERS ?= 2
 BIN := .venv/bin
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 ENVIRONMENT := setup.cfg pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
@@ -15,15 +17,15 @@ help: ## 说明 this list
 demo: .venv/.run-stamp ## 演示 a court, three agencies and the gateway on this machine, with synthetic people
 	@$(BIN)/xianjie demo $(ARGS)
 
-test: .venv/.dev-stamp postgres ## 测试 every test, on SQLite and PostgreSQL (ARGS="tests/unit -x" for some)
-	@$(BIN)/python -m pytest $(ARGS)
+test: .venv/.dev-stamp postgres ## 测试 every test, on SQLite and PostgreSQL (ARGS="tests/unit -x" for some, WORKERS=0 for one process)
+	@$(PYTEST) $(ARGS)
 
 check: .venv/.dev-stamp postgres ## 检查 format, lint, types, import rings, then every test: what CI runs
 	@echo "Format (ruff format)"; $(BIN)/ruff format --check --quiet .
 	@echo "Lint (ruff check)"; $(BIN)/ruff check --quiet .
 	@echo "Types (mypy --strict)"; $(BIN)/mypy
 	@echo "Import rings (import-linter)"; $(BIN)/lint-imports --no-logo
-	@echo "Tests (pytest)"; $(BIN)/python -m pytest $(ARGS)
+	@echo "Tests (pytest)"; $(PYTEST) $(ARGS)
 
 cluster: .venv/.dev-stamp ## 集群 the roster comparison on a local Spark cluster (needs Java) against the embedded engine
 	@command -v java > /dev/null || { echo "Spark needs a Java runtime (17 or newer): apt-get install default-jre-headless"; exit 1; }

@@ -8,7 +8,7 @@ PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 ENVIRONMENT := setup.cfg pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check cluster faults bench clean postgres
+.PHONY: help demo test check cluster faults bench screenshots clean postgres browser
 .NOTPARALLEL:
 
 help: ## 说明 this list
@@ -17,10 +17,10 @@ help: ## 说明 this list
 demo: .venv/.run-stamp ## 演示 a court, three agencies and the gateway on this machine, with synthetic people
 	@$(BIN)/xianjie demo $(ARGS)
 
-test: .venv/.dev-stamp postgres ## 测试 every test, on SQLite and PostgreSQL (ARGS="tests/unit -x" for some, WORKERS=0 for one process)
+test: .venv/.dev-stamp postgres browser ## 测试 every test, on SQLite and PostgreSQL (ARGS="tests/unit -x" for some, WORKERS=0 for one process)
 	@$(PYTEST) $(ARGS)
 
-check: .venv/.dev-stamp postgres ## 检查 format, lint, types, import rings, then every test: what CI runs
+check: .venv/.dev-stamp postgres browser ## 检查 format, lint, types, import rings, then every test: what CI runs
 	@echo "Format (ruff format)"; $(BIN)/ruff format --check --quiet .
 	@echo "Lint (ruff check)"; $(BIN)/ruff check --quiet .
 	@echo "Types (mypy --strict)"; $(BIN)/mypy
@@ -38,6 +38,9 @@ faults: .venv/.dev-stamp postgres ## 故障 crashes, I/O errors and lies, swept;
 
 bench: .venv/.dev-stamp postgres ## 基准 the exchange measured side by side with the alternatives
 	@PYTHONPATH=. $(BIN)/python bench/exchange.py $(ARGS)
+
+screenshots: .venv/.dev-stamp browser ## 截图 the pictures of docs/images, from the told cases
+	@$(BIN)/python -m tests.browser.screenshots
 
 clean: ## 清理 remove .venv, caches and build products
 	@rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
@@ -80,3 +83,17 @@ postgres: .venv/.dev-stamp
 	echo "Installing a PostgreSQL server from a wheel into .venv"; \
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[pgserver]' && \
 	$(BIN)/python -m tests.postgres || echo "There is no PostgreSQL: every test that needs it will fail."
+
+# Chromium: an installed one, else the system's package (root), else Playwright's; tests fail rather than go without.
+browser: .venv/.dev-stamp
+	@$(BIN)/python -m tests.chromium 2> /dev/null && exit 0; \
+	echo "No Chromium on this machine; the tests of the pages drive one."; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+	  echo "Installing the packages chromium and fonts-noto-cjk"; \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-cjk; } > /dev/null 2>&1 || \
+	    echo "The packages could not be installed."; \
+	fi; \
+	$(BIN)/python -m tests.chromium 2> /dev/null && exit 0; \
+	echo "Installing Playwright's Chromium"; \
+	$(BIN)/python -m playwright install chromium > /dev/null 2>&1; \
+	$(BIN)/python -m tests.chromium || echo "There is no Chromium: every test of the pages in a browser will fail."

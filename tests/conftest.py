@@ -12,18 +12,20 @@ import pytest
 from tests.postgres import RunningPostgres, running_postgres
 
 ENGINES = ["sqlite", "postgres"]
-WHOLE_MACHINE = ("e2e", "faults")
-"""Folders whose tests start whole fleets of processes: one of them at a time, whatever else runs beside it."""
+TOGETHER = {"e2e": "whole_machine", "faults": "whole_machine", "browser": "browser"}
+"""Folder → group: tests that start whole fleets of processes run one at a time, whatever else runs beside them; those
+that drive a browser share one served province."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run on several workers, those that fill the machine stay on one of them. First: what hands tests out
+    """Where tests run on several workers, those that belong together stay on one of them. First: what hands tests out
     reads the mark in the same hook."""
     here = Path(__file__).parent
     for item in items:
-        if item.path.relative_to(here).parts[0] in WHOLE_MACHINE:
-            item.add_marker(pytest.mark.xdist_group("whole_machine"))
+        group = TOGETHER.get(item.path.relative_to(here).parts[0])
+        if group is not None:
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

@@ -77,6 +77,8 @@ def _harden(response: Response) -> Response:
     if doors.is_page():
         response.headers.setdefault("Content-Security-Policy", PAGE_POLICY.format(nonce=g.get("nonce", "")))
         response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        # without any referrer browsers send `Origin: null` with our own forms
+        response.headers.setdefault("Referrer-Policy", "same-origin")
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     return response

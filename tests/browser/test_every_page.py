@@ -1,0 +1,68 @@
+"""Every page somebody can reach by links: it opens, says nothing on the console, asks nobody else, and meets WCAG 2.2 AA.
+
+The walk begins at each role's start and follows every link of its own desk, a few of each kind of page.
+"""
+
+import re
+from collections import Counter
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.browser.conftest import Opened
+from tests.browser.province import PEOPLE
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
+
+RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+OF_A_KIND, MOST = 2, 60
+_ID = re.compile(r"/(?!console|agency|court|account)[^/]*[0-9:|~][^/]*")
+
+
+def kind_of(path: str) -> str:
+    """Pages that differ only in what they are about."""
+    parts = urlsplit(path)
+    asked = sorted(part.partition("=")[0] for part in parts.query.split("&") if part)
+    return _ID.sub("/*", parts.path) + "?" + "&".join(asked)
+
+
+def links(page: Page) -> list[str]:
+    """Where this page's links lead, within the desks."""
+    found = page.eval_on_selector_all("a[href]", "all => all.map(one => one.getAttribute('href'))")
+    return [one for one in found if one.startswith(("/console", "/agency", "/court", "/account"))]
+
+
+def problems(page: Page) -> list[str]:
+    """What axe finds, in one line each."""
+    told = Axe().run(page, options=RULES).response
+    return [f"{one['id']}: {one['nodes'][0]['html'][:160]}" for one in told["violations"]]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("name", [one.name for one in PEOPLE if not one.name.endswith("2")])
+def test_every_page_that_can_be_reached_is_whole(opened: Opened, name: str, language: str) -> None:
+    page = opened(name, language=language)
+    waiting, seen = [urlsplit(page.url).path], Counter[str]()
+    wrong: list[str] = []
+    visited: set[str] = set()
+    while waiting and len(visited) < MOST:
+        path = waiting.pop(0)
+        if path in visited or seen[kind_of(path)] >= OF_A_KIND:
+            continue
+        visited.add(path)
+        seen[kind_of(path)] += 1
+        answer = page.goto(path)
+        status = 0 if answer is None else answer.status
+        if status != 200:
+            wrong.append(f"{path}: {status}")
+            continue
+        wrong += [f"{path}: {one}" for one in problems(page)]
+        if page.locator("h1").count() != 1:
+            wrong.append(f"{path}: not one heading")
+        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 1"):
+            wrong.append(f"{path}: wider than the window")
+        waiting += links(page)
+    assert len(visited) >= 2
+    assert wrong == []

@@ -1,6 +1,7 @@
 """The Chromium that browser tests drive: an installed one, else Playwright's own.
 
-`python -m tests.chromium` says which; exit 3 when there is none. `make` installs one by the platform's means and says so.
+`python -m tests.chromium` says which; exit 3 when there is none. `make` installs one by the platform's means and says
+so.
 """
 
 import shutil

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, sync_playwright
 
 from gateway.cli.demo_world import DEMO_PASSWORD
 from tests.browser.province import Province, province
@@ -34,14 +34,23 @@ class Watched:
 
     def __init__(self, page: Page, url: str) -> None:
         self.wrongs: list[str] = []
-        page.on("dialog", lambda dialog: (self.wrongs.append(f"dialog {dialog.message}"), dialog.dismiss()))
-        page.on("request", lambda request: self._look(request.url, url))
+        self._url = url
+        page.on("dialog", self._close)
+        page.on("request", self._look)
         page.on("pageerror", lambda error: self.wrongs.append(f"script error {error}"))
-        page.on("console", lambda said: self.wrongs.append(said.text) if said.type == "error" else None)
+        page.on("console", self._hear)
 
-    def _look(self, asked: str, url: str) -> None:
-        if not asked.startswith((f"{url}/", "data:")):
-            self.wrongs.append(f"foreign request {asked}")
+    def _close(self, dialog: Dialog) -> None:
+        self.wrongs.append(f"dialog {dialog.message}")
+        dialog.dismiss()
+
+    def _hear(self, said: ConsoleMessage) -> None:
+        if said.type == "error":
+            self.wrongs.append(said.text)
+
+    def _look(self, request: Request) -> None:
+        if not request.url.startswith((f"{self._url}/", "data:")):
+            self.wrongs.append(f"foreign request {request.url}")
 
 
 Opened = Callable[..., Page]

@@ -1,4 +1,4 @@
-"""Every page somebody can reach by links: it opens, says nothing on the console, asks nobody else, and meets WCAG 2.2 AA.
+"""Every page somebody can reach by links: it opens, is quiet on the console, asks nobody else, meets WCAG 2.2 AA.
 
 The walk begins at each role's start and follows every link of its own desk, a few of each kind of page.
 """
@@ -8,7 +8,7 @@ from collections import Counter
 from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page
 
 from tests.browser.conftest import Opened

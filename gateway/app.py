@@ -24,7 +24,7 @@ from gateway.envelope.encryption import EncryptionKey
 from gateway.envelope.keyring import SigningKey
 from gateway.errors import ConfigError, ExampleKeyRefused
 from gateway.evidence.checkpoint import LogKey
-from gateway.flows.context import Context
+from gateway.flows.context import Context, Installed
 from gateway.matching.keyed import LAYER
 from gateway.ports import Adapter
 from gateway.store.directory import Directory
@@ -75,6 +75,13 @@ def build_context(config: Config) -> Context:
         mask_floor=load_mask_floor(),
         statement_bytes=config.statement_megabytes * 2**20,
         roster_lines=config.roster_lines,
+        installed=Installed(
+            allow_addresses=config.allow_addresses,
+            ca_bundle=config.ca_bundle,
+            state=config.state,
+            refused_kids=frozenset() if config.demo else example_kids(),
+            machine_clock=lambda: datetime.now(UTC),
+        ),
     )
 
 

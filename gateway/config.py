@@ -2,8 +2,8 @@
 
 Rules: an unknown key is refused with the known ones named; paths are relative to the file; `XIANJIE_CONFIG` names the
 file, `XIANJIE_DB` wins over its database, `XIANJIE_KEYS` over its folder of keys, `XIANJIE_DATA_KEY` over the data
-key's file. A demo configuration may shift the clock and use example keys; any other may not, whatever the environment
-says.
+key's file, `XIANJIE_OIDC_SECRET` over the identity provider's. A demo configuration may shift the clock and use example
+keys; any other may not, whatever the environment says.
 """
 
 import os
@@ -18,6 +18,7 @@ from typing import Any
 from gateway import failpoints
 from gateway.errors import ConfigError
 from gateway.failpoints import OneFailure
+from gateway.transport.provider import ProviderSettings
 
 FILE = "xianjie.toml"
 LOOPBACK = "127.0.0.1"
@@ -44,6 +45,7 @@ _GATEWAY = {
     "roster_lines": int,
     "demo": bool,
 }
+_OIDC = ("issuer", "client_id", "name", "secret_file")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +77,8 @@ class Config:
     clock_offset: timedelta = timedelta(0)
     failpoint: OneFailure | None = None
     """XIANJIE_FAILPOINT, in a demonstration alone: where this process fails."""
+    provider: ProviderSettings | None = None
+    """[oidc]: who else lets people into the pages."""
     adapters: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_ADAPTERS))
 
 
@@ -94,9 +98,9 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Config:
         members = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path.name}: not TOML ({error})") from error
-    unknown = sorted(set(members) - {"gateway", "adapters"})
+    unknown = sorted(set(members) - {"gateway", "adapters", "oidc"})
     if unknown:
-        raise ConfigError(f"{path.name}: unknown section {unknown[0]}; known are gateway, adapters")
+        raise ConfigError(f"{path.name}: unknown section {unknown[0]}; known are gateway, adapters, oidc")
     gateway = _gateway(members.get("gateway", {}), path)
     adapters = members.get("adapters", DEFAULT_ADAPTERS)
     if not adapters or not all(isinstance(value, str) and ":" in value for value in adapters.values()):
@@ -122,8 +126,40 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Config:
         data_key=environment.get("XIANJIE_DATA_KEY") or None,
         clock_offset=_offset(environment) if demo else timedelta(0),
         failpoint=_failpoint(environment, demo=demo),
+        provider=_provider(members.get("oidc"), gateway, path, environment),
         adapters=dict(adapters),
     )
+
+
+def _provider(
+    members: Any, gateway: Mapping[str, Any], path: Path, environment: Mapping[str, str]
+) -> ProviderSettings | None:
+    """The identity provider: its secret stands in the environment or in a file, never in the configuration."""
+    if members is None:
+        return None
+    if not isinstance(members, dict) or not all(isinstance(value, str) for value in members.values()):
+        raise ConfigError(f"{path.name}: [oidc] holds texts: {', '.join(_OIDC)}")
+    unknown = sorted(set(members) - set(_OIDC))
+    if unknown:
+        raise ConfigError(f"{path.name}: [oidc] has no `{unknown[0]}`; known are {', '.join(_OIDC)}")
+    if not gateway.get("public_url"):
+        raise ConfigError(f"{path.name}: [oidc] needs [gateway] `public_url`: the provider leads people back to it")
+    secret = environment.get("XIANJIE_OIDC_SECRET") or _secret_of(members.get("secret_file"), path)
+    return ProviderSettings(
+        issuer=members.get("issuer", ""),
+        client_id=members.get("client_id", ""),
+        name=members.get("name", ""),
+        secret=secret,
+    )
+
+
+def _secret_of(name: str | None, path: Path) -> str | None:
+    if name is None:
+        return None
+    try:
+        return (path.parent / name).read_text(encoding="utf-8").strip() or None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path.name}: [oidc] `secret_file` {name} cannot be read") from error
 
 
 def _gateway(members: Mapping[str, Any], path: Path) -> Mapping[str, Any]:

@@ -32,7 +32,7 @@ from gateway.flows.statement_read import read_waiting
 from gateway.flows.statement_reconcile import reconcile_fresh
 from gateway.flows.sweep import fill_all, sweep
 from gateway.flows.tell_court import tell_courts
-from gateway.store import dossiers, leases, log, outbox, referrals, statements, tokens
+from gateway.store import accounts, dossiers, leases, log, outbox, referrals, statements, tokens
 from gateway.store.leases import Lease
 from gateway.store.witness import WitnessFile
 
@@ -196,7 +196,10 @@ class Worker:
         fill_all(self._context, now=self._clock())
 
     def _forget_tokens(self) -> None:
-        self._context.store.write(lambda connection: tokens.forget(connection, now=self._clock()))
+        now = self._clock()
+        self._context.store.write(
+            lambda connection: tokens.forget(connection, now=now) + accounts.forget(connection, now=now)
+        )
 
     def _start_lanes(self) -> None:
         with self._context.store.reading() as connection:

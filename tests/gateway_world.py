@@ -239,17 +239,19 @@ class World:
         programmes, now = self.context.programmes, self.now
         self._write(lambda c: directory.load_agreement(c, text, programmes=programmes, now=now))
 
-    def add_office(self, agency: str, channel: Channel, region: str = "520102", **more: Any) -> PushOffice:
+    def add_office(
+        self, agency: str, channel: Channel, region: str = "520102", *, name_zh: str = "", **more: Any
+    ) -> PushOffice:
         """Registers an office with a party of its own."""
         party_id = f"cn/agency/{agency}.{region}"
-        partner = self._join(party_id, PartyKind.AGENCY, region)
+        partner = self._join(party_id, PartyKind.AGENCY, region, name_zh)
         office = Office(
             office_id=f"{agency}-{region}",
             party_id=party_id,
             agency=agency,
             region=region,
             channel=channel,
-            name_zh="测试单位",
+            name_zh=name_zh or f"测试单位{agency} {region}",
             url=f"https://{agency}-{region}.invalid/messages" if channel is Channel.PUSH else None,
             **more,
         )
@@ -257,9 +259,9 @@ class World:
         self.offices[office.office_id] = PushOffice(partner=partner, world=self)
         return self.offices[office.office_id]
 
-    def add_court(self, party_id: str, region: str) -> Partner:
+    def add_court(self, party_id: str, region: str, name_zh: str = "") -> Partner:
         """Registers a court, unless it is there."""
-        return self.partners.get(party_id) or self._join(party_id, PartyKind.COURT, region)
+        return self.partners.get(party_id) or self._join(party_id, PartyKind.COURT, region, name_zh)
 
     def put_office(self, office: Office) -> None:
         """Adds or changes an office."""
@@ -305,9 +307,9 @@ class World:
         self.store.write(work)
         self.context.directory.forget()
 
-    def _join(self, party_id: str, kind: PartyKind, region: str) -> Partner:
+    def _join(self, party_id: str, kind: PartyKind, region: str, name_zh: str = "") -> Partner:
         partner = Partner(party_id=party_id, key=SigningKey.generate(Algorithm.ED25519, party_id))
-        party = Party(party_id=party_id, kind=kind, name_zh="测试单位", region=region)
+        party = Party(party_id=party_id, kind=kind, name_zh=name_zh or f"测试单位{party_id[3:]}", region=region)
         public = partner.key.public_key(not_before=START - timedelta(days=1000))
         now = self.now
 

@@ -29,7 +29,8 @@ from gateway.cli.console import (
 from gateway.cli.install import write_private
 from gateway.flows.context import Context
 from gateway.flows.sequence import trouble_of
-from gateway.store import checkpoints, copies, log, migrate
+from gateway.store import backup_mark, checkpoints, copies, log, migrate
+from gateway.store.backup_mark import BackupMark
 from gateway.store.witness import WitnessFile
 
 SUFFIX = ".checkpoint"
@@ -43,13 +44,14 @@ def backup(installation: Installation, out: Path) -> None:
     beside = out.with_name(out.name + SUFFIX)
     refuse_existing(out)
     refuse_existing(beside)
-    with installation.open() as (context, _):
+    with installation.open() as (context, clock):
         # before the copy: what was signed by now, the copy holds
         with context.store.reading() as connection:
             newest, head = checkpoints.newest(connection), log.head(connection)
         copies.copy_database(installation.config.database, out)
         if newest is not None:
             write_private(beside, newest["note"].encode())
+        backup_mark.mark(installation.config.state, BackupMark(at=clock(), leaves=head.size))
     signed = "尚无检查点 no checkpoint yet" if newest is None else f"{beside.name} ({newest['size']})"
     say(f"已备份 copied {out.name}: 日志 log {head.size}+; {signed}")
     say("另须备份 keep with it, encrypted: xianjie.toml, keys/ (缺 data.key 则内容不可读 unreadable without data.key)")

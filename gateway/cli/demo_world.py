@@ -23,6 +23,7 @@ from gateway.cli.install import make_keys, own_public_keys, write_private
 from gateway.config import DEFAULT_ADAPTERS, Config, load
 from gateway.domain.access import Account, Role
 from gateway.domain.agreement import Channel, Office, Party, PartyKind
+from gateway.domain.regions import load_regions
 from gateway.domain.rules import read_table
 from gateway.envelope.algorithms import Algorithm
 from gateway.envelope.encryption import EncryptionKey
@@ -31,7 +32,7 @@ from gateway.errors import MissingExtra, StoreUnavailable
 from gateway.flows import accounts
 from gateway.flows.context import Context
 from gateway.sandbox.province import courts
-from gateway.sandbox.stories.story import COUNTIES
+from gateway.sandbox.stories.story import COUNTIES, COURT
 from gateway.sandbox.stories.story import party_of as told_by
 from gateway.store import directory
 from gateway.store.engine import open_engine
@@ -44,6 +45,7 @@ ENCRYPTED = "disabled_persons"
 """This agency registered a key for encryption: what it is sent, and what it sends, nobody on the way can read."""
 PERIOD = (date(2023, 1, 1), date(2024, 7, 31))
 PROVINCE = "520000"
+AGENCY_NAMES = {row["agency"]: row["zh"] for row in read_table("agencies")}
 COMMIT_EVERY = 10.0
 """Seconds between two commitments of a simulated agency."""
 CHANNELS = {
@@ -145,10 +147,26 @@ def _partners() -> Iterator[Party]:
     for court in courts():
         yield Party(party_id=court.party_id, kind=PartyKind.COURT, name_zh=court.name_zh, region=court.region)
     for agency in CHANNELS:
-        yield Party(party_id=party_of(agency), kind=PartyKind.AGENCY, name_zh="模拟部门", region=PROVINCE)
+        yield Party(
+            party_id=party_of(agency),
+            kind=PartyKind.AGENCY,
+            name_zh=f"贵州省{AGENCY_NAMES[agency]}（模拟）",
+            region=PROVINCE,
+        )
     for county in COUNTIES:
         for agency in CHANNELS:
-            yield Party(party_id=told_by(agency, county), kind=PartyKind.AGENCY, name_zh="案例部门", region=county)
+            yield Party(
+                party_id=told_by(agency, county),
+                kind=PartyKind.AGENCY,
+                name_zh=_office_name(agency, county),
+                region=county,
+            )
+
+
+def _office_name(agency: str, region: str) -> str:
+    """Says where it is and that it is no real one."""
+    found = load_regions().get(region)
+    return f"{found.name_zh if found else region}{AGENCY_NAMES[agency]}（模拟）"
 
 
 def party_of(agency: str) -> str:
@@ -194,7 +212,7 @@ def open_offices(world: DemoWorld, addresses: dict[str, str]) -> int:
                     channel=channel,
                     url=addresses.get(agency),
                     batch=20 if channel is Channel.PUSH else 1,
-                    name_zh="模拟单位",
+                    name_zh=_office_name(agency, region),
                 )
                 context.store.write(partial(directory.put_office, office=office, now=world.clock()))
             for county in COUNTIES:
@@ -204,7 +222,7 @@ def open_offices(world: DemoWorld, addresses: dict[str, str]) -> int:
                     agency=agency,
                     region=county,
                     channel=Channel.MAILBOX,
-                    name_zh="案例单位",
+                    name_zh=_office_name(agency, county),
                 )
                 context.store.write(partial(directory.put_office, office=told, now=world.clock()))
     finally:
@@ -271,7 +289,7 @@ PEOPLE = (
     Account(name="auditor", shown_as="样例审计员", role=Role.AUDITOR),
     Account(name="keys", shown_as="样例密钥管理员甲", role=Role.KEY_OFFICER),
     Account(name="keys2", shown_as="样例密钥管理员乙", role=Role.KEY_OFFICER),
-    Account(name="court", shown_as="样例法院经办人", role=Role.COURT_CLERK, party_id=courts()[0].party_id),
+    Account(name="court", shown_as="样例法院经办人", role=Role.COURT_CLERK, party_id=COURT),
     Account(
         name="agency",
         shown_as="样例民政经办人",

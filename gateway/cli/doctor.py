@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,11 +12,12 @@ import click
 from gateway.app import Clock, build_context, load_adapters
 from gateway.cli.console import FINDINGS, Installation, json_option, print_json, with_installation
 from gateway.errors import XianjieError
+from gateway.flows import health
 from gateway.flows.context import Context
-from gateway.flows.holidays import missing_years
-from gateway.store import history, migrate, vault
+from gateway.flows.health import Health
+from gateway.store import migrate
 
-EXTRAS = {"openpyxl": "export", "xlsxwriter": "export", "psycopg": "postgres", "gmssl_pyx": "sm"}
+EXTRAS = {"openpyxl": "export", "xlsxwriter": "export", "reportlab": "export", "psycopg": "postgres", "gmssl_pyx": "sm"}
 Checked = tuple[str, bool, str]
 """(what, in order, note)."""
 
@@ -80,73 +81,8 @@ def _installed(context: Context, now: datetime) -> Iterator[Checked]:
     kind = "SQLite" if context.store.is_sqlite else "PostgreSQL"
     yield "数据库 database", current, f"{kind}, {'up to date' if current else 'run `xianjie migrate`'}"
     if current:
-        for check in _CHECKS:
-            yield check(context, now)
+        for one in health.installation(context, now):
+            yield " ".join(one.name), one.health is not Health.BAD, one.line(1)
 
 
-def _own_key(context: Context, now: datetime) -> Checked:
-    registered = context.snapshot(now).keyring.find(context.key.kid)
-    trouble = "not registered" if registered is None else registered.refusal_at(now)
-    return "网关密钥 own key", trouble is None, trouble or context.key.kid
-
-
-def _data_key(context: Context, _: datetime) -> Checked:
-    try:
-        with context.store.reading() as connection:
-            vault.require_key(connection)
-    except XianjieError as error:
-        return "数据密钥 data key", False, error.note
-    return "数据密钥 data key", True, "opens this database; keep a copy of it apart from the database's"
-
-
-def _encryption(context: Context, now: datetime) -> Checked:
-    found = [key for key in context.decryption if context.snapshot(now).keyring.find(key.kid) is not None]
-    note = found[0].kid if found else "none registered: partners cannot encrypt to us"
-    return "加密公钥 key for encryption", bool(found), note
-
-
-def _agreements(context: Context, now: datetime) -> Checked:
-    snapshot = context.snapshot(now)
-    latest = [snapshot.agreements[row] for row in snapshot.latest.values()]
-    valid = [one.document for one in latest if one.is_valid_on(now.date())]
-    return "会签文件 agreements", bool(valid), ", ".join(valid) or "none valid: run `xianjie agreement load FILE`"
-
-
-def _offices(context: Context, now: datetime) -> Checked:
-    offices = context.snapshot(now).offices.values()
-    silent = sorted(set(context.adapters) - {office.agency for office in offices})
-    return "承办单位 offices", not silent, f"{len(offices)}" + (f"; none for {', '.join(silent)}" if silent else "")
-
-
-def _party_keys(context: Context, now: datetime) -> Checked:
-    snapshot = context.snapshot(now)
-    without = [
-        party for party in snapshot.parties if not any(key.usable_at(now) for key in snapshot.keyring.keys_of(party))
-    ]
-    return "主体密钥 parties' keys", not without, f"none for {', '.join(without[:5])}" if without else "all have one"
-
-
-def _calendar(context: Context, now: datetime) -> Checked:
-    missing = ", ".join(str(year) for year in missing_years(context.calendar, now))
-    note = f"; no holiday notice for {missing}: run `xianjie calendar load FILE`" if missing else " published"
-    return "工作日历 calendar", now.year in context.calendar.published_years, f"{now.year}{note}"
-
-
-def _past(context: Context, _: datetime) -> Checked:
-    with context.store.reading() as connection:
-        gone, since = history.not_kept(connection), history.first(connection)
-    kept = f"kept since {since.isoformat()}" if since else "kept from the first checkpoint on"
-    return "当时所知 the past", not gone, f"not kept of {', '.join(gone)}: run `xianjie migrate`" if gone else kept
-
-
-_CHECKS: tuple[Callable[[Context, datetime], Checked], ...] = (
-    _own_key,
-    _encryption,
-    _data_key,
-    _agreements,
-    _offices,
-    _party_keys,
-    _calendar,
-    _past,
-)
 COMMANDS = (doctor,)

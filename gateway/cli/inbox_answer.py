@@ -18,7 +18,8 @@ from gateway.cli.inbox_send import Told, out_option, send, sum_up
 from gateway.cli.inbox_sheet import outgoing
 from gateway.client.clerk_book import Letter
 from gateway.domain.calendar import CHINA
-from gateway.errors import DeniedWithoutReason, FieldProblem, MessageError
+from gateway.errors import FieldProblem, MessageError
+from gateway.workbook.answers import judged, proof_cells
 from gateway.workbook.sheets import REPLY_COLUMNS, result_words
 
 OPTIONS = {
@@ -112,9 +113,7 @@ def _cells(desk: ClerkDesk, letter: Letter, need: str | None, fields: Mapping[st
         "at": fields["at"].strip() or today,
         "handoff_id": rows[0]["handoff_id"],
         "need_id": need or needs[0],
-        "message_id": letter.envelope.id,
-        "message_digest": letter.digest,
-        "referral_id": letter.envelope.subject or "",
+        **proof_cells(letter.envelope.id, letter.digest, letter.envelope.subject),
     }
 
 
@@ -123,18 +122,13 @@ def _body(desk: ClerkDesk, letter: Letter, cells: Mapping[str, str]) -> Any:
     are this command's options."""
     adapter = desk.adapter_for(letter) or desk.adapter()
     try:
-        body = adapter.sheet_reply(cells)
-        adapter.interpret(body, desk.sent_handoff(letter))
-    except DeniedWithoutReason as error:
-        blank = [FieldProblem(pointer=OPTIONS[key], code="required") for key in ("reason", "text") if not cells[key]]
-        raise DeniedWithoutReason(problems=blank) from error
+        return judged(adapter, cells, desk.sent_handoff(letter))
     except MessageError as error:
         problems = [
             FieldProblem(pointer=OPTIONS.get(one.pointer.lstrip("/"), one.pointer), code=one.code)
             for one in error.problems
         ]
         raise type(error)(error.note, problems=problems, ids=error.ids) from error
-    return body
 
 
 def _show(cells: Mapping[str, str]) -> None:

@@ -7,7 +7,6 @@ carries each message's id and digest in its grey part, so that a reply names exa
 
 import sys
 from collections.abc import Iterator, Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +20,10 @@ from gateway.cli.telling import say_problem, say_unusable
 from gateway.client import Outgoing
 from gateway.client.clerk_book import Letter
 from gateway.domain.handoff import SentHandoff, SentNeed
-from gateway.errors import ConfigError, DeniedWithoutReason, FieldProblem, MessageError, XianjieError
+from gateway.errors import ConfigError, MessageError, XianjieError
 from gateway.ports import Adapter
-from gateway.workbook.sheets import IDENTITY_KEYS, ReplyRow, read_reply_sheet, write_handoff_sheet
-
-PROOF = (
-    ("message_id", "报文编号\nMessage"),
-    ("message_digest", "报文摘要\nDigest"),
-    ("referral_id", "移送编号\nReferral"),
-)
-NAMED = (*IDENTITY_KEYS, *(key for key, _ in PROOF))
-"""Without these nobody could tell what a row answers."""
+from gateway.workbook.answers import PROOF_KEYS, effect_of, judge, proof_cells, row_problems, write_office_sheet
+from gateway.workbook.sheets import read_reply_sheet
 
 
 @click.command("sheet")
@@ -85,18 +77,13 @@ def write(desk: ClerkDesk, letters: list[Letter], target: Path) -> tuple[int, in
     desk.agency = str(agencies.pop())
     adapter = desk.adapter()
     rows = [_row(letter, row) for letter in issued for row in desk.rows(letter)]
-    write_handoff_sheet(target, [*adapter.sheet_columns(), *PROOF], rows, agency=adapter.agency)
+    write_office_sheet(target, adapter, rows)
     say(f"已生成 wrote {target.name}: {len(rows)} 行 rows, {len(withdrawn)} 撤回 withdrawn")
     return len(rows), len(withdrawn)
 
 
 def _row(letter: Letter, row: Mapping[str, str]) -> dict[str, str]:
-    return {
-        **row,
-        "message_id": letter.envelope.id,
-        "message_digest": letter.digest,
-        "referral_id": letter.envelope.subject or "",
-    }
+    return {**row, **proof_cells(letter.envelope.id, letter.digest, letter.envelope.subject)}
 
 
 def send_back(desk: ClerkDesk, filled: Path, out: Path | None, *, as_json: bool) -> int:
@@ -114,9 +101,9 @@ def send_back(desk: ClerkDesk, filled: Path, out: Path | None, *, as_json: bool)
 def _replies(desk: ClerkDesk, filled: Path, told: Told, *, quiet: bool) -> Iterator[Outgoing]:
     """The filled rows that can be sent; the others are told at once."""
     adapter = desk.adapter()
-    for row in read_reply_sheet(filled, extra=[key for key, _ in PROOF]):
+    for row in read_reply_sheet(filled, extra=PROOF_KEYS):
         place = f"{filled.name}:{row.row}"
-        problems = _problems(row)
+        problems = row_problems(row)
         if problems:
             told.failed += 1
             for where, code, note in problems:
@@ -138,15 +125,6 @@ def _replies(desk: ClerkDesk, filled: Path, told: Told, *, quiet: bool) -> Itera
         yield outgoing(row.cells, body, adapter, place)
 
 
-def _problems(row: ReplyRow) -> list[tuple[str, str, str]]:
-    """(field, code, note) of what keeps a row from being sent."""
-    blank = [key for key in NAMED if not row.cells[key]]
-    return [
-        *((one.column, one.code, one.note) for one in row.problems),
-        *((key, "required", "") for key in blank),
-    ]
-
-
 def _judge(body: Any, cells: Mapping[str, str], adapter: Adapter) -> None:
     """What the gateway would refuse is refused before somebody carries it there. The handoff is taken to be as far as
     the row itself names it. Raises MessageError."""
@@ -157,16 +135,11 @@ def _judge(body: Any, cells: Mapping[str, str], adapter: Adapter) -> None:
         office_id="",
         needs=(SentNeed(need_id=cells["need_id"], programme=""),),
     )
-    try:
-        adapter.interpret(body, named)
-    except DeniedWithoutReason as error:
-        blank = [FieldProblem(pointer=f"/{key}", code="required") for key in ("reason", "text") if not cells[key]]
-        raise DeniedWithoutReason(problems=blank) from error
+    judge(adapter, body, cells, named)
 
 
 def outgoing(cells: Mapping[str, str], body: Any, adapter: Adapter, place: str) -> Outgoing:
     """The same answer to the same need is the same message for ever; another answer is another message."""
-    content = sha256(repr(sorted(cells.items())).encode()).hexdigest()[:32]
     return Outgoing(
         type=OUTCOME,
         data=body,
@@ -174,6 +147,6 @@ def outgoing(cells: Mapping[str, str], body: Any, adapter: Adapter, place: str) 
         subject=cells["referral_id"] or None,
         in_reply_to=cells["message_id"],
         in_reply_to_digest=cells["message_digest"],
-        effect=f"sheet:{cells['handoff_id']}:{cells['need_id']}:{content}",
+        effect=effect_of(cells),
         reference=place,
     )

@@ -1,16 +1,17 @@
-"""统计报表 `xianjie report`: prints the report and the press paragraph, and exports both as CSV or XLSX."""
+"""统计报表 `xianjie report`: prints the report and the press paragraph, and exports both as CSV, XLSX or PDF."""
 
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 
 import click
 
 from gateway.cli.console import Installation, json_option, print_json, say, with_installation
 from gateway.cli.days import DAY
-from gateway.domain.report.build import Report, press_paragraph, render_text, report_columns, report_table
+from gateway.domain.report.build import Language, Report, press_paragraph, render_text, report_table
 from gateway.errors import ConfigError
 from gateway.flows.report import report as make_report
-from gateway.workbook.xlsx import write_csv, write_sheet
+from gateway.workbook.report_file import FORMS, write_report
 
 
 @click.command()
@@ -20,7 +21,7 @@ from gateway.workbook.xlsx import write_csv, write_sheet
 @click.option("--court", help="只统计一个法院 one court only")
 @click.option("--public", is_flag=True, help="公开版 cells under five are left out")
 @click.option("--language", type=click.Choice(["zh", "en"]), default="zh", show_default=True)
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="另存为 .csv or .xlsx")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="另存为 .csv, .xlsx or .pdf")
 @json_option
 @with_installation
 def report(
@@ -43,21 +44,20 @@ def report(
         export(made, out)
         say(f"已写出 wrote {out.name}")
     if as_json:
-        print_json({"press": press_paragraph(made), "lines": report_table(made)})
+        press = {"press": press_paragraph(made), "press_en": press_paragraph(made, Language.ENGLISH)}
+        print_json({**press, "lines": report_table(made)})
     elif out is None:
         click.echo(render_text(made, language))
 
 
 def export(made: Report, out: Path) -> None:
     """The table in the form the file's name asks for."""
-    columns, rows = report_columns(), report_table(made)
-    if out.suffix == ".csv":
-        with out.open("w", encoding="utf-8-sig", newline="") as stream:
-            write_csv(stream, columns, rows)
-    elif out.suffix == ".xlsx":
-        write_sheet(out, title="统计报表", columns=columns, rows=rows)
-    else:
-        raise ConfigError("--out ends in .csv or .xlsx")
+    form = out.suffix.removeprefix(".")
+    if form not in FORMS:
+        raise ConfigError("--out ends in .csv, .xlsx or .pdf")
+    content = BytesIO()
+    write_report(made, form, content)
+    out.write_bytes(content.getvalue())
 
 
 COMMANDS = (report,)

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 import gateway
+from gateway.cli.accounts import COMMANDS as ACCOUNTS
 from gateway.cli.agency import COMMANDS as AGENCY
 from gateway.cli.backup import COMMANDS as BACKUP
 from gateway.cli.balance import COMMANDS as BALANCE
@@ -63,7 +64,7 @@ def root(context: click.Context, named: str | None) -> None:
 
 
 GROUPS = (
-    *(INSTALL, DOCTOR, REGISTRY, CALENDAR, KEYS, RUN, BACKUP, RECOVERY),
+    *(INSTALL, DOCTOR, REGISTRY, ACCOUNTS, CALENDAR, KEYS, RUN, BACKUP, RECOVERY),
     *(COURT, AGENCY, EXCHANGES, MAILBOX, COMMITMENT, RESERVE),
     *(MISSED, STATEMENT, LEDGER),
     *(RECONCILE, BALANCE, DIGEST, FINDING, MATCHES, DESK, FOLLOW_UP, ERASE, LOG, REPORTING, DEMO, CUTOFF, VERIFY),

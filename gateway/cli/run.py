@@ -31,6 +31,7 @@ from gateway.store.shared_clock import SharedClock, database_time
 from gateway.store.witness import WitnessFile
 from gateway.transport.address import resolve
 from gateway.transport.answer import Answer
+from gateway.transport.provider import Provider
 from gateway.transport.push import Pusher
 from gateway.web.server import open_server
 from gateway.web.site import create_site
@@ -73,7 +74,9 @@ def serve(installation: Installation, host: str | None, port: int | None, work: 
 
 def _listening(context: Context, clock: Callable[[], datetime], config: Config, *, host: str, port: int) -> Any:
     """The server, bound. Raises ConfigError where it cannot listen."""
-    site = create_site(context, clock, public_url=config.public_url)
+    named = config.provider
+    provider = None if named is None else Provider(named, ca_bundle=config.ca_bundle)
+    site = create_site(context, clock, public_url=config.public_url, provider=provider)
     try:
         # many short threads: handing the interpreter over sooner halves the slowest answers (docs/bench.md)
         sys.setswitchinterval(SWITCH_SECONDS)

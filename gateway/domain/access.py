@@ -47,6 +47,7 @@ class Right(StrEnum):
     DIAGNOSE = "diagnose"
     APPROVE_KEYS = "approve_keys"
     APPROVE_REVEAL = "approve_reveal"
+    APPROVE_ACCOUNTS = "approve_accounts"
     COURT_WORK = "court_work"
     AGENCY_WORK = "agency_work"
 

@@ -230,6 +230,12 @@ def priority(is_minor: bool, urgency: Urgency) -> int:
     return (0 if is_minor else len(_URGENCY_RANK)) + _URGENCY_RANK[urgency]
 
 
+def pressing(place: int) -> tuple[bool, Urgency]:
+    """(minor, urgency) of a place in the queue that `priority` made."""
+    rank = place % len(_URGENCY_RANK)
+    return place < len(_URGENCY_RANK), next(one for one, its in _URGENCY_RANK.items() if its == rank)
+
+
 def _because(programme: str, agency: str, place: Place, nearest: Nearest, regions: Regions) -> str:
     parts = {
         "programme": programme,

@@ -60,6 +60,7 @@ from gateway.errors.own import (
     NotInRecovery,
     RecoveryIncomplete,
     SealBroken,
+    SignInsBusy,
     StillRetained,
     StoreUnavailable,
 )
@@ -130,6 +131,7 @@ __all__ = [
     "SealBroken",
     "SecondPersonNeeded",
     "SignInRefused",
+    "SignInsBusy",
     "StaleMessage",
     "StatementDiffers",
     "StatementMisplaced",

@@ -13,6 +13,14 @@ class Busy(XianjieError):
     next_step = ("按 Retry-After 稍后用同一字节重发。", "Send the same bytes again after Retry-After.")
 
 
+class SignInsBusy(Busy):
+    """More passwords are being checked at once than this node gives time to; none was looked at."""
+
+    code = "sign_ins_busy"
+    title = ("登录请求过多", "Too many sign in at once")
+    next_step = ("几秒后再试;密码未被核对。", "Try again in a few seconds; your password was not looked at.")
+
+
 class StoreUnavailable(XianjieError):
     """The database does not answer or refuses the commit; nothing was accepted."""
 

@@ -1,7 +1,8 @@
 """双人审批 What takes two people: one asks with a reason, another with the right grants or refuses with a reason.
 
-Rules (`rules/approvals.csv`): nobody decides what he asked for himself; what was granted is used once and before its
-time is over; asking, deciding and using are decisions with a leaf each.
+Rules (`rules/approvals.csv`): nobody decides what he asked for himself, nor what is about himself; what was granted is
+used once, before its time is over and while who asked may still ask; asking, deciding and using are decisions with a
+leaf each.
 """
 
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from gateway.store import approvals, decisions
 from gateway.store.approvals import Approval, ApprovalState
 
 REGISTER_KEY, REVEAL_SEALED = "register_key", "reveal_sealed"
+CREATE_ACCOUNT, CHANGE_ACCOUNT, RESET_ACCOUNT = "create_account", "change_account", "reset_account"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,8 +94,10 @@ def decide(context: Context, account: Account, approval_id: str, *, grant: bool,
         found = approvals.find(connection, approval_id, lock=True)
         if found is None:
             raise NotFound
-        if not account.may(load_approval_rules()[found.what].grant) or found.asked_by == account.who:
-            raise Forbidden("own_request" if found.asked_by == account.who else "")
+        if found.asked_by == account.who or found.subject == account.who:
+            raise Forbidden("own_request" if found.asked_by == account.who else "own_account")
+        if not account.may(load_approval_rules()[found.what].grant):
+            raise Forbidden
         if found.state is not ApprovalState.ASKED or now >= found.ends_at:
             raise IllegalMove("it is decided or its time is over")
         state = ApprovalState.GRANTED if grant else ApprovalState.REFUSED
@@ -109,10 +113,26 @@ def use_within(connection: Connection, account: Account, what: str, subject: str
     """What was granted to this person, used up, inside the transaction of the act itself. Raises
     SecondPersonNeeded."""
     found = approvals.granted(connection, what=what, subject=subject, asked_by=account.who, now=now)
-    if found is None:
+    if found is None or not account.may(load_approval_rules()[what].ask):
         raise SecondPersonNeeded
+    return _use(connection, account, found, now=now)
+
+
+def use_this_within(connection: Connection, account: Account, approval_id: str, *, now: datetime) -> Approval:
+    """One request of this person that was granted, used up as `use_within` does. Raises NotFound for another's,
+    SecondPersonNeeded."""
+    found = approvals.find(connection, approval_id, lock=True)
+    if found is None or found.asked_by != account.who:
+        raise NotFound
+    usable = found.state is ApprovalState.GRANTED and now < found.ends_at
+    if not usable or not account.may(load_approval_rules()[found.what].ask):
+        raise SecondPersonNeeded
+    return _use(connection, account, found, now=now)
+
+
+def _use(connection: Connection, account: Account, found: Approval, *, now: datetime) -> Approval:
     approvals.settle(connection, found.approval_id, ApprovalState.USED, who=None, why=None, now=now)
-    decisions.put(connection, who=account.who, what=f"{what}_used", subject=subject, why=found.why, now=now)
+    decisions.put(connection, who=account.who, what=f"{found.what}_used", subject=found.subject, why=found.why, now=now)
     return found
 
 
@@ -120,12 +140,12 @@ def waiting_for(context: Context, account: Account, *, now: datetime) -> list[Ap
     """What this person may decide, newest first."""
     whats = [rule.what for rule in load_approval_rules().values() if account.may(rule.grant)]
     with context.store.reading() as connection:
-        found = approvals.listed(connection, whats, state=ApprovalState.ASKED)
-    return [one for one in found if one.asked_by != account.who and now < one.ends_at]
+        found = approvals.listed(connection, whats, state=ApprovalState.ASKED, ends_after=now)
+    return [one for one in found if account.who not in (one.asked_by, one.subject)]
 
 
 def asked_by(context: Context, account: Account) -> list[Approval]:
     """What this person asked for, newest first."""
     whats = [rule.what for rule in load_approval_rules().values() if account.may(rule.ask)]
     with context.store.reading() as connection:
-        return [one for one in approvals.listed(connection, whats) if one.asked_by == account.who]
+        return approvals.listed(connection, whats, asked_by=account.who)

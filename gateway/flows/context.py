@@ -4,9 +4,11 @@ Built once by `gateway.app`; a flow is a function (input, context) → value. No
 argument of each flow (Law 10).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 
 from gateway.domain.agreement import AgreementProfile
 from gateway.domain.calendar import WorkCalendar
@@ -27,6 +29,20 @@ from gateway.ports import Adapter
 from gateway.store.directory import Directory, Snapshot
 from gateway.store.engine import Store
 from gateway.store.log import FIRST_EPOCH, Tail
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installed:
+    """本机安装 What this node's configuration says and pages must know: where partners may be reached, its folders."""
+
+    allow_addresses: tuple[IPv4Network | IPv6Network, ...] = ()
+    ca_bundle: str | None = None
+    state: Path | None = None
+    """What this node remembers outside the database."""
+    refused_kids: frozenset[str] = frozenset()
+    """Fingerprints nobody may register: keys that were published as examples. Empty in a demonstration."""
+    machine_clock: Callable[[], datetime] | None = None
+    """What this machine says the time is, whatever the installation goes by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +70,7 @@ class Context:
     held: Mapping[str, SigningKey] = field(default_factory=dict)
     """Keys of parties whose clerks work in the portals and have none of their own (`flows.on_behalf`)."""
     recent: RecentReferrals = field(default_factory=RecentReferrals)
+    installed: Installed = field(default_factory=Installed)
     statement_bytes: int = 2 * 2**30
     """The largest file of a statement that is taken."""
     roster_lines: int = 2_000_000

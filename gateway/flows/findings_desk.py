@@ -51,6 +51,16 @@ def assign(
     context: Context, keys: Collection[str], *, to: str, due: datetime | None, who: str, why: str, now: datetime
 ) -> int:
     """Gives findings to a person, an office or a court, until a moment. Raises ConfigError, IllegalMove."""
+    require_reason(who, why)
+    return context.store.write(
+        lambda connection: assign_within(connection, keys, to=to, due=due, who=who, why=why, now=now)
+    )
+
+
+def assign_within(
+    connection: Connection, keys: Collection[str], *, to: str, due: datetime | None, who: str, why: str, now: datetime
+) -> int:
+    """The same inside another's transaction."""
     if not to.strip() or len(to) > 100:
         raise ConfigError("a finding is assigned to somebody, in at most 100 characters")
     until = "" if due is None else f" until={china_day(due).isoformat()}"
@@ -60,7 +70,8 @@ def assign(
         state = here if here is FindingState.ASSIGNED else FINDING.move(here, FindingState.ASSIGNED)
         return row | {"state": state.value, "assigned_to": to, "assigned_due_at": to_ms(due)}
 
-    return _act(context, keys, change, what=ASSIGNED, who=who, why=why, said=f"to={to}{until}", now=now)
+    said = f"to={to}{until}"
+    return _write(connection, keys, change, what=ASSIGNED, who=who, why=why, said=said, now=now, through_match=True)
 
 
 def decide(
@@ -154,25 +165,6 @@ def reopen_within(connection: Connection, keys: Collection[str], *, who: str, wh
         return row | {"state": FindingState.OPEN.value, **UNDECIDED}
 
     return _write(connection, keys, change, what=REOPENED, who=who, why=why, now=now, through_match=True)
-
-
-def _act(
-    context: Context,
-    keys: Collection[str],
-    change: Callable[[Row, str], Row],
-    *,
-    what: str,
-    who: str,
-    why: str,
-    now: datetime,
-    said: str = "",
-) -> int:
-    require_reason(who, why)
-    return context.store.write(
-        lambda connection: _write(
-            connection, keys, change, what=what, who=who, why=why, said=said, now=now, through_match=True
-        )
-    )
 
 
 def _write(

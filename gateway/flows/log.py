@@ -265,20 +265,28 @@ def _logged(context: Context, connection: Connection, head: Head, place: Place, 
 
 
 def verify_log(
-    context: Context, *, witness: WitnessFile | None = None, told: Callable[[int, int], None] | None = None
+    context: Context,
+    *,
+    witness: WitnessFile | None = None,
+    told: Callable[[int, int], None] | None = None,
+    last: int | None = None,
 ) -> LogVerdict:
     """Walks the whole log. witness: the checkpoint this node kept outside the database; told: hears leaves walked, and
-    of how many. Reads only."""
+    of how many; last: only so many leaves, and a tile at most, where somebody waits for the answer. Reads only."""
     with context.store.reading() as connection:
         log.hold_still(connection)
         head, is_readable = _head(connection)
         outside = None if witness is None else _outside(context, head, witness)
+        begin = 0 if last is None else max(0, head.size - last) // TILE_WIDTH * TILE_WIDTH
+        if outside is not None and outside.size < begin:
+            outside = None
         walk = Walk(
             connection,
             head,
             lambda epoch: _verifier(context, epoch),
             witness=outside,
             told=None if told is None else lambda walked: told(walked, head.size),
+            begin=begin,
         )
         walk.run()
     troubles = walk.troubles.found
@@ -295,6 +303,7 @@ def verify_log(
         has_witness=outside is not None,
         troubles=tuple(troubles),
         unlisted=walk.troubles.unlisted,
+        begin=begin,
     )
 
 

@@ -59,7 +59,8 @@ _WORDS: dict[TroubleKind, Words] = {
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LogVerdict:
     """存证核对结论. checkpoints: how many were met with or without trouble; signatures: how many of theirs were checked
-    and right; proven: the largest size at which a signed root was met; unlisted: troubles beyond those listed."""
+    and right; proven: the largest size at which a signed root was met; unlisted: troubles beyond those listed; begin:
+    the first leaf that was read, more than 0 where only the last part was."""
 
     origin: str
     size: int
@@ -71,6 +72,7 @@ class LogVerdict:
     has_witness: bool
     troubles: tuple[LogTrouble, ...]
     unlisted: int
+    begin: int = 0
 
     @property
     def holds(self) -> bool:
@@ -88,6 +90,16 @@ class LogVerdict:
                 f"Log {self.origin}: {self.size} leaves, each read again and hashed again",
             )
         ]
+        if self.begin:
+            read = self.size - self.begin
+            found = [
+                (
+                    f"日志 {self.origin}:共 {self.size} 条,只逐条重读并重算末尾 {read} 条;"
+                    f"前 {self.begin} 条以其上的节点计入,未逐条重读",
+                    f"Log {self.origin}: of {self.size} leaves the last {read} were read again and hashed again; "
+                    f"the first {self.begin} were taken as the nodes stored over them say, and not read",
+                )
+            ]
         if self.holds:
             root = self.root.hex()
             found.append(

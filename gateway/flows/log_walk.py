@@ -6,7 +6,8 @@
 
 Rows are read in order, page by page, so memory stays small. A wrong leaf is named by its number, and where it can be
 the walk goes on with what is stored over it. What somebody changed who could also sign shows only from outside: by the
-checkpoint file, by witnesses, by partners' receipts.
+checkpoint file, by witnesses, by partners' receipts. A walk over the last part alone begins at a tile: what is before
+it is believed as the nodes say, which the signed roots after it bear out.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +22,7 @@ from sqlalchemy import Connection
 from gateway.errors import CheckpointInvalid, XianjieError
 from gateway.evidence import entry
 from gateway.evidence.checkpoint import NoteVerifier, open_note
-from gateway.evidence.merkle import TILE_WIDTH, Frontier, leaf_hash
+from gateway.evidence.merkle import TILE_HEIGHT, TILE_WIDTH, Frontier, Hashes, leaf_hash
 from gateway.store import checkpoints, log
 from gateway.store.log import Head, Place
 
@@ -106,16 +107,18 @@ class Walk:
         *,
         witness: Signed | None = None,
         told: Callable[[int], None] | None = None,
+        begin: int = 0,
     ) -> None:
-        """told: hears now and then how many leaves were walked."""
+        """told: hears now and then how many leaves were walked; begin: the first leaf to walk, a tile's first."""
         self._connection, self._head, self._verifier_of = connection, head, verifier_of
         self._told = told
         self._hashes = log.hashes(connection)
-        self._signed = _every_signed(connection, head, witness)
+        self._begin = begin
+        self._signed = _every_signed(connection, head, witness, begin)
         self._next = next(self._signed, None)
         self._number = 0
         # the tree as the leaves say, and beside it, where the two disagree, as the nodes say; none: nothing is known
-        self._edges = [Frontier()]
+        self._edges = _edge_at(self._hashes, begin)
         self._disputed: list[tuple[int, int]] = []
         self.troubles = Troubles()
         self.checkpoints = self.signatures = 0
@@ -128,8 +131,9 @@ class Walk:
         size = min(self._head.size, extent)
         if extent > self._head.size:
             self.troubles.add(TroubleKind.LEAF_BEYOND, self._head.size, extent - 1)
-        walked = 0
-        for start, places in _tiles(self._connection, size):
+        walked = self._begin
+        self._meet(walked)
+        for start, places in _tiles(self._connection, walked, size):
             if start > walked:
                 self._gap(walked, start)
             walked = min(start + TILE_WIDTH, self._head.size)
@@ -295,16 +299,29 @@ class Walk:
             self._next = next(self._signed, None)
 
 
-def _tiles(connection: Connection, size: int) -> Iterator[tuple[int, list[Place]]]:
+def _edge_at(hashes: Hashes, size: int) -> list[Frontier]:
+    """The tree of the first leaves as the nodes over whole tiles say; nothing where one of them is missing."""
+    edge, level = Frontier(), max(0, size.bit_length() - 1) // TILE_HEIGHT
+    for at in range(level, 0, -1):
+        start, stop = edge.size >> (TILE_HEIGHT * at), size >> (TILE_HEIGHT * at)
+        nodes = hashes(at, start, stop)
+        if len(nodes) != stop - start:
+            return []
+        for node in nodes:
+            edge.add_subtree(node, at)
+    return [edge]
+
+
+def _tiles(connection: Connection, begin: int, size: int) -> Iterator[tuple[int, list[Place]]]:
     """The leaves that are there, by tile: its first number and its leaves."""
-    for number, places in groupby(log.entries(connection, 0, size), key=lambda place: place.index // TILE_WIDTH):
+    for number, places in groupby(log.entries(connection, begin, size), key=lambda place: place.index // TILE_WIDTH):
         yield number * TILE_WIDTH, list(places)
 
 
-def _every_signed(connection: Connection, head: Head, witness: Signed | None) -> Iterator[Signed]:
-    """What was ever signed, by the size of the tree."""
-    kept = (_signed(row) for row in checkpoints.by_size(connection, last_epoch=head.epoch))
-    outside = [] if witness is None else [witness]
+def _every_signed(connection: Connection, head: Head, witness: Signed | None, begin: int) -> Iterator[Signed]:
+    """What was ever signed over no fewer leaves, by the size of the tree."""
+    kept = (_signed(row) for row in checkpoints.by_size(connection, last_epoch=head.epoch, at_least=begin))
+    outside = [] if witness is None or witness.size < begin else [witness]
     return merge(kept, outside, key=lambda signed: signed.size)
 
 

@@ -6,6 +6,7 @@ decision names the account, the party, the message's id and its digest. One form
 made from the form's own, and the same form sent twice gets the first receipt.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -32,6 +33,8 @@ class SentOnBehalf:
     replayed: bool
     warnings: tuple[FieldProblem, ...]
     holds: tuple[str, ...]
+    answer: Mapping[str, Any] | None = None
+    """What the message asked for, as its receipt answers it."""
 
 
 def can_sign_for(context: Context, party_id: str | None) -> bool:
@@ -58,8 +61,8 @@ def send_on_behalf(
     key = context.held.get(party_id)
     if key is None:
         raise Forbidden("no_held_key", ids={"party_id": party_id})
-    message_id = f"f-{sha256(f'{party_id}|{type_}|{form}'.encode()).hexdigest()[:48]}"
-    before = _before(context, party_id, message_id, now)
+    message_id = message_id_of(party_id, type_, form)
+    before = sent_before(context, party_id, message_id, now)
     if before is not None:
         return before
     envelope = Envelope(
@@ -85,14 +88,20 @@ def send_on_behalf(
     try:
         accepted = accept(jws.encode(), context, now=now)
     except SameIdDifferentBytes:  # the same form, pressed twice at once: the other one was first
-        before = _before(context, party_id, message_id, now)
+        before = sent_before(context, party_id, message_id, now)
         if before is None:
             raise
         return before
     return _sent(context, party_id, message_id, accepted.receipt, now, replayed=accepted.replayed)
 
 
-def _before(context: Context, party_id: str, message_id: str, now: datetime) -> SentOnBehalf | None:
+def message_id_of(party_id: str, type_: str, form: str) -> str:
+    """The id under which a form's message goes, whenever it goes."""
+    return f"f-{sha256(f'{party_id}|{type_}|{form}'.encode()).hexdigest()[:48]}"
+
+
+def sent_before(context: Context, party_id: str, message_id: str, now: datetime) -> SentOnBehalf | None:
+    """What the party's message of that id was told; None where none was taken."""
     with context.store.reading() as connection:
         found = inbox.earlier(connection, [(party_id, message_id)]).get((party_id, message_id))
     return None if found is None else _sent(context, party_id, message_id, found.receipt, now, replayed=True)
@@ -103,4 +112,6 @@ def _sent(
 ) -> SentOnBehalf:
     keyring = context.snapshot(now).keyring
     told = read(receipt.encode(), keyring, recipient=party_id, issuer=context.party_id, now=now)
-    return SentOnBehalf(message_id=message_id, replayed=replayed, warnings=told.warnings, holds=told.holds)
+    return SentOnBehalf(
+        message_id=message_id, replayed=replayed, warnings=told.warnings, holds=told.holds, answer=told.answer
+    )

@@ -1,4 +1,5 @@
-"""人工处置 What a person decides at the gateway: a hold is released or upheld, a stuck message is sent again.
+"""人工处置 What a person decides at the gateway: a hold is released or upheld, a stuck message is sent again, a lane
+rests.
 
 Rules: each decision names who and why and is kept for ever; it changes state through the lifecycle tables only. The
 gateway decides nothing by itself: a held need waits until somebody says so (Law 6).
@@ -14,8 +15,10 @@ from gateway.domain.lifecycle import HANDOFF, HandoffState, NeedState
 from gateway.errors import ConfigError, IllegalMove, ReferralUnknown
 from gateway.flows.context import Context
 from gateway.flows.needs import NeedInHand
-from gateway.store import decisions, handoffs, matches, outbox, referrals
+from gateway.store import decisions, directory, handoffs, matches, outbox, referrals
 from gateway.store.clock import to_ms
+from gateway.store.handoffs import SentRow
+from gateway.store.outbox import Stuck
 
 MAX_WHO, MAX_REASON = 100, 500
 
@@ -65,9 +68,7 @@ def send_again(context: Context, message_ids: Sequence[str], *, who: str, why: s
     def write(connection: Connection) -> int:
         found = outbox.stuck(connection, message_ids)
         referrals.needs_of(connection, {row.referral_id for row in found if row.referral_id}, lock=True)
-        issued = handoffs.by_id(connection, [row.handoff_id for row in found if row.handoff_id])
-        over = {row.message_id for row in issued if HandoffState(row.state) in HANDOFF.final}
-        stuck = [row for row in found if row.message_id not in over]
+        stuck, issued = _not_over(connection, found)
         count = outbox.requeue(connection, [row.message_id for row in stuck], now=now)
         again = {row.message_id for row in stuck}
         back = {
@@ -82,6 +83,31 @@ def send_again(context: Context, message_ids: Sequence[str], *, who: str, why: s
         return count
 
     return context.store.write(write)
+
+
+def _not_over(connection: Connection, found: Sequence[Stuck]) -> tuple[list[Stuck], list[SentRow]]:
+    """Those whose handoff has not ended meanwhile, and all their handoffs."""
+    issued = handoffs.by_id(connection, [row.handoff_id for row in found if row.handoff_id])
+    over = {row.message_id for row in issued if HandoffState(row.state) in HANDOFF.final}
+    return [row for row in found if row.message_id not in over], issued
+
+
+def would_send_again(connection: Connection, message_ids: Sequence[str]) -> set[str]:
+    """Of these messages the ones that `send_again` would send now. Changes nothing."""
+    return {row.message_id for row in _not_over(connection, outbox.stuck(connection, message_ids))[0]}
+
+
+def set_paused(context: Context, office_id: str, *, paused: bool, who: str, why: str, now: datetime) -> None:
+    """An office's lane rests, or goes on at once with its breaker closed. Raises ConfigError for no such office."""
+    require_reason(who, why)
+    what = "lane_paused" if paused else "lane_resumed"
+
+    def write(connection: Connection) -> None:
+        directory.set_paused(connection, office_id, paused=paused, now=now)
+        decisions.put(connection, who=who, what=what, subject=office_id, why=why, now=now)
+
+    context.store.write(write)
+    context.directory.forget()
 
 
 def require_reason(who: str, why: str) -> None:

@@ -81,7 +81,7 @@ def prepare(message: VerifiedMessage, context: Context, sent: SentRow | None, *,
     outcomes: tuple[Outcome, ...]
     if envelope.type in ANSWERS:
         try:
-            outcomes = context.adapters[sent.agency].interpret(envelope.data, _sent_handoff(sent))
+            outcomes = context.adapters[sent.agency].interpret(envelope.data, sent_handoff(sent))
         except DeniedWithoutReason as refusal:
             denied, outcomes = True, (_refused(refusal, envelope.time),)
     else:
@@ -102,7 +102,8 @@ def _answers(message: VerifiedMessage, sent: SentRow | None, context: Context, n
     )
 
 
-def _sent_handoff(sent: SentRow) -> SentHandoff:
+def sent_handoff(sent: SentRow) -> SentHandoff:
+    """A handoff as an adapter judges answers to it."""
     return SentHandoff(
         handoff_id=sent.handoff_id,
         referral_id=sent.referral_id,

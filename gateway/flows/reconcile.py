@@ -4,8 +4,8 @@
 2. send on what an office declined and lawfully pointed elsewhere; read each one's dossier and ask every check, with
    the rules of the agreement version it came under;
 3. in one commit the file says what was found: new findings opened, cured ones closed, the rest left alone; a limit
-   that passed without evidence gets its negative receipt, offices their reminders; and each referral gets its next
-   look, unless something happened to it meanwhile.
+   that passed without evidence gets its negative receipt, offices their reminders, each open need its limit on file;
+   and each referral gets its next look, unless something happened to it meanwhile.
 
 A second run over the same facts changes nothing. `look` asks the same questions as of any moment and writes nothing. A
 whole run is kept (对账记录): what it looked at, by which rules, with what result, so that it can be run again.
@@ -23,6 +23,7 @@ from gateway.domain.reconciliation.checks import run
 from gateway.domain.reconciliation.clocks import clocks_to_watch
 from gateway.domain.reconciliation.findings import OPERATOR, doubt
 from gateway.domain.reconciliation.reminding import due_reminders, next_moments
+from gateway.domain.reconciliation.standing import standing_clocks
 from gateway.domain.reconciliation.values import Dossier, Finding, Rulebook
 from gateway.flows import statement_reconcile
 from gateway.flows.as_known import as_known
@@ -36,7 +37,7 @@ from gateway.flows.remind import remind, wanted
 from gateway.flows.reroute import reroute_bounced
 from gateway.flows.rules_of import with_rules
 from gateway.flows.statement_read import read_waiting
-from gateway.store import dossiers, findings, history, inbox, log, pairs, runs
+from gateway.store import dossiers, findings, history, inbox, log, need_clocks, pairs, runs
 from gateway.store.findings import Changes
 from gateway.store.history import KnownAt
 
@@ -129,6 +130,7 @@ def _reconcile(
     late = [one for dossier, book in pairs for one in overdue(dossier, book, now)]
     due = wanted(context, pairs, now=now)
     visits = notices(pairs, now)
+    clocks = [one for dossier, book in pairs for one in standing_clocks(dossier, book, now)]
     next_look = {dossier.referral.referral_id: _next_look(dossier, book, now) for dossier, book in pairs}
 
     def write(connection: Connection) -> Changes:
@@ -136,6 +138,7 @@ def _reconcile(
         put_timeouts(connection, context, late, now=now)
         tell(connection, context, visits, now=now)
         remind(connection, context, due, now=now)
+        need_clocks.replace(connection, referral_ids, clocks)
         dossiers.looked(connection, marks, next_look)
         return changes
 

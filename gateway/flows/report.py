@@ -1,16 +1,36 @@
 """统计 The report of one period: rows from the ledger, counted by `domain.report`; no figure is kept anywhere."""
 
-from gateway.domain.report.build import Report, build_report, facts_of
+from dataclasses import replace
+
+from gateway.domain.report.build import Narrowed, Report, build_report, facts_of
 from gateway.domain.rules import read_table
+from gateway.errors import TooLarge
 from gateway.flows.context import Context
 from gateway.store import report_rows
 from gateway.store.dossiers import Days
 
 
-def report(context: Context, concluded: Days, *, region: str, court: str | None, public: bool) -> Report:
-    """What was concluded within these days (both included). public: cells under five are left out."""
+def report(
+    context: Context,
+    concluded: Days,
+    *,
+    region: str,
+    court: str | None = None,
+    public: bool = False,
+    narrowed: Narrowed | None = None,
+    court_zh: str = "",
+    most: int | None = None,
+) -> Report:
+    """What was concluded within these days (both included). region: printed; court: of this one alone, by the name
+    court_zh; narrowed: what else is asked; public: cells under five are left out. Raises TooLarge for more than `most`
+    referrals."""
+    asked = narrowed or Narrowed()
+    if court is not None:
+        asked = replace(asked, courts=(court,) if asked.courts is None or court in asked.courts else ())
     with context.store.reading() as connection:
-        rows = report_rows.read(connection, concluded, court=court)
+        if most is not None and report_rows.count(connection, concluded, asked.courts, most=most + 1) > most:
+            raise TooLarge(f"more than {most} referrals")
+        rows = report_rows.read(connection, concluded, asked)
     facts = facts_of(
         rows.referrals,
         rows.needs,
@@ -19,5 +39,7 @@ def report(context: Context, concluded: Days, *, region: str, court: str | None,
         period=concluded,
         region=region,
         agency_names={row["agency"]: (row["zh"], row["english"]) for row in read_table("agencies")},
+        court_zh=court_zh,
+        narrowed=asked,
     )
     return build_report(facts, public=public)

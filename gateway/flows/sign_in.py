@@ -1,12 +1,14 @@
 """登录 Signing in, staying signed in, signing out.
 
 Rules: name, password and code are right together or refused with one answer; five failures lock the account for
-fifteen minutes, and the lock is told to nobody; a session ends thirty minutes after the last request and ten hours
-after it began; it is a random token whose digest is kept. A dangerous act asks for the password again, which then
-holds for five minutes. Signing in, out, and being locked are decisions with a leaf each.
+fifteen minutes, told to nobody, but not for a browser its owner signed in with before: that has five of its own. A
+session ends thirty minutes after the last request and ten hours after it began; its token's digest is kept. A dangerous
+act asks for the password again, which holds for five minutes; five wrong ones end the session, and lock nobody. Signing
+in, out, being locked are decisions with a leaf each.
 """
 
 import logging
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,6 +35,8 @@ LONGEST = timedelta(hours=10)
 CONFIRMED_FOR = timedelta(minutes=5)
 SEEN_EVERY = timedelta(minutes=1)
 PASSWORD, PROVIDER = "password", "oidc"
+MOST_TOKEN = 100
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,62}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,31 +50,38 @@ class Session:
     confirmed_until: datetime | None
     must_change: bool
     has_codes: bool
+    has_password: bool = True
 
     def is_confirmed(self, now: datetime) -> bool:
         """Whether the password was entered again a moment ago."""
         return self.confirmed_until is not None and now < self.confirmed_until
 
 
-def sign_in(context: Context, name: str, password: str, code: str, *, now: datetime) -> str:
-    """The token for the cookie. Raises SignInRefused."""
-    with context.store.reading() as connection:
-        row = accounts.row_of(connection, name[: MOST_NAME + 1])
+def sign_in(context: Context, name: str, password: str, code: str, *, now: datetime, browser: str | None = None) -> str:
+    """The token for the cookie. browser: what this one is known by, else a new random text; once somebody is in, it is
+    remembered. Raises SignInRefused, SignInsBusy."""
+    row = None
+    if is_name(name):  # nothing else can be an account's, nor does every database take it
+        with context.store.reading() as connection:
+            row = accounts.row_of(connection, name)
     right = is_password(password, None if row is None else row["password"])  # slow: no transaction is open
+    here = "" if browser is None else digest_of(browser)
 
     def write(connection: Connection) -> str | None:
-        found = accounts.row_of(connection, name[: MOST_NAME + 1], lock=True)
-        if found is None or not found["active"] or _is_locked(found, now):
+        found = None if row is None else accounts.row_of(connection, name, lock=True)
+        if found is None or row is None or not found["active"]:
             return None
-        if (
-            not right
-            or row is None
-            or found["password"] != row["password"]
-            or not _code_is_right(connection, found, code, now)
-        ):
-            _fail(connection, found, now)
+        known = accounts.browser(connection, here, name)
+        if _is_locked(known or found, now):
             return None
-        accounts.set_values(connection, found["name"], {"failures": 0, "locked_until": None})
+        same = right and found["password"] == row["password"]
+        if not same or not _code_is_right(connection, found, code, now):
+            _fail(connection, found, known, now)
+            return None
+        if known is None:
+            accounts.set_values(connection, name, {"failures": 0, "locked_until": None})
+        if here:
+            accounts.know_browser(connection, here, name, now=now)
         return _begin(connection, found, via=PASSWORD, now=now)
 
     token = context.store.write(write)
@@ -80,12 +91,21 @@ def sign_in(context: Context, name: str, password: str, code: str, *, now: datet
     return token
 
 
-def sign_in_as_subject(context: Context, subject: str, *, now: datetime) -> str:
-    """The token for who an identity provider says it is. Raises SignInRefused where no account has that subject."""
+def is_name(text: str) -> bool:
+    """Whether an account can have this name."""
+    return len(text) <= MOST_NAME and NAME.fullmatch(text) is not None
+
+
+def sign_in_as_subject(context: Context, subject: str, *, now: datetime, proven_at: datetime | None = None) -> str:
+    """The token for who an identity provider says it is. proven_at: when he last proved it there, which confirms
+    dangerous acts as a password would. Raises SignInRefused where no account has that subject."""
 
     def write(connection: Connection) -> str | None:
         row = accounts.by_subject(connection, subject)
-        return None if row is None or not row["active"] else _begin(connection, row, via=PROVIDER, now=now)
+        if row is None or not row["active"]:
+            return None
+        until = None if proven_at is None else min(proven_at, now) + CONFIRMED_FOR
+        return _begin(connection, row, via=PROVIDER, now=now, confirmed_until=until)
 
     token = context.store.write(write)
     if token is None:
@@ -93,7 +113,7 @@ def sign_in_as_subject(context: Context, subject: str, *, now: datetime) -> str:
     return token
 
 
-def _is_locked(row: sa.RowMapping, now: datetime) -> bool:
+def _is_locked(row: Mapping[str, Any] | sa.RowMapping, now: datetime) -> bool:
     return row["locked_until"] is not None and now < from_ms(row["locked_until"])
 
 
@@ -107,19 +127,45 @@ def _code_is_right(connection: Connection, row: sa.RowMapping, code: str, now: d
     return step is not None
 
 
-def _fail(connection: Connection, row: sa.RowMapping, now: datetime) -> None:
-    failures = row["failures"] + 1
+def _fail(connection: Connection, row: sa.RowMapping, known: sa.RowMapping | None, now: datetime) -> None:
+    failures = (known or row)["failures"] + 1
     values: dict[str, Any] = {"failures": failures}
     if failures >= MOST_FAILURES:
         values = {"failures": 0, "locked_until": to_ms(now + LOCKED_FOR)}
         account = accounts.account_of(row)
-        decisions.put(
-            connection, who=account.who, what="account_locked", subject=account.who, why=f"{failures} failures", now=now
-        )
-    accounts.set_values(connection, row["name"], values)
+        where = "" if known is None else " in a browser it signed in with before"
+        said = f"{failures} failures{where}"
+        decisions.put(connection, who=account.who, what="account_locked", subject=account.who, why=said, now=now)
+    if known is None:
+        accounts.set_values(connection, row["name"], values)
+    else:
+        accounts.set_browser(connection, known["browser_digest"], row["name"], values)
 
 
-def _begin(connection: Connection, row: sa.RowMapping, *, via: str, now: datetime) -> str:
+def fail_again(connection: Connection, session: Session, *, now: datetime) -> None:
+    """A wrong password or code inside a session: after some the session ends, whoever holds its cookie."""
+    found = accounts.session(connection, session.token_digest)
+    if found is None:
+        return
+    failures = found[0]["failures"] + 1
+    if failures < MOST_FAILURES:
+        accounts.touch(connection, session.token_digest, {"failures": failures})
+        return
+    accounts.end(connection, session.token_digest)
+    who, said = session.account.who, f"{failures} failures"
+    decisions.put(connection, who=who, what="session_ended_by_failures", subject=who, why=said, now=now)
+
+
+def renew(connection: Connection, session: Session) -> str:
+    """Another token for the same session: what somebody copied before is worth nothing any more."""
+    token = secrets.token_urlsafe(32)
+    accounts.touch(connection, session.token_digest, {"token_digest": digest_of(token), "failures": 0})
+    return token
+
+
+def _begin(
+    connection: Connection, row: sa.RowMapping, *, via: str, now: datetime, confirmed_until: datetime | None = None
+) -> str:
     token = secrets.token_urlsafe(32)
     account = accounts.account_of(row)
     accounts.begin(
@@ -132,7 +178,8 @@ def _begin(connection: Connection, row: sa.RowMapping, *, via: str, now: datetim
             "began_at": to_ms(now),
             "seen_at": to_ms(now),
             "ends_at": to_ms(now + LONGEST),
-            "confirmed_until": None,
+            "confirmed_until": None if confirmed_until is None else to_ms(confirmed_until),
+            "failures": 0,
         },
     )
     decisions.put(connection, who=account.who, what="signed_in", subject=account.who, why=via, now=now)
@@ -146,7 +193,7 @@ def digest_of(token: str) -> str:
 
 def session_of(context: Context, token: str | None, *, now: datetime) -> Session:
     """Who a cookie's token belongs to. Raises NotSignedIn."""
-    if not token or len(token) > 100:
+    if not token or len(token) > MOST_TOKEN:
         raise NotSignedIn
     with context.store.reading() as connection:
         found = accounts.session(connection, digest_of(token))
@@ -170,29 +217,34 @@ def _session(row: Mapping[str, Any] | sa.RowMapping, account: sa.RowMapping) -> 
         csrf=row["csrf"],
         via=row["via"],
         confirmed_until=None if confirmed is None else from_ms(confirmed),
-        must_change=account["must_change"],
+        must_change=account["must_change"] and row["via"] == PASSWORD,
         has_codes=account["totp"] is not None,
+        has_password=account["password"] is not None,
     )
 
 
 def confirm(context: Context, session: Session, password: str, *, now: datetime) -> bool:
-    """The password again: right ones hold for a while, wrong ones count as failures to sign in."""
+    """The password again: a right one holds for a while, wrong ones end the session. Raises SignInsBusy."""
     with context.store.reading() as connection:
         row = accounts.row_of(connection, session.account.name)
     right = is_password(password, None if row is None else row["password"])
 
     def write(connection: Connection) -> bool:
         found = accounts.row_of(connection, session.account.name, lock=True)
-        if found is None or _is_locked(found, now):
+        if not right or row is None or found is None or found["password"] != row["password"]:
+            fail_again(connection, session, now=now)
             return False
-        if not right:
-            _fail(connection, found, now)
-            return False
-        until = to_ms(now + CONFIRMED_FOR)
-        accounts.touch(connection, session.token_digest, {"confirmed_until": until})
+        values = {"confirmed_until": to_ms(now + CONFIRMED_FOR), "failures": 0}
+        accounts.touch(connection, session.token_digest, values)
         return True
 
     return context.store.write(write)
+
+
+def leave(context: Context, token: str | None) -> None:
+    """Ends the session that a browser had before somebody signs in there anew."""
+    if token and len(token) <= MOST_TOKEN:
+        context.store.write(lambda connection: accounts.end(connection, digest_of(token)))
 
 
 def sign_out(context: Context, session: Session, *, now: datetime) -> None:

@@ -1,8 +1,8 @@
 """账号的存取 Accounts and sessions. A password is here as its hash, a cookie's token as its digest, a secret for codes
 sealed under the installation's key: whoever copies the database can sign in with none of them."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,19 +13,28 @@ from gateway.store import tables as t
 from gateway.store.clock import to_ms
 from gateway.store.vault import CaseKeys
 
-_A, _S = t.accounts.c, t.sign_ins.c
+_A, _S, _B = t.accounts.c, t.sign_ins.c, t.known_browsers.c
+BROWSER_KNOWN = timedelta(days=90)
 _TOTP = "accounts.totp"
 
 
 def add(
-    connection: Connection, account: Account, *, password: str | None, must_change: bool, who: str, now: datetime
+    connection: Connection,
+    account: Account,
+    *,
+    password: str | None,
+    subject: str | None = None,
+    must_change: bool,
+    who: str,
+    now: datetime,
 ) -> bool:
-    """False where the name is taken. password: its hash."""
+    """False where the name is taken. password: its hash; None where only the identity provider lets somebody in."""
     if row_of(connection, account.name) is not None:
         return False
     values = _columns(account) | {
         "name": account.name,
         "password": password,
+        "subject": subject,
         "must_change": must_change,
         "failures": 0,
         "created_at": to_ms(now),
@@ -36,8 +45,8 @@ def add(
 
 
 def change(connection: Connection, account: Account) -> None:
-    """Everything of an account but its name and its secrets."""
-    set_values(connection, account.name, _columns(account))
+    """Role, scope and the name to show: neither its secrets nor whether it is let in."""
+    set_values(connection, account.name, {k: v for k, v in _columns(account).items() if k != "active"})
 
 
 def set_values(connection: Connection, name: str, values: Mapping[str, Any]) -> None:
@@ -49,6 +58,26 @@ def row_of(connection: Connection, name: str, *, lock: bool = False) -> sa.RowMa
     """One account with its secrets, or none of that name."""
     statement = sa.select(t.accounts).where(_A.name == name)
     return connection.execute(statement.with_for_update() if lock else statement).mappings().first()
+
+
+def page(
+    connection: Connection, *, after: str = "", begins: str = "", role: str = "", party_id: str = "", limit: int
+) -> list[sa.RowMapping]:
+    """The next accounts by name. begins: of the name."""
+    statement = sa.select(t.accounts).where(_A.name > after).order_by(_A.name).limit(limit)
+    if begins:
+        statement = statement.where(_A.name.startswith(begins, autoescape=True))
+    if role:
+        statement = statement.where(_A.role == role)
+    if party_id:
+        statement = statement.where(_A.party_id == party_id)
+    return list(connection.execute(statement).mappings())
+
+
+def of_roles(connection: Connection, roles: Collection[Role]) -> list[str]:
+    """Names of the active accounts of these roles."""
+    wanted = [role.value for role in roles]
+    return list(connection.execute(sa.select(_A.name).where(_A.active, _A.role.in_(wanted))).scalars())
 
 
 def by_subject(connection: Connection, subject: str) -> sa.RowMapping | None:
@@ -138,6 +167,45 @@ def end_all(connection: Connection, name: str, *, but: str | None = None) -> int
     return connection.execute(statement).rowcount
 
 
+def sessions_of(connection: Connection, names: Collection[str], *, now: datetime) -> dict[str, int]:
+    """How many sessions each of these accounts has that may still go on."""
+    statement = sa.select(_S.account, sa.func.count()).where(_S.account.in_(list(names)), _S.ends_at > to_ms(now))
+    found = connection.execute(statement.group_by(_S.account)).all()
+    return {row[0]: row[1] for row in found}
+
+
 def forget(connection: Connection, *, now: datetime) -> int:
-    """Drops sessions that are over; how many."""
-    return connection.execute(t.sign_ins.delete().where(_S.ends_at < to_ms(now))).rowcount
+    """Drops sessions that are over, and browsers nobody signed in with for long; how many."""
+    over = connection.execute(t.sign_ins.delete().where(_S.ends_at < to_ms(now))).rowcount
+    unseen = t.known_browsers.delete().where(_B.seen_at < to_ms(now - BROWSER_KNOWN))
+    return over + connection.execute(unseen).rowcount
+
+
+# --- browsers an account signed in with ---
+
+
+def browser(connection: Connection, browser_digest: str, name: str) -> sa.RowMapping | None:
+    """What is known of a browser's tries for this account, if it ever signed in there."""
+    statement = sa.select(t.known_browsers).where(_B.browser_digest == browser_digest, _B.account == name)
+    return connection.execute(statement).mappings().first()
+
+
+def know_browser(connection: Connection, browser_digest: str, name: str, *, now: datetime) -> None:
+    """The account signed in with it: its failures are forgotten."""
+    values = {"seen_at": to_ms(now), "failures": 0, "locked_until": None}
+    if browser(connection, browser_digest, name) is None:
+        made = {"browser_digest": browser_digest, "account": name, **values}
+        connection.execute(t.known_browsers.insert().values(**made))
+    else:
+        set_browser(connection, browser_digest, name, values)
+
+
+def set_browser(connection: Connection, browser_digest: str, name: str, values: Mapping[str, Any]) -> None:
+    """Some columns of one browser."""
+    of_it = t.known_browsers.update().where(_B.browser_digest == browser_digest, _B.account == name)
+    connection.execute(of_it.values(**values))
+
+
+def forget_browsers(connection: Connection, name: str) -> None:
+    """None is known of this account any more."""
+    connection.execute(t.known_browsers.delete().where(_B.account == name))

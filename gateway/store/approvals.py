@@ -99,12 +99,22 @@ def granted(connection: Connection, *, what: str, subject: str, asked_by: str, n
 
 
 def listed(
-    connection: Connection, whats: Collection[str], *, state: ApprovalState | None = None, limit: int = 200
+    connection: Connection,
+    whats: Collection[str],
+    *,
+    state: ApprovalState | None = None,
+    asked_by: str | None = None,
+    ends_after: datetime | None = None,
+    limit: int = 200,
 ) -> list[Approval]:
-    """Requests of these kinds, newest first."""
+    """Requests of these kinds, newest first. asked_by: one person's; ends_after: those whose time is not over then."""
     statement = sa.select(t.approvals).where(_P.what.in_(list(whats))).order_by(_P.asked_at.desc()).limit(limit)
     if state is not None:
         statement = statement.where(_P.state == state.value)
+    if asked_by is not None:
+        statement = statement.where(_P.asked_by == asked_by)
+    if ends_after is not None:
+        statement = statement.where(_P.ends_at > to_ms(ends_after))
     return [_approval(row) for row in connection.execute(statement).mappings()]
 
 

@@ -44,14 +44,14 @@ def newest_cosigned(connection: Connection, *, epoch: int, least: int) -> sa.Row
     return connection.execute(statement).mappings().first()
 
 
-def by_size(connection: Connection, *, last_epoch: int) -> Iterator[sa.RowMapping]:
-    """All of them by the size of the tree, read page by page."""
-    epochs = (_of_epoch(connection, epoch) for epoch in range(1, last_epoch + 1))
+def by_size(connection: Connection, *, last_epoch: int, at_least: int = 0) -> Iterator[sa.RowMapping]:
+    """All of them by the size of the tree, read page by page. at_least: those of smaller trees are left out."""
+    epochs = (_of_epoch(connection, epoch, at_least) for epoch in range(1, last_epoch + 1))
     return merge(*epochs, key=lambda row: (row["size"], row["epoch"]))
 
 
-def _of_epoch(connection: Connection, epoch: int) -> Iterator[sa.RowMapping]:
-    c, after = t.checkpoints.c, -1
+def _of_epoch(connection: Connection, epoch: int, at_least: int) -> Iterator[sa.RowMapping]:
+    c, after = t.checkpoints.c, at_least - 1
     statement = sa.select(t.checkpoints).where(c.epoch == epoch).order_by(c.size).limit(PAGE)
     while rows := connection.execute(statement.where(c.size > after)).mappings().all():
         yield from rows

@@ -55,3 +55,10 @@ def about(connection: Connection, subject: str) -> list[sa.RowMapping]:
     """Decisions about one id, oldest first."""
     d = t.decisions
     return list(connection.execute(sa.select(d).where(d.c.subject == subject).order_by(d.c.row)).mappings())
+
+
+def latest_about(connection: Connection, subject: str, *, limit: int) -> list[sa.RowMapping]:
+    """The newest decisions about one id, newest first."""
+    d = t.decisions
+    statement = sa.select(d).where(d.c.subject == subject).order_by(d.c.row.desc()).limit(limit)
+    return list(connection.execute(statement).mappings())

@@ -91,16 +91,19 @@ def pages(
     connection: Connection,
     *,
     court: str | None = None,
+    courts: Collection[str] | None = None,
     concluded: Days | None = None,
     accepted: Days | None = None,
     offices: Collection[str] | None = None,
 ) -> Iterator[list[str]]:
-    """Referral ids in pages of `CHUNK`, oldest first: of one court, concluded or accepted within China days, handed to
-    one of some offices."""
+    """Referral ids in pages of `CHUNK`, oldest first: of one court or of some, concluded or accepted within China days,
+    handed to one of some offices."""
     r = t.referrals.c
     conditions: list[sa.ColumnElement[bool]] = []
     if court is not None:
         conditions.append(r.court == court)
+    if courts is not None:
+        conditions.append(r.court.in_(courts))
     if concluded is not None:
         conditions.append(r.concluded_on.between(concluded[0].isoformat(), concluded[1].isoformat()))
     if accepted is not None:

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from gateway.domain.lifecycle import FINDING, FindingState
 from gateway.domain.reconciliation.evidence import FindingDecision, digest_of, evidence_digest
 from gateway.domain.reconciliation.values import Finding
+from gateway.store import finding_courts
 from gateway.store import tables as t
 from gateway.store.clock import from_ms, to_ms
 
@@ -144,7 +145,8 @@ def _see(
     """New ones are opened; of those on file the evidence is compared."""
     fresh = [_row(finding, version, now, origin) for key, (finding, version) in now_seen.items() if key not in on_file]
     if fresh:
-        connection.execute(t.findings.insert(), fresh)
+        of = finding_courts.of(connection, [now_seen[row["key"]][0] for row in fresh])
+        connection.execute(t.findings.insert(), [row | of[row["key"]] for row in fresh])
     changed, told = _Changed(connection), {"updated": 0, "reopened": 0}
     for key in now_seen.keys() & on_file.keys():
         before, seen = on_file[key], _evidence(*now_seen[key])

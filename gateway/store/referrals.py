@@ -135,6 +135,11 @@ def is_withdrawn(connection: Connection, referral_id: str) -> bool:
     return at is not None
 
 
+def is_minor(connection: Connection, referral_id: str) -> bool:
+    """Whether its beneficiary was a minor when the case was concluded."""
+    return bool(connection.scalar(sa.select(t.referrals.c.is_minor).where(t.referrals.c.referral_id == referral_id)))
+
+
 def mark_withdrawn(connection: Connection, referral_id: str, *, now: datetime) -> None:
     """The court took the referral back; it stays on file."""
     connection.execute(

@@ -1,7 +1,7 @@
 """统计的读取 The rows a report counts, for the referrals concluded within its period; no name or number of anybody."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from gateway.domain.lifecycle import FindingState
 from gateway.domain.person import SpecificGroup
 from gateway.domain.reconciliation.values import NeedRow, ReplyRow
 from gateway.domain.referral import Decision, ReferralAssessment, Urgency
-from gateway.domain.report.values import FindingCount, ReportRow
+from gateway.domain.report.values import FindingCount, Narrowed, ReportRow
 from gateway.store import dossiers
 from gateway.store import tables as t
 from gateway.store.clock import from_ms, to_day
@@ -22,22 +22,45 @@ from gateway.store.dossiers import Days
 class ReportRows:
     """What one report is made of."""
 
-    referrals: list[ReportRow]
-    needs: list[NeedRow]
-    replies: list[ReplyRow]
-    findings: list[FindingCount]
+    referrals: list[ReportRow] = field(default_factory=list)
+    needs: list[NeedRow] = field(default_factory=list)
+    replies: list[ReplyRow] = field(default_factory=list)
+    findings: list[FindingCount] = field(default_factory=list)
 
 
-def read(connection: Connection, concluded: Days, *, court: str | None = None) -> ReportRows:
-    """Everything of the referrals concluded within these days (of one court, where one is named)."""
-    found = ReportRows(referrals=[], needs=[], replies=[], findings=[])
-    for page in dossiers.pages(connection, court=court, concluded=concluded):
-        found.referrals.extend(_referrals(connection, page))
-        for dossier in dossiers.read(connection, page, with_others=False):
-            found.needs.extend(dossier.needs)
-            found.replies.extend(dossier.replies)
-        found.findings.extend(_findings(connection, page))
+def read(connection: Connection, concluded: Days, narrowed: Narrowed) -> ReportRows:
+    """Everything of the referrals concluded within these days that are asked for. Of one agency: the referrals that
+    have a need of it, and those needs alone."""
+    found = ReportRows()
+    for page in dossiers.pages(connection, courts=narrowed.courts, concluded=concluded):
+        rows = [row for row in _referrals(connection, page) if _is_asked(row, narrowed)]
+        known = [row.referral_id for row in rows]
+        every = dossiers.read(connection, known, with_others=False)
+        needs = [need for one in every for need in one.needs if narrowed.agency in (None, need.agency)]
+        if narrowed.agency is not None:
+            asked = {need.referral_id for need in needs}
+            rows = [row for row in rows if row.referral_id in asked]
+            known = [row.referral_id for row in rows]
+        mine = {need.need_id for need in needs}
+        replies = (reply for one in every for reply in one.replies)
+        found.referrals.extend(rows)
+        found.needs.extend(needs)
+        found.replies.extend(reply for reply in replies if narrowed.agency is None or reply.need_id in mine)
+        found.findings.extend(_findings(connection, known))
     return found
+
+
+def count(connection: Connection, concluded: Days, courts: Sequence[str] | None, *, most: int) -> int:
+    """How many referrals were concluded within these days; counted up to `most`."""
+    r = t.referrals.c
+    asked = sa.select(r.row).where(r.concluded_on.between(concluded[0].isoformat(), concluded[1].isoformat()))
+    if courts is not None:
+        asked = asked.where(r.court.in_(courts))
+    return connection.scalar(sa.select(sa.func.count()).select_from(asked.limit(most).subquery())) or 0
+
+
+def _is_asked(row: ReportRow, narrowed: Narrowed) -> bool:
+    return narrowed.case_type in (None, row.case_type) and (narrowed.group is None or narrowed.group in row.groups)
 
 
 def _referrals(connection: Connection, page: list[str]) -> Iterator[ReportRow]:

@@ -10,6 +10,7 @@ from gateway.domain.agreement import PartyKind
 from gateway.errors import Forbidden
 from gateway.flows.context import Context
 from gateway.store import log, tokens
+from gateway.transport.provider import Provider
 from gateway.web import access_log
 from gateway.web.auth import read_caller
 
@@ -21,6 +22,7 @@ class Desk:
     context: Context
     clock: Callable[[], datetime]
     public_url: str | None
+    provider: Provider | None = None
 
     def caller(self, *kinds: PartyKind) -> str:
         """The party that asks, proven by its one-use token, of one of these kinds. Raises TrustError, Forbidden."""

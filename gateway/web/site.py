@@ -9,6 +9,7 @@ from uuid import uuid4
 from flask import Flask, Response, g, send_from_directory
 
 from gateway.flows.context import Context
+from gateway.transport.provider import Provider
 from gateway.web import access_log, agency, console, court, operations
 from gateway.web.api import evidence, log, messages, missed, pairs, public, reads, recovery, statements
 from gateway.web.desk import Desk
@@ -35,12 +36,14 @@ DESKS = (doors.blueprints, console.blueprints, agency.blueprints, court.blueprin
 """Every page: each gives its `Pages`."""
 
 
-def create_site(context: Context, clock: Callable[[], datetime], *, public_url: str | None) -> Flask:
-    """The WSGI application."""
+def create_site(
+    context: Context, clock: Callable[[], datetime], *, public_url: str | None, provider: Provider | None = None
+) -> Flask:
+    """The WSGI application. provider: lets people in beside their passwords."""
     site = Flask("gateway.web", static_folder=None)
     site.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST
     site.url_map.merge_slashes = False  # an address is itself or none: no redirect is ever answered
-    desk = Desk(context=context, clock=clock, public_url=public_url)
+    desk = Desk(context=context, clock=clock, public_url=public_url, provider=provider)
     access_log.install(site)
     register_error_pages(
         site,

@@ -6,7 +6,8 @@ strict one; a byte order mark is passed over. NDJSON is streamed, so a file of a
 256 KiB. One bad line never stops the others.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -60,18 +61,27 @@ def read_court_file(path: Path | str) -> Iterator[RowResult]:
     workbook that is not the template.
     """
     path = Path(path)
+    return _rows(path, path, lambda: _open(path))
+
+
+def read_court_bytes(raw: bytes, name: str) -> Iterator[RowResult]:
+    """The same for a file that is in memory alone. Raises as `read_court_file`."""
+    return _rows(Path(name), raw, lambda: BytesIO(raw))
+
+
+def _rows(path: Path, source: Path | bytes, opened: Callable[[], BinaryIO]) -> Iterator[RowResult]:
     match path.suffix.lower():
         case ".json":
-            return _json(path)
+            return _json(path, opened)
         case ".ndjson" | ".jsonl":
-            return _ndjson(path)
+            return _ndjson(path, opened)
         case ".xlsx":
-            return read_court_workbook(path, file=path.name)
+            return read_court_workbook(source, file=path.name)
     raise FileUnreadable("neither .json, .ndjson, .jsonl nor .xlsx")
 
 
-def _json(path: Path) -> Iterator[RowResult]:
-    with _open(path) as stream:
+def _json(path: Path, opened: Callable[[], BinaryIO]) -> Iterator[RowResult]:
+    with opened() as stream:
         raw = stream.read(FILE_LIMIT + 1).removeprefix(_BOM)
     try:
         value = strict_json.loads(raw, max_bytes=FILE_LIMIT)
@@ -88,8 +98,8 @@ def _json(path: Path) -> Iterator[RowResult]:
         yield _row(item, number, path)
 
 
-def _ndjson(path: Path) -> Iterator[RowResult]:
-    with _open(path) as stream:
+def _ndjson(path: Path, opened: Callable[[], BinaryIO]) -> Iterator[RowResult]:
+    with opened() as stream:
         for number, line in enumerate(_lines(stream), start=1):
             if line is None:
                 yield _refused(path, number, TooLarge("line"))

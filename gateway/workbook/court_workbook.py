@@ -46,6 +46,13 @@ def read_court_workbook(source: Path | str | bytes, *, file: str = "") -> Iterat
             yield from (_orphan(member, file) for member in members)
 
 
+def read_referral_row(row: SheetRow, members: Sequence[SheetRow]) -> RowResult:
+    """The same for one row and its household's rows that stand in no file, as typed into a form."""
+    reading = _Reading()
+    reading.referral(row, members)
+    return reading.result(row, "")
+
+
 def _households(source: bytes) -> dict[str, list[SheetRow]]:
     found: dict[str, list[SheetRow]] = {}
     for row in read_sheet(source, sheet=HOUSEHOLD_SHEET, required=[column.key for column in columns_of("household")]):

@@ -139,12 +139,13 @@ def _problems(row: SheetRow) -> Iterator[RowProblem]:
 
 
 def _reply(row: SheetRow, keys: Sequence[str]) -> dict[str, str]:
-    cells = {key: row.cells[key] for key in keys}
-    for key in _DAYS:
-        cells[key] = _iso(cells[key])
+    return with_iso_days({key: row.cells[key] for key in keys})
+
+
+def with_iso_days(cells: Mapping[str, str]) -> dict[str, str]:
+    """An answer's cells, its days as the adapters read them however they were typed."""
     day, blank, clock = cells[_MOMENT].partition(" ")
-    cells[_MOMENT] = f"{_iso(day)}{blank}{clock}"
-    return cells
+    return {**cells, **{key: _iso(cells[key]) for key in _DAYS}, _MOMENT: f"{_iso(day)}{blank}{clock}"}
 
 
 def _iso(text: str) -> str:

@@ -1,9 +1,11 @@
 """Every address of the site is proven or meant to be public, and is described or meant not to be.
 
-A route that is added shows up here: as unproven until it asks for a token, and as undescribed until it stands in
-`openapi.json`, or until somebody writes down in these tables why not.
+A route that is added shows up here: as unproven until it asks for a token or a session, and as undescribed until it
+stands in `openapi.json`, or until somebody writes down in these tables why not. Pages are for people who signed in:
+which right each asks for, and that it asks, is `tests/web/test_access_matrix.py`.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -27,7 +29,16 @@ PUBLIC = {
     "/v1/log/proof/consistency": "hashes only, for whoever holds an older root",
     "/healthz": "says ok and nothing else",
     "/readyz": "says ready or not and nothing else",
+    "/static/<name>": "style sheets and the vendored script",
 }
+DOORS = {
+    "/sign-in": "who is not signed in yet",
+    "/sign-in/provider": "leads to the identity provider, where there is one",
+    "/sign-in/provider/back": "believes only what that provider signed for this very browser",
+    "/language/<chosen>": "keeps in a cookie which language is read",
+}
+"""Pages before anybody is signed in."""
+PAGES = ("/console", "/agency", "/court", "/account", "/sign-in", "/sign-out", "/language")
 FROM_THIS_MACHINE = {
     "/": "how busy every office is: for operations on this machine",
     "/metrics": "the same for their scraper",
@@ -41,10 +52,12 @@ ADDRESSES = {
     "/v1/log/tile/<level>/<path:number>": "/v1/log/tile/0/000.p/1",
     "/v1/log/proof/inclusion": "/v1/log/proof/inclusion?index=0",
     "/v1/log/proof/consistency": "/v1/log/proof/consistency?from=1",
+    "/static/<name>": "/static/pages.css",
+    "/language/<chosen>": "/language/en",
 }
 """Of rules that answer only when something is named."""
-UNDESCRIBED = {"/docs", "/docs/errors", "/healthz", "/readyz", "/", "/metrics"}
-"""For people and for operations: no part of what partners program against."""
+UNDESCRIBED = {"/docs", "/docs/errors", "/healthz", "/readyz", "/", "/metrics", "/static/<name>"}
+"""For people and for operations: no part of what partners program against. So are all pages."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +70,12 @@ class Route:
     @property
     def path(self) -> str:
         """An address the rule takes."""
-        return ADDRESSES.get(self.rule, self.rule).replace("<referral_id>", "r-1").replace("<statement_id>", "s-1")
+        return re.sub(r"<[^>]+>", "r-1", ADDRESSES.get(self.rule, self.rule))
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a person's."""
+        return any(self.rule == one or self.rule.startswith(f"{one}/") for one in PAGES)
 
 
 @pytest.fixture
@@ -90,18 +108,19 @@ def routes(site: Flask) -> list[Route]:
 
 def test_every_route_is_public_on_purpose_or_answers_401_without_proof(site: Flask) -> None:
     client = site.test_client()
-    named = {**PUBLIC, **FROM_THIS_MACHINE, **PROVEN_BY_SIGNATURE}
-    open_ = [
-        route
-        for route in routes(site)
-        if route.rule not in named and client.open(route.path, method=route.method).status_code != 401
-    ]
-    assert open_ == []
+    named = {**PUBLIC, **DOORS, **FROM_THIS_MACHINE, **PROVEN_BY_SIGNATURE}
+
+    def refuses(route: Route) -> bool:
+        answer = client.open(route.path, method=route.method)
+        led_to_the_door = answer.status_code == 303 and answer.headers["Location"].startswith("/sign-in?next=")
+        return led_to_the_door if route.is_page and route.method == "GET" else answer.status_code == 401
+
+    assert [route for route in routes(site) if route.rule not in named and not refuses(route)] == []
 
 
 def test_asking_for_the_head_alone_needs_the_same_proof(site: Flask) -> None:
     client = site.test_client()
-    named = {**PUBLIC, **FROM_THIS_MACHINE}
+    named = {**PUBLIC, **DOORS, **FROM_THIS_MACHINE}
     reads = [route for route in routes(site) if route.method == "GET" and route.rule not in named]
     assert reads
     assert [client.head(route.path).status_code for route in reads] == [401] * len(reads)
@@ -112,6 +131,18 @@ def test_every_public_route_answers_everybody(site: Flask) -> None:
     elsewhere = {"REMOTE_ADDR": "192.0.2.7"}
     addresses = [ADDRESSES.get(rule, rule) for rule in PUBLIC]
     assert [path for path in addresses if client.get(path, environ_overrides=elsewhere).status_code != 200] == []
+
+
+def test_every_door_is_open_and_lets_nobody_in(site: Flask) -> None:
+    client = site.test_client()
+    assert {rule: client.get(ADDRESSES.get(rule, rule)).status_code for rule in DOORS} == {
+        "/sign-in": 200,
+        "/sign-in/provider": 404,  # none is configured
+        "/sign-in/provider/back": 404,
+        "/language/<chosen>": 303,
+    }
+    assert client.post("/sign-in").status_code == 403
+    assert client.get("/account").status_code == 303
 
 
 def test_what_is_for_this_machine_answers_nobody_else(site: Flask) -> None:
@@ -132,7 +163,7 @@ def test_what_is_proven_by_signature_takes_nothing_unsigned(world: World, site: 
 
 def test_every_name_in_these_tables_is_a_route(site: Flask) -> None:
     rules = {route.rule for route in routes(site)}
-    assert sorted({*PUBLIC, *FROM_THIS_MACHINE, *PROVEN_BY_SIGNATURE, *UNDESCRIBED} - rules) == []
+    assert sorted({*PUBLIC, *DOORS, *FROM_THIS_MACHINE, *PROVEN_BY_SIGNATURE, *UNDESCRIBED} - rules) == []
 
 
 def test_every_route_is_described_or_named_here_and_nothing_else_is_described(site: Flask) -> None:
@@ -141,7 +172,7 @@ def test_every_route_is_described_or_named_here_and_nothing_else_is_described(si
         for path, operations in describe()["paths"].items()
         for method in operations
     }
-    assert described == {route for route in routes(site) if route.rule not in UNDESCRIBED}
+    assert described == {route for route in routes(site) if route.rule not in UNDESCRIBED and not route.is_page}
 
 
 def test_the_description_asks_for_the_proof_the_route_asks_for(site: Flask) -> None:
@@ -151,4 +182,5 @@ def test_the_description_asks_for_the_proof_the_route_asks_for(site: Flask) -> N
         for operation in operations.values()
         if operation["security"]
     }
-    assert tokens == {route.rule for route in routes(site)} - {*PUBLIC, *FROM_THIS_MACHINE, *PROVEN_BY_SIGNATURE}
+    asked = {route.rule for route in routes(site) if not route.is_page}
+    assert tokens == asked - {*PUBLIC, *FROM_THIS_MACHINE, *PROVEN_BY_SIGNATURE}

@@ -15,16 +15,14 @@ from gateway.domain.access import Account, Role
 from gateway.flows import accounts
 from gateway.flows.adjudicate import adjudicate
 from gateway.flows.reconcile import reconcile_all
-from gateway.sandbox.province import courts
 from gateway.sandbox.stories.programme import acts
-from gateway.sandbox.stories.story import COUNTIES, party_of
+from gateway.sandbox.stories.story import COUNTIES, COURT, party_of
 from gateway.web.server import open_server
 from gateway.web.site import create_site
 from tests.gateway_world import World
 from tests.log_world import LogWorld
 from tests.stories.world_stage import WorldStage
 
-COURT_PARTY = courts()[0].party_id
 AGENCY_PARTY = party_of("civil_affairs", COUNTIES[0])
 PEOPLE = (
     Account(name="admin", shown_as="样例系统管理员", role=Role.ADMINISTRATOR),
@@ -33,7 +31,7 @@ PEOPLE = (
     Account(name="auditor", shown_as="样例审计员", role=Role.AUDITOR),
     Account(name="keys", shown_as="样例密钥管理员甲", role=Role.KEY_OFFICER),
     Account(name="keys2", shown_as="样例密钥管理员乙", role=Role.KEY_OFFICER),
-    Account(name="court", shown_as="样例法院经办人", role=Role.COURT_CLERK, party_id=COURT_PARTY),
+    Account(name="court", shown_as="样例法院经办人", role=Role.COURT_CLERK, party_id=COURT),
     Account(name="agency", shown_as="样例民政经办人", role=Role.AGENCY_CLERK, party_id=AGENCY_PARTY),
 )
 
@@ -55,7 +53,7 @@ def province(folder: Path) -> Iterator[Province]:
         stage.deliver()
     stage.deliver()
     world.wait(timedelta(hours=1))
-    held = {party: world.partners[party].key for party in (COURT_PARTY, AGENCY_PARTY)}
+    held = {party: world.partners[party].key for party in (COURT, AGENCY_PARTY)}
     world.context = replace(world.context, held=held)
     reconcile_all(world.context, now=world.now)
     while not adjudicate(world.context, now=world.now).is_idle:

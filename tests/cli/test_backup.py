@@ -13,7 +13,7 @@ from gateway.app import Clock
 from gateway.config import load
 from gateway.errors import ConfigError, StoreUnavailable
 from gateway.flows.sequence import publish
-from gateway.store import copies, leases, tokens
+from gateway.store import backup_mark, copies, leases, tokens
 from gateway.store.engine import Store
 from gateway.store.witness import WitnessFile
 from gateway.worker import LEASE
@@ -61,6 +61,9 @@ def test_a_copy_taken_at_work_is_whole_and_holds_what_was_signed(installed: Inst
     assert found["leaves"] == found["signed"] == found["witness"] == size
     assert copy.read_bytes() == before
     assert sorted(path.name for path in tmp_path.glob("copy*")) == ["copy.db", "copy.db.checkpoint"]
+    mark = backup_mark.last(load(installed.config_path).state)
+    assert mark is not None
+    assert mark.leaves == size
 
 
 def test_an_older_copy_is_told_before_it_is_used(installed: Installed, tmp_path: Path) -> None:

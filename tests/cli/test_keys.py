@@ -362,3 +362,47 @@ def test_what_an_older_version_stored_as_it_was_is_sealed(installed: Installed) 
     with installed.context() as context, context.store.reading() as connection:
         assert connection.scalar(sa.select(t.inbox.c.jws)).startswith("xjv1:")
     assert installed.dispatch() == 1
+
+
+# --- hold ---
+
+
+def held(installed: Installed, party: str = COURT) -> Path:
+    return installed.config_path.parent / "keys" / "held" / f"{party.replace('/', '~')}.pem"
+
+
+def test_a_key_that_is_held_is_registered_and_its_owners_alone(installed: Installed) -> None:
+    before = set(listed(installed))
+    installed.done("keys", "hold", COURT)
+    (kid,) = set(listed(installed)) - before
+    assert listed(installed)[kid]["state"] == "usable"
+    assert (mode(held(installed)), mode(held(installed).parent)) == (0o600, 0o700)
+    assert SigningKey.load_pem(held(installed).read_bytes(), COURT).kid == kid
+    with installed.context() as context:
+        assert {party: key.kid for party, key in context.held.items()} == {COURT: kid}
+
+
+def test_holding_twice_overwrites_nothing(installed: Installed) -> None:
+    installed.done("keys", "hold", COURT)
+    first = held(installed).read_bytes()
+    again = installed.run("keys", "hold", COURT)
+    assert (again.exit_code, held(installed).read_bytes() == first) == (2, True)
+
+
+def test_nothing_is_held_for_a_party_that_is_not_there(installed: Installed) -> None:
+    result = installed.run("keys", "hold", "cn/court/nowhere")
+    assert (result.exit_code, "xianjie party add" in result.stderr) == (2, True)
+    assert not held(installed, "cn/court/nowhere").exists()
+
+
+def test_a_held_key_others_can_read_stops_the_gateway(installed: Installed) -> None:
+    installed.done("keys", "hold", COURT)
+    held(installed).chmod(0o644)
+    result = installed.run("keys", "list")
+    assert (result.exit_code, "chmod 600" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("party", ["../../etc/x", "cn/court/../../x"])
+def test_no_party_leads_out_of_the_folder_of_keys(installed: Installed, party: str) -> None:
+    assert installed.run("keys", "hold", party).exit_code == 2
+    assert sorted(path.name for path in installed.config_path.parent.rglob("*.pem") if "~" in path.name) == []

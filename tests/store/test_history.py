@@ -15,6 +15,8 @@ from gateway.store.tables import metadata
 
 SOURCES = Path(gateway.__file__).parent
 NOT_KEPT = {
+    "accounts": "who signs in, read by no check; what people did to them are decisions",
+    "approvals": "asked, granted, refused, used: each is a decision with its leaf",
     "attempts": "how a message travelled, read by no check",
     "case_keys": "emptied by an erasure, which the past does not undo",
     "counters": "numbers to be given",
@@ -22,6 +24,7 @@ NOT_KEPT = {
     "given_back": "only during a recovery",
     "inbox": "sealed again by an upgrade, the same message",
     "inquiries": "only an erasure takes the key away",
+    "known_browsers": "tries to sign in",
     "leases": "who works now",
     "log_head": "the log proves its own past",
     "offices": "the directory is read as it stands",
@@ -31,6 +34,7 @@ NOT_KEPT = {
     "payment_accounts": "only an erasure or a new matching secret changes it, and both are meant for the past too",
     "told_marks": "how far courts were told, read by no check",
     "replies": "only an erasure takes words away",
+    "sign_ins": "who is signed in now",
     "statement_progress": "how far a file was read; what is compared rests on the reading's own row",
 }
 """Tables whose rows change and whose earlier form is not kept, with why. A new one is decided here."""

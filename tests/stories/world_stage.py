@@ -5,6 +5,8 @@ from typing import Any
 
 from gateway.cli.demo_stage import OPERATIONS
 from gateway.domain.agreement import Channel
+from gateway.domain.regions import load_regions
+from gateway.domain.rules import read_table
 from gateway.envelope import token
 from gateway.envelope.message import new_id
 from gateway.envelope.signing import VerifiedMessage, verify
@@ -21,12 +23,14 @@ class WorldStage:
     def __init__(self, world: World) -> None:
         self.world = world
         self._heard: dict[str, list[VerifiedMessage]] = {}
+        regions, words = load_regions(), {row["agency"]: row["zh"] for row in read_table("agencies")}
         for court in courts():
-            world.add_court(court.party_id, court.region)
+            world.add_court(court.party_id, court.region, court.name_zh)
         for county in COUNTIES:
             for agency in AGENCIES:
                 if f"{agency}-{county}" not in world.offices:
-                    world.add_office(agency, Channel.MAILBOX, county)
+                    name = f"{one.name_zh if (one := regions.get(county)) else county}{words[agency]}"
+                    world.add_office(agency, Channel.MAILBOX, county, name_zh=name)
 
     @property
     def now(self) -> Any:

@@ -12,6 +12,7 @@ TABLES = sorted(
 )
 EXPECTED = [
     "agencies",
+    "approvals",
     "case_types",
     "coexistence",
     "disposition_pairs",
@@ -28,7 +29,9 @@ EXPECTED = [
     "regions",
     "replies",
     "retention",
+    "roles",
     "rule_texts",
+    "words",
     "workdays",
 ]
 FINDING_FAMILIES = {"duplicate", "missed", "mismatch", "payment"}

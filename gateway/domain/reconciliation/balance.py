@@ -15,15 +15,16 @@ from typing import Any
 
 from gateway.domain.calendar import china_day
 from gateway.domain.lifecycle import OPEN_NEEDS, NeedState
-from gateway.domain.reconciliation.clocks import BOUNCES, REFUSALS, Clock, applied_to, running_clocks
+from gateway.domain.reconciliation.clocks import BOUNCES, REFUSALS, Clock, applied_to, running_clocks, worst_of
 from gateway.domain.reconciliation.findings import must_act_on
 from gateway.domain.reconciliation.values import Dossier, NeedRow, ReferralRow, Rulebook
 from gateway.domain.replies import ReplyCode
 
-_HELPED = frozenset({NeedState.ASSISTED, NeedState.PARTIALLY_ASSISTED, NeedState.FOLLOWED_UP})
-_TAKEN_BACK = frozenset({NeedState.WITHDRAWN, NeedState.CANCELLED, NeedState.ENTERED_IN_ERROR})
+HELPED = frozenset({NeedState.ASSISTED, NeedState.PARTIALLY_ASSISTED, NeedState.FOLLOWED_UP})
+TAKEN_BACK = frozenset({NeedState.WITHDRAWN, NeedState.CANCELLED, NeedState.ENTERED_IN_ERROR})
 _REASONS = (REFUSALS - {ReplyCode.DENIED}) | BOUNCES | {ReplyCode.STOPPED}
 """Answers that are a reason in themselves; a denial needs its reason and text besides (R09)."""
+UNEXPLAINED = "unexplained"
 NONE = "-"
 """No agency yet, no specific group, no case type."""
 
@@ -207,9 +208,9 @@ def draw_up(
         for of_one, number in accepted:
             count.accepted(of_one, number)
         for need in needs:
-            where = _where(need, dossier, rulebook, as_of)
-            if where is not None:
-                count.need(_labels(dossier.referral, by, need.agency), where)
+            column = where(need, dossier, rulebook, as_of)
+            if column is not None:
+                count.need(_labels(dossier.referral, by, need.agency), column)
     lines = tuple(
         column.line(dict(zip(by.labels, labels, strict=True))) for labels, column in sorted(count.lines.items())
     )
@@ -272,7 +273,7 @@ def overdue_needs(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> tupl
     """Open needs that passed a limit, and those whose limit no published calendar can tell, in the rows' order."""
     found = []
     for need in dossier.needs:
-        clock = _worst(running_clocks(need, dossier, rulebook, as_of))
+        clock = worst_of(running_clocks(need, dossier, rulebook, as_of))
         if clock is not None and clock.past is not False and _is_open(need):
             found.append(_overdue(need, clock, dossier))
     return tuple(found)
@@ -283,19 +284,19 @@ def period_of(moment: datetime) -> str:
     return china_day(moment).isoformat()[:7]
 
 
-def _where(need: NeedRow, dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> str | None:
+def where(need: NeedRow, dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> str | None:
     """The column of the right side; None for a need that lives on in another."""
     if need.state is NeedState.REROUTED:
         return None
     if need.state is NeedState.HELD:
         return "held"
-    if need.state in _TAKEN_BACK:
+    if need.state in TAKEN_BACK:
         return "withdrawn"
-    if need.state in _HELPED or (need.state is NeedState.CLOSED and need.paid_at is not None):
+    if need.state in HELPED or (need.state is NeedState.CLOSED and need.paid_at is not None):
         return "assisted"
     if need.state in (NeedState.NOT_ASSISTED, NeedState.CLOSED):
-        return "not_assisted" if _is_explained(need, dossier) else "unexplained"
-    clock = _worst(running_clocks(need, dossier, rulebook, as_of))
+        return "not_assisted" if _is_explained(need, dossier) else UNEXPLAINED
+    clock = worst_of(running_clocks(need, dossier, rulebook, as_of))
     if clock is None or clock.past is False:
         return "open_in_time"
     return "overdue" if clock.past else "clock_unknown"
@@ -303,11 +304,6 @@ def _where(need: NeedRow, dossier: Dossier, rulebook: Rulebook, as_of: datetime)
 
 def _is_open(need: NeedRow) -> bool:
     return need.state in OPEN_NEEDS
-
-
-def _worst(clocks: Iterable[Clock]) -> Clock | None:
-    """The first that has passed, else the first that cannot be told, else the first."""
-    return min(clocks, key=lambda clock: {True: 0, None: 1, False: 2}[clock.past], default=None)
 
 
 def _is_explained(need: NeedRow, dossier: Dossier) -> bool:

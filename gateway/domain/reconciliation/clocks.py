@@ -150,6 +150,11 @@ def running_clocks(need: NeedRow, dossier: Dossier, rulebook: Rulebook, as_of: d
     return clocks
 
 
+def worst_of(clocks: Iterable[Clock]) -> Clock | None:
+    """The first that has passed, else the first that cannot be told, else the first."""
+    return min(clocks, key=lambda clock: {True: 0, None: 1, False: 2}[clock.past], default=None)
+
+
 def clocks_to_watch(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> tuple[Clock, ...]:
     """Every limit whose passing alone can change what the checks find about the referral."""
     found = [clock for need in dossier.needs for clock in running_clocks(need, dossier, rulebook, as_of)]

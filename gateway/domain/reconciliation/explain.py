@@ -6,7 +6,7 @@ not there outside brackets is said to be not on record, never guessed. A code wi
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -25,6 +25,24 @@ _NOT_THERE = {ZH: "（未记录）", EN: "(not on record)"}
 _YES = {ZH: ("是", "否"), EN: ("yes", "no")}
 _JOIN = {ZH: "、", EN: ", "}
 _PROGRAMMES = frozenset({"programme", "programmes", "other_programme"})
+_CALLED = frozenset({"court", "other_court", "office", "other_office", "offices", "agency", "party"})
+_CODES: Mapping[str, tuple[str, ...]] = {
+    "ours": ("need", "handoff"),
+    "theirs": ("reply",),
+    "other_state": ("need",),
+    "decision": ("referral_decision",),
+    "waits_for": ("waits_for",),
+    "answer": ("reply",),
+    "last_answer": ("clue_answer",),
+    "reason": ("unroutable", "denial", "reply"),
+    "doubt": ("finding",),
+    "irregularity": ("irregularity",),
+    "circumstances": ("visit_circumstance",),
+    "mode": ("plan_mode",),
+    "kind": ("match_kind",),
+    "verdict": ("match_verdict",),
+}
+"""Members that hold a code, with the kinds of words it may be of."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,8 +57,8 @@ class Explanation:
     source: str
 
 
-def explain(finding: Finding) -> Explanation:
-    """The finding in words."""
+def explain(finding: Finding, called: Callable[[str], str] = str) -> Explanation:
+    """The finding in words. called: how whoever reads them calls a court, an office or an agency; by their ids else."""
     name = names().get(finding.code, finding.code)
     template = templates().get(finding.code) or {
         ZH: f"{name}（{finding.code}），尚无说明文字。",
@@ -49,8 +67,8 @@ def explain(finding: Finding) -> Explanation:
     rule = rules().get(finding.rule_id, {ZH: finding.rule_id, EN: finding.rule_id, "source": ""})
     return Explanation(
         name_zh=name,
-        zh=_filled(template[ZH], finding, ZH),
-        en=_filled(template[EN], finding, EN),
+        zh=_filled(template[ZH], finding, ZH, called),
+        en=_filled(template[EN], finding, EN, called),
         rule_zh=rule[ZH],
         rule_en=rule[EN],
         source=rule["source"],
@@ -83,7 +101,7 @@ def names() -> Mapping[str, str]:
     return {row["code"]: row["zh"] for row in read_table("findings")}
 
 
-def _filled(template: str, finding: Finding, language: str) -> str:
+def _filled(template: str, finding: Finding, language: str, called: Callable[[str], str]) -> str:
     values = {
         **finding.evidence,
         "stake_fen": finding.stake_fen,
@@ -99,13 +117,31 @@ def _filled(template: str, finding: Finding, language: str) -> str:
     def value(match: re.Match[str]) -> str:
         name = "stake_fen" if match[1] == "stake" else match[1]
         found = values.get(name)
-        return _NOT_THERE[language] if found is None else said(name, found, language)
+        if name in _CALLED and found is not None:
+            several = found if isinstance(found, (list, tuple)) else [found]
+            return _JOIN[language].join(called(str(one)) for one in several)
+        return _NOT_THERE[language] if found is None else worded(name, found, language)
 
     return _MEMBER.sub(value, _OPTIONAL.sub(optional, template))
 
 
 def _named(text: str) -> list[str]:
     return ["stake_fen" if name == "stake" else name for name in _MEMBER.findall(text)]
+
+
+def worded(name: str, value: Any, language: str) -> str:
+    """One member in words: as `said`, and a code by its word where a table has one."""
+    if isinstance(value, (list, tuple)):
+        return _JOIN[language].join(worded(name, one, language) for one in value)
+    for kind in _CODES.get(name, ()):
+        if (found := _words().get((kind, str(value)))) is not None:
+            return found[0 if language == ZH else 1]
+    return said(name, value, language)
+
+
+@cache
+def _words() -> Mapping[tuple[str, str], tuple[str, str]]:
+    return {(row["kind"], row["code"]): (row["zh"], row["en"]) for row in read_table("words")}
 
 
 def said(name: str, value: Any, language: str) -> str:

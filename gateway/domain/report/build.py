@@ -9,15 +9,26 @@ from collections.abc import Callable, Iterable
 from gateway.domain.regions import load_regions
 from gateway.domain.report import case_sections as cases
 from gateway.domain.report import exchange_sections as exchange
+from gateway.domain.report import month_section as month
 from gateway.domain.report.disclosure import for_the_public
 from gateway.domain.report.facts import ReportFacts, facts_of
-from gateway.domain.report.text import press_paragraph, render_text, report_columns, report_table
-from gateway.domain.report.values import FindingCount, Report, ReportLine, ReportRow, Section
+from gateway.domain.report.text import (
+    Language,
+    press_paragraph,
+    render_text,
+    report_columns,
+    report_table,
+    within,
+)
+from gateway.domain.report.values import FindingCount, Narrowed, Report, ReportLine, ReportRow, Section
 
 __all__ = [
     "FindingCount",
+    "Language",
+    "Narrowed",
     "Report",
     "ReportFacts",
+    "ReportLine",
     "ReportRow",
     "Section",
     "build_report",
@@ -28,9 +39,13 @@ __all__ = [
     "report_table",
 ]
 
+EVERYWHERE = "各地"
+"""Of a report of courts of several provinces."""
+
 SECTIONS: tuple[Callable[[ReportFacts], Iterable[ReportLine]], ...] = (
     cases.concluded,
     cases.amounts,
+    month.by_month,
     cases.case_types,
     cases.grounds,
     cases.refusals,
@@ -55,8 +70,10 @@ def build_report(facts: ReportFacts, *, public: bool = False) -> Report:
         period_from=facts.period[0],
         period_to=facts.period[1],
         region=facts.region,
-        region_zh=region.name_zh if region else facts.region,
+        region_zh=region.name_zh if region else facts.region or EVERYWHERE,
         lines=tuple(line for section in SECTIONS for line in section(facts)),
         synthetic=any(row.synthetic for row in facts.rows),
+        court_zh=facts.court_zh,
+        within=within(facts.narrowed, facts.agency_names),
     )
     return for_the_public(report) if public else report

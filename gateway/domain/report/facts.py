@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from gateway.domain.reconciliation.values import NeedRow, ReplyRow
-from gateway.domain.report.values import FindingCount, ReportLine, ReportRow, Section, Unit
+from gateway.domain.report.values import FindingCount, Narrowed, ReportLine, ReportRow, Section, Unit
 
 SECONDS_OF_DAY = 86_400
 Label = tuple[str, str]
@@ -33,6 +33,8 @@ class ReportFacts:
     replies: Sequence[ReplyRow] = ()
     findings: Sequence[FindingCount] = ()
     agency_names: Mapping[str, Label] = field(default_factory=dict)
+    court_zh: str = ""
+    narrowed: Narrowed = field(default_factory=Narrowed)
 
     @cached_property
     def assisted(self) -> Sequence[ReportRow]:
@@ -80,10 +82,13 @@ def facts_of(
     period: tuple[date, date],
     region: str,
     agency_names: Mapping[str, Label] | None = None,
+    court_zh: str = "",
+    narrowed: Narrowed | None = None,
 ) -> ReportFacts:
     """What was concluded within the period (both days included), with what became of it until now.
 
-    region: GB/T 2260 code the rows were chosen for; findings: those of the period's referrals.
+    region: GB/T 2260 code the rows were chosen for; findings: those of the period's referrals; court_zh: the one court
+    the rows are of; narrowed: what else they were chosen by.
     """
     chosen = counted(row for row in rows if period[0] <= row.concluded_on <= period[1])
     known = {row.referral_id for row in chosen}
@@ -95,6 +100,8 @@ def facts_of(
         replies=[reply for reply in replies if reply.referral_id in known],
         findings=list(findings),
         agency_names=agency_names or {},
+        court_zh=court_zh,
+        narrowed=narrowed or Narrowed(),
     )
 
 

@@ -21,6 +21,7 @@ class Section(StrEnum):
 
     CONCLUDED = "concluded"
     AMOUNT = "amount"
+    MONTH = "month"
     CASE_TYPE = "case_type"
     GROUND = "ground"
     REFUSAL = "refusal"
@@ -39,6 +40,7 @@ class Section(StrEnum):
 SECTION_NAMES: dict[Section, tuple[str, str]] = {
     Section.CONCLUDED: ("审结与救助", "Concluded and assisted"),
     Section.AMOUNT: ("人数与金额", "Persons and amounts"),
+    Section.MONTH: ("按月", "By month"),
     Section.CASE_TYPE: ("案件类型", "By case type"),
     Section.GROUND: ("救助事由", "By ground"),
     Section.REFUSAL: ("不予救助事由", "Refusals by reason"),
@@ -153,8 +155,24 @@ class ReportLine:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Narrowed:
+    """统计范围: whose cases a report counts, within its period; what is None is not asked. courts: of any of these."""
+
+    courts: tuple[str, ...] | None = None
+    case_type: str | None = None
+    group: SpecificGroup | None = None
+    agency: str | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every case of its courts counts, so that the figures are those courts publish."""
+        return self.case_type is None and self.group is None and self.agency is None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """统计报表 of one period (both days included) and region. public: cells under five are left out."""
+    """统计报表 of one period (both days included) and region. public: cells under five are left out; court_zh: the one
+    court it is of; within: what it counts alone, Chinese and English, where it does not count everything."""
 
     period_from: date
     period_to: date
@@ -163,6 +181,8 @@ class Report:
     region_zh: str = ""
     synthetic: bool = False
     public: bool = False
+    court_zh: str = ""
+    within: tuple[str, str] = ("", "")
 
     def line(self, key: str) -> ReportLine:
         """The line with this key; KeyError when the report has none."""

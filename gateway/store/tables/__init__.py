@@ -6,7 +6,7 @@ days are `YYYY-MM-DD`, money is integer fen. What was signed is kept as its byte
 and identity numbers stand nowhere else.
 """
 
-from gateway.store.tables.access import accounts, approvals, sign_ins
+from gateway.store.tables.access import accounts, approvals, known_browsers, sign_ins
 from gateway.store.tables.adjudication import dispositions, finding_changes, match_moves, match_sides, matches
 from gateway.store.tables.base import metadata
 from gateway.store.tables.cases import (
@@ -43,7 +43,7 @@ from gateway.store.tables.exchanges import (
     told_marks,
 )
 from gateway.store.tables.history import known_marks, reconcile_runs, row_changes
-from gateway.store.tables.lateness import circumstances, holiday_notices, household_members, reroutes
+from gateway.store.tables.lateness import circumstances, holiday_notices, household_members, need_clocks, reroutes
 from gateway.store.tables.persons import match_keys, persons, possible_matches
 from gateway.store.tables.reservations import reservation_ends, reservation_slots, reservations
 from gateway.store.tables.same_help import aid_ledgers, ledger_aids, original_case_links, payment_accounts
@@ -86,6 +86,7 @@ __all__ = [
     "inquiries",
     "inquiry_answers",
     "inquiry_questions",
+    "known_browsers",
     "known_marks",
     "leases",
     "ledger_aids",
@@ -97,6 +98,7 @@ __all__ = [
     "match_sides",
     "matches",
     "metadata",
+    "need_clocks",
     "need_moves",
     "needs",
     "offices",

@@ -44,9 +44,24 @@ sign_ins = Table(
     Column("ends_at", Moment, nullable=False),
     # until when dangerous acts need no password again
     Column("confirmed_until", Moment),
+    # wrong passwords typed inside this session: it ends before the account would be locked
+    Column("failures", Integer, nullable=False),
     Index("ix_sign_ins_ends_at", "ends_at"),
 )
 """登录会话: the cookie's token is kept as its digest only."""
+
+known_browsers = Table(
+    "known_browsers",
+    metadata,
+    Column("browser_digest", Digest, primary_key=True),
+    Column("account", String(64), primary_key=True),
+    Column("seen_at", Moment, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("locked_until", Moment),
+    Index("ix_known_browsers_seen_at", "seen_at"),
+    Index("ix_known_browsers_account", "account"),
+)
+"""已知浏览器: where an account signed in before; its failures count by themselves, so that nobody else locks it out."""
 
 approvals = Table(
     "approvals",

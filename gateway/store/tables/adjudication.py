@@ -15,12 +15,13 @@ matches = Table(
     Column("finding_key", String(400), index=True),
     Column("referral_id", Id, nullable=False, index=True),
     Column("other_referral_id", Id, index=True),
-    Column("state", String(30), nullable=False, index=True),
+    Column("state", String(30), nullable=False),
     # counts its beginnings: an appeal or new evidence begins another round
     Column("round", Integer, nullable=False),
     Column("opened_at", Moment, nullable=False),
     Column("resolution", String(40)),
     Column("decision_id", Id),
+    Index("ix_matches_state", "state", "row"),
 )
 
 match_sides = Table(

@@ -1,8 +1,10 @@
 """案件之表 Referrals, their needs, handoffs and answers, and what people and checks said of them."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text, UniqueConstraint, false
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text, UniqueConstraint, false, text
 
 from gateway.store.tables.base import Digest, Id, Moment, PartyRef, Row, metadata, row
+
+CLOSED_UNPAID = text("state = 'closed' AND paid_at IS NULL")
 
 referrals = Table(
     "referrals",
@@ -48,6 +50,9 @@ referrals = Table(
     Column("inquiry_waived", Boolean, nullable=False, server_default=false()),
     Index("ix_referrals_court_concluded", "court", "concluded_on"),
     Index("ix_referrals_case", "case_number"),
+    # the list of all, and of one court, newest first; the balance's left side is summed in the index
+    Index("ix_referrals_accepted", "accepted_at", "row"),
+    Index("ix_referrals_court_accepted", "court", "accepted_at", "row", "needs_accepted"),
     Index("ix_referrals_person", "person_key"),
     Index("ix_referrals_reconcile", "reconcile_at"),
 )
@@ -94,7 +99,17 @@ needs = Table(
     # set while something waits to be routed: makes the dispatch queue one small index
     Column("dispatch_at", Moment),
     Index("ix_needs_dispatch", "dispatch_at"),
-    Index("ix_needs_state", "state"),
+    # lists by state, of all, of one court and of one office, newest first; the balance counts by them
+    Index("ix_needs_state", "state", "accepted_at", "row"),
+    Index("ix_needs_court", "court", "state", "accepted_at", "row"),
+    Index("ix_needs_office", "office_id", "state", "accepted_at", "row"),
+    # few among a million: those that were closed and paid nothing
+    Index(
+        "ix_needs_closed_unpaid",
+        *("state", "paid_at", "court"),
+        sqlite_where=CLOSED_UNPAID,
+        postgresql_where=CLOSED_UNPAID,
+    ),
 )
 
 need_moves = Table(
@@ -126,6 +141,8 @@ handoffs = Table(
     Column("parked_reason", String(64)),
     # one effect for ever: the same needs are handed to one office once a step
     UniqueConstraint("need_ids", "office_id", "step"),
+    # an office's inbox, by how far its handoffs are
+    Index("ix_handoffs_office", "office_id", "state", "row"),
 )
 
 replies = Table(
@@ -171,6 +188,9 @@ court_payments = Table(
     UniqueConstraint("court", "payment_id"),
 )
 
+ASSIGNED = text("assigned_to IS NOT NULL")
+OF_STATEMENTS = text("origin = 'statement'")
+
 findings = Table(
     "findings",
     metadata,
@@ -178,7 +198,10 @@ findings = Table(
     Column("key", String(400), nullable=False, unique=True),
     # which run finds it: a run closes only what it would have found itself
     Column("origin", String(20), nullable=False, server_default="dossier"),
-    Column("code", String(40), nullable=False, index=True),
+    # the court whose matter it is, and whether of a minor: neither ever changes, and lists are drawn up by both
+    Column("of_court", PartyRef),
+    Column("of_minor", Boolean, nullable=False, server_default=false()),
+    Column("code", String(40), nullable=False),
     Column("rule_id", String(20), nullable=False),
     Column("rulebook", String(120), nullable=False),
     Column("referral_id", Id, index=True),
@@ -200,6 +223,25 @@ findings = Table(
     Column("decided_as", String(20)),
     Column("decision_id", Id),
     Column("recovered_fen", BigInteger),
+    # a page of a million, whatever it is asked by: one walk along one of these
+    Index("ix_findings_state", "state", "row"),
+    Index("ix_findings_code", "code", "state", "row"),
+    Index("ix_findings_court", "of_court", "state", "code", "row"),
+    Index("ix_findings_minor", "of_minor", "state", "row"),
+    Index("ix_findings_due", "state", "due_at", "row"),
+    Index("ix_findings_stake", "state", "stake_fen", "row"),
+    Index("ix_findings_must_act", "must_act", "state", "row"),
+    Index("ix_findings_assigned", "assigned_to", "state", "row", sqlite_where=ASSIGNED, postgresql_where=ASSIGNED),
+    # what one statement led to, by its name and what follows it
+    Index(
+        "ix_findings_statement",
+        "subject",
+        sqlite_where=OF_STATEMENTS,
+        postgresql_where=OF_STATEMENTS,
+        postgresql_ops={"subject": "text_pattern_ops"},
+    ),
+    # how many were open on a day, and what came and went between two
+    Index("ix_findings_life", "code", "opened_at", "closed_at", "of_court", "decided_as"),
 )
 
 decisions = Table(
@@ -212,5 +254,9 @@ decisions = Table(
     Column("what", String(40), nullable=False),
     Column("subject", String(400), nullable=False),
     Column("why", String(500), nullable=False),
+    Index("ix_decisions_subject", "subject"),
+    # an auditor's access log: what somebody did, and who did one thing, newest first
+    Index("ix_decisions_who", "who", "row"),
+    Index("ix_decisions_what", "what", "row"),
 )
 """人工核查 decisions and logged uses (matching, release of a hold, recovery of a parked message)."""

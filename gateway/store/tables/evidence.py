@@ -1,6 +1,6 @@
 """存证之表 The log, its checkpoints, case keys, commitments, cut-offs, and what was given back."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, String, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
 
 from gateway.store.tables.base import Digest, Id, Moment, PartyRef, Row, metadata, row
 
@@ -85,6 +85,8 @@ commitments = Table(
     Column("equal", Boolean, nullable=False),
     Column("differences", Text, nullable=False),
     UniqueConstraint("message_id", "source", "recipient"),
+    # the newest commitment about one stream
+    Index("ix_commitments_stream", "source", "recipient", "row"),
 )
 
 cutoffs = Table(

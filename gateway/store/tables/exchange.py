@@ -61,6 +61,10 @@ outbox = Table(
     Column("reason", String(64)),
     UniqueConstraint("recipient", "seq"),
     Index("ix_outbox_lane", "office_id", "due_at"),
+    # one lane's messages by state: how many are open and since when, and the newest of each
+    Index("ix_outbox_state", "office_id", "state", "row"),
+    # a party's letters of one type, newest first
+    Index("ix_outbox_type", "recipient", "type", "row"),
     # what waits in mailboxes and nothing else: a poll costs the same however long the office's history is
     Index("ix_outbox_mailbox", "recipient", "seq", sqlite_where=AVAILABLE, postgresql_where=AVAILABLE),
 )

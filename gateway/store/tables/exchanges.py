@@ -20,6 +20,8 @@ inquiries = Table(
     # none: it runs into a year whose holidays nobody knows
     Column("due_at", Moment),
     Index("ix_inquiries_due", "due_at"),
+    # what one court asked, newest first
+    Index("ix_inquiries_court", "court", "row"),
 )
 
 inquiry_questions = Table(
@@ -67,6 +69,7 @@ clues = Table(
     # none: no court of the region is a party
     Column("court_asked", PartyRef),
     Column("received_at", Moment, nullable=False),
+    Index("ix_clues_court_asked", "court_asked", "row"),
 )
 
 clue_answers = Table(

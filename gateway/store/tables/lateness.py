@@ -2,7 +2,7 @@
 
 from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text
 
-from gateway.store.tables.base import Digest, Id, Moment, metadata, row
+from gateway.store.tables.base import Digest, Id, Moment, PartyRef, Row, metadata, row
 
 holiday_notices = Table(
     "holiday_notices",
@@ -60,3 +60,26 @@ reroutes = Table(
     Column("decision_id", Id),
 )
 """改派: a need that one office declined and the need it opened at another."""
+
+need_clocks = Table(
+    "need_clocks",
+    metadata,
+    # which need, by its row: what is said of it is replaced whenever its referral is looked at
+    Column("need_row", Row, primary_key=True, autoincrement=False),
+    Column("need_id", Id, nullable=False),
+    Column("referral_id", Id, nullable=False, index=True),
+    Column("court", PartyRef, nullable=False),
+    Column("must_act", String(100), nullable=False),
+    Column("waits_for", String(20), nullable=False),
+    Column("limit_id", String(60), nullable=False),
+    Column("is_minor", Boolean, nullable=False),
+    Column("due_at", Moment),
+    # a limit runs that no published calendar can tell
+    Column("is_unknown", Boolean, nullable=False),
+    # no limit runs: the need ended without help and without a recorded reason
+    Column("is_unexplained", Boolean, nullable=False),
+    Index("ix_need_clocks_due", "due_at", "need_row"),
+    Index("ix_need_clocks_court_due", "court", "due_at", "need_row"),
+)
+"""需求时限: the limit that passed first, or passes next, of each need somebody must act on, as reconciliation last saw
+it. Nothing rests on it but lists and counts; it has no `row`, for it is no fact and can be computed again."""

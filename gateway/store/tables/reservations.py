@@ -26,6 +26,8 @@ reservations = Table(
     Column("conflicts", Text, nullable=False),
     UniqueConstraint("party", "reservation_id"),
     Index("ix_reservations_person", "person_key"),
+    # one party's, newest first
+    Index("ix_reservations_party", "party", "row"),
     Index("ix_reservations_need", "need_id"),
     Index("ix_reservations_until", "state", "reserved_until"),
 )

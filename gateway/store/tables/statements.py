@@ -34,6 +34,8 @@ statements = Table(
     Column("sha256", Digest, nullable=False),
     Column("replaces", Id),
     UniqueConstraint("party", "statement_id"),
+    # one party's, newest first
+    Index("ix_statements_party", "party", "row"),
 )
 """对账单: what the manifest says, word for word."""
 

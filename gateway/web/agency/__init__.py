@@ -1,11 +1,10 @@
 """部门门户 The agency's portal: an office's handoffs, answered by form or by sheet."""
 
-from typing import Any
-
+from gateway.web.agency import handoff, inbox, letters, reservations, sheets, statements
 from gateway.web.desk import Desk
 from gateway.web.pages.routes import Pages
 
-_MODULES: tuple[Any, ...] = ()
+_MODULES = (inbox, handoff, letters, sheets, statements, reservations)
 
 
 def blueprints(desk: Desk) -> list[Pages]:

@@ -1,7 +1,7 @@
 """门户入口 Signing in and out, one's own password and codes, the language, the vendored files, pages for errors."""
 
 import secrets
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from flask import Response as FlaskResponse
 from flask import g, make_response, redirect, render_template, request
@@ -11,20 +11,27 @@ from gateway.domain.access import Account
 from gateway.errors import ConfigError, NotConfirmed, NotFound, NotSignedIn, SignInRefused, XianjieError
 from gateway.flows import accounts, sign_in
 from gateway.flows.passwords import enrolment_uri
+from gateway.store.accounts import BROWSER_KNOWN
 from gateway.web import access_log
 from gateway.web.desk import Desk
+from gateway.web.pages import provider
 from gateway.web.pages.routes import (
     ANYBODY,
     COOKIE,
     LANGUAGE_COOKIE,
     Pages,
+    cookie,
+    is_secure,
+    own_address,
     require_own_form,
     visit_of,
 )
+from gateway.web.pages.shown import home
 from gateway.web.pages.visit import Visit
 from gateway.web.problems import CONTENT_LANGUAGE
 
-FORM_COOKIE = "xianjie_form"
+FORM_COOKIE, BROWSER_COOKIE = "xianjie_form", "xianjie_browser"
+MOST_COOKIE = 100
 PREFIXES = ("/console", "/agency", "/court", "/account", "/sign-in", "/sign-out", "/language")
 """Addresses of people, not of programs: an error there is a page."""
 YEAR = 365 * 86400
@@ -41,33 +48,41 @@ def blueprints(desk: Desk) -> list[Pages]:
     """The doors."""
     pages = Pages(desk, "doors")
     _sign_in(desk, pages)
-    _account(pages)
+    provider.add(desk, pages, next_of=_safe_next, signed_in=set_session)
+    _leave(desk, pages)
+    _account(desk, pages)
     return [pages]
-
-
-def is_secure(desk: Desk) -> bool:
-    """Whether cookies may only travel encrypted."""
-    return (desk.public_url or "").startswith("https://")
 
 
 def set_session(desk: Desk, response: Response, token: str) -> Response:
     """The cookie of who just signed in: no script reads it, no other site sends it, it ends with the browser."""
-    response.set_cookie(COOKIE, token, httponly=True, samesite="Strict", secure=is_secure(desk), path="/")
-    response.delete_cookie(FORM_COOKIE)
+    _set(desk, response, COOKIE, token)
+    _drop(desk, response, FORM_COOKIE)
     return response
 
 
-def home_of(account: Account) -> str:
-    """Where somebody's work begins."""
-    first = {"administrator": "/console", "key_officer": "/console/parties"}.get(account.role.value)
-    return first or f"/{account.row.desk.value}"
+def _set(desk: Desk, response: Response, name: str, value: str, *, seconds: int | None = None) -> None:
+    response.set_cookie(
+        cookie(desk, name),
+        value,
+        max_age=seconds,
+        httponly=True,
+        samesite="Strict",
+        secure=is_secure(desk),
+        path="/",
+    )
+
+
+def _drop(desk: Desk, response: Response, name: str) -> None:
+    response.delete_cookie(cookie(desk, name), path="/", secure=is_secure(desk), httponly=True, samesite="Strict")
 
 
 def _safe_next(text: str, account: Account) -> str:
     """An address of this site that was asked for before signing in, else the beginning."""
-    parts = urlsplit(text)
-    ours = text.startswith("/") and not text.startswith(("//", "/\\")) and not parts.netloc and "\\" not in text
-    return text if ours and text.startswith(f"/{account.row.desk.value}") else home_of(account)
+    mine = (f"/{account.row.desk.value}", "/account")
+    path = text.partition("?")[0]
+    ours = own_address(text) and any(path == one or path.startswith(f"{one}/") for one in mine)
+    return text if ours else home(account)
 
 
 def _sign_in(desk: Desk, pages: Pages) -> None:
@@ -79,8 +94,9 @@ def _sign_in(desk: Desk, pages: Pages) -> None:
 
     @routes.post("/sign-in")
     def sign_in_form() -> Response:
-        require_own_form(desk, None, request.cookies.get(FORM_COOKIE))
+        require_own_form(desk, None, request.cookies.get(cookie(desk, FORM_COOKIE)))
         form = request.form
+        browser = request.cookies.get(cookie(desk, BROWSER_COOKIE), "")[:MOST_COOKIE] or secrets.token_urlsafe(32)
         try:
             token = sign_in.sign_in(
                 desk.context,
@@ -88,43 +104,47 @@ def _sign_in(desk: Desk, pages: Pages) -> None:
                 form.get("password", ""),
                 form.get("code", ""),
                 now=desk.clock(),
+                browser=browser,
             )
         except SignInRefused as error:
             access_log.note(error_code=error.code)
             return _ask(desk, form.get("next", ""), name=form.get("name", ""), refused=error)
+        sign_in.leave(desk.context, request.cookies.get(cookie(desk, COOKIE)))
         session = sign_in.session_of(desk.context, token, now=desk.clock())
         response = redirect(_safe_next(form.get("next", ""), session.account), 303)
+        _set(desk, response, BROWSER_COOKIE, browser, seconds=int(BROWSER_KNOWN.total_seconds()))
         return set_session(desk, response, token)
 
+
+def _leave(desk: Desk, pages: Pages) -> None:
     @pages.post("/sign-out", ANYBODY)
     def sign_out(visit: Visit) -> Response:
         sign_in.sign_out(visit.context, visit.session, now=visit.now)
         response = redirect("/sign-in?said=signed_out", 303)
-        response.delete_cookie(COOKIE)
+        _drop(desk, response, COOKIE)
         response.headers["Clear-Site-Data"] = '"cache"'
         return response
 
-    @routes.get("/language/<chosen>")
+    @pages.blueprint.get("/language/<chosen>")
     def language(chosen: str) -> Response:
         if chosen not in CONTENT_LANGUAGE:
             raise NotFound
         asked = request.args.get("next", "/sign-in")
-        ours = asked.startswith("/") and not asked.startswith(("//", "/\\")) and not urlsplit(asked).netloc
-        response = redirect(asked if ours and "\\" not in asked else "/sign-in", 303)
+        response = redirect(asked if own_address(asked) else "/sign-in", 303)
         response.set_cookie(LANGUAGE_COOKIE, chosen, max_age=YEAR, samesite="Lax", secure=is_secure(desk), path="/")
         return response
 
 
 def _ask(desk: Desk, next_: str, *, name: str = "", refused: XianjieError | None = None) -> Response:
-    g.form_token = request.cookies.get(FORM_COOKIE) or secrets.token_urlsafe(24)
+    g.form_token = request.cookies.get(cookie(desk, FORM_COOKIE), "")[:MOST_COOKIE] or secrets.token_urlsafe(24)
     status = 200 if refused is None else refused.status
-    page = render_template("pages/sign_in.html", next=next_, name=name, refused=refused, demo=None)
-    response: FlaskResponse = make_response(page, status)
-    response.set_cookie(FORM_COOKIE, g.form_token, httponly=True, samesite="Strict", secure=is_secure(desk), path="/")
+    shown = {"next": next_, "name": name, "refused": refused, "demo": None, "provider": desk.provider}
+    response: FlaskResponse = make_response(render_template("pages/sign_in.html", **shown), status)
+    _set(desk, response, FORM_COOKIE, g.form_token)
     return response
 
 
-def _account(pages: Pages) -> None:
+def _account(desk: Desk, pages: Pages) -> None:
     @pages.get("/account", ANYBODY)
     def account(visit: Visit) -> Response:
         return _own(visit)
@@ -135,25 +155,25 @@ def _account(pages: Pages) -> None:
         try:
             if new != again:
                 raise ConfigError("the two new passwords differ")
-            accounts.change_password(visit.context, visit.session, old, new, now=visit.now)
+            token = accounts.change_password(visit.context, visit.session, old, new, now=visit.now)
         except (SignInRefused, ConfigError) as error:
             return _own(visit, refused=error)
-        return visit.back("/account", "password_changed")
+        return set_session(desk, visit.back("/account", "password_changed"), token)
 
     @pages.post("/account/codes", ANYBODY, confirmed=True)
     def set_up_codes(visit: Visit) -> Response:
         try:
-            accounts.enrol(
+            token = accounts.enrol(
                 visit.context,
                 visit.session,
                 request.form.get("secret", ""),
                 request.form.get("code", ""),
                 now=visit.now,
+                present=request.form.get("present", ""),
             )
-        except (SignInRefused, ValueError) as error:
-            refused = error if isinstance(error, SignInRefused) else SignInRefused()
-            return _own(visit, refused=refused)
-        return visit.back("/account", "codes_set_up")
+        except SignInRefused as error:
+            return _own(visit, refused=error)
+        return set_session(desk, visit.back("/account", "codes_set_up"), token)
 
 
 def _own(visit: Visit, refused: XianjieError | None = None) -> Response:
@@ -177,4 +197,6 @@ def error_page(desk: Desk, error: XianjieError, instance: str | None) -> Respons
     shown = {"error": error, "instance": instance, "visit": visit, "again": isinstance(error, NotConfirmed)}
     response = make_response(render_template("pages/error.html", **shown), error.status)
     response.headers["Cache-Control"] = "no-store"
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
     return response

@@ -40,6 +40,7 @@ def _words() -> Mapping[tuple[str, str], tuple[str, str]]:
     found |= {("case_type", row["code_name"]): (row["name_zh"], row["english"]) for row in read_table("case_types")}
     found |= {("disposition", row["code"]): (row["zh"], row["en"]) for row in read_table("dispositions")}
     found |= {("evidence", row["member"]): (row["zh"], row["en"]) for row in read_table("evidence_words")}
+    found |= {("role", row["role"]): (row["zh"], row["en"]) for row in read_table("roles")}
     found |= {("programme", code): (one.name_zh, one.english) for code, one in load_programmes().items()}
     return found
 
@@ -167,6 +168,7 @@ NAVIGATION: dict[Sort, list[Entry]] = {
         ("/court", Right.COURT_WORK, "移送", "Referrals"),
         ("/court/new", Right.COURT_WORK, "录入移送", "New referral"),
         ("/court/import", Right.COURT_WORK, "导入", "Import"),
+        ("/court/notices", Right.COURT_WORK, "匹配、协查与线索", "Matches, inquiries, clues"),
         ("/court/balance", Right.COURT_WORK, "平衡表", "Balance"),
     ],
 }
@@ -180,6 +182,11 @@ def entries(account: Any) -> list[tuple[str, str, bool]]:
     owners = [path for path, *_ in found if here == path or here.startswith(f"{path}/")]
     nearest = max(owners, key=len, default="")
     return [(path, t(zh, en), path == nearest) for path, _, zh, en in found]
+
+
+def home(account: Any) -> str:
+    """Where somebody's work begins: the first page he may open."""
+    return entries(account)[0][0]
 
 
 def install(site: Flask) -> None:
@@ -205,6 +212,7 @@ def install(site: Flask) -> None:
         other_page=other_page,
         said_now=said_now,
         entries=entries,
+        home=home,
         language=chosen_language,
         PASSWORD_AGAIN=PASSWORD_AGAIN,
         Right=Right,

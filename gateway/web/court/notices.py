@@ -1,0 +1,231 @@
+"""告知与交换 Matches the court is heard about, inquiries it asked, clues it was told: lists, and its answers.
+
+Rules: of a match a side sees its own case, what is in doubt, its time and its own word, never the other's (Law 6). Who
+a clue is about is shown after a reason, and that is on file. Another court's matter and none at all answer alike.
+"""
+
+from typing import Any
+
+from marshmallow import Schema
+from werkzeug.wrappers import Response
+
+from gateway.domain.access import Right
+from gateway.domain.adjudication import HEARING, DispositionCode, StopsBy
+from gateway.domain.values import InvalidValue
+from gateway.errors import (
+    CaseErased,
+    ClueUnknown,
+    FieldProblem,
+    MatchUnknown,
+    NotFound,
+    NoticeUnknown,
+    SchemaInvalid,
+    XianjieError,
+)
+from gateway.flows import own_referral as own
+from gateway.flows.clue import is_overdue, since
+from gateway.store import court_desk
+from gateway.store.exchanges import KeptClue
+from gateway.store.matches import KeptMatch
+from gateway.web.court.entry import SENT_BEFORE
+from gateway.web.court.parts import can_send, court_of, form_of, name_of, new_form, reason_of, row_of, send
+from gateway.web.desk import Desk
+from gateway.web.pages.routes import Pages
+from gateway.web.pages.said import tells
+from gateway.web.pages.visit import Visit
+from gateway.workbook.rows import shape_problems
+from gateway.workbook.spellings import read_yuan
+from schemas.exchanges import CLUE_ANSWER, CLUE_ANSWERS
+from schemas.match import MATCH_DISPOSITION
+from schemas.referral import REFUSALS
+
+DISPOSED = tells("court_disposed", "处置意见已报送。", "The disposition was sent.")
+ANSWERED = tells("court_clue_answered", "线索反馈已报送。", "The answer to the clue was sent.")
+MOST = 20
+
+
+def pages(desk: Desk) -> Pages:
+    """The lists, one match, one clue."""
+    found = Pages(desk, "court_notices", "/court/notices")
+
+    @found.get("", Right.COURT_WORK)
+    def notices(visit: Visit) -> Response:
+        return _lists(visit)
+
+    @found.get("/matches/<match_id>", Right.COURT_WORK)
+    def match(visit: Visit, match_id: str) -> Response:
+        return _match(visit, match_id)
+
+    @found.post("/matches/<match_id>", Right.COURT_WORK, confirmed=True)
+    def dispose(visit: Visit, match_id: str) -> Response:
+        return _dispose(visit, match_id)
+
+    @found.get("/clues/<clue_id>", Right.COURT_WORK)
+    def clue(visit: Visit, clue_id: str) -> Response:
+        return _clue(visit, clue_id)
+
+    @found.post("/clues/<clue_id>", Right.COURT_WORK)
+    def answer_clue(visit: Visit, clue_id: str) -> Response:
+        return _answer(visit, clue_id)
+
+    @found.post("/clues/<clue_id>/person", Right.COURT_WORK)
+    def reveal_clue(visit: Visit, clue_id: str) -> Response:
+        _own_clue(visit, clue_id)
+        try:
+            why = reason_of(visit)
+            told = own.forwarded_clue(visit.context, clue_id, court=court_of(visit), now=visit.now)
+        except (SchemaInvalid, CaseErased) as error:
+            return _clue(visit, clue_id, refused=error)
+        except NoticeUnknown:
+            raise NotFound from None
+        visit.log(own.CLUE_VIEWED, clue_id, why)
+        return _clue(visit, clue_id, told=told)
+
+    return found
+
+
+def _lists(visit: Visit) -> Response:
+    court = court_of(visit)
+    places = {name: visit.asked(name, 16) for name in ("matches", "inquiries", "clues")}
+    with visit.context.store.reading() as connection:
+        heard, more_matches = court_desk.matches_of(connection, court, after=row_of(places["matches"]), most=MOST)
+        asked, more_asked = court_desk.inquiries_of(connection, court, after=row_of(places["inquiries"]), most=MOST)
+        clues, more_clues = court_desk.clues_of(connection, court, after=row_of(places["clues"]), most=MOST)
+    return visit.page(
+        "court/notices.html",
+        court=court,
+        heard=heard,
+        asked=asked,
+        clues=[(one, _clue_state(visit, one)) for one in clues],
+        places=places,
+        more={"matches": more_matches, "inquiries": more_asked, "clues": more_clues},
+        HEARING=HEARING,
+    )
+
+
+def _clue_state(visit: Visit, clue: KeptClue) -> str:
+    if since(clue) is None:
+        return "done"
+    return {True: "overdue", None: "unknown", False: "waiting"}[is_overdue(clue, visit.context, visit.now)]
+
+
+def _own_match(visit: Visit, match_id: str) -> KeptMatch:
+    with visit.context.store.reading() as connection:
+        found = court_desk.match_of(connection, court_of(visit), match_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _match(
+    visit: Visit, match_id: str, *, refused: XianjieError | None = None, typed: dict[str, str] | None = None
+) -> Response:
+    kept, court = _own_match(visit, match_id), court_of(visit)
+    return visit.page(
+        "court/match.html",
+        status=200 if refused is None else refused.status,
+        refused=refused,
+        match=kept.match,
+        sides=[one for one in kept.sides if one.party == court],
+        own_words=[one for one in kept.said if one.party == court],
+        is_heard=kept.match.state in HEARING,
+        form_id=new_form() if typed is None else typed["form"],
+        typed=typed or {},
+        codes=[one.value for one in DispositionCode],
+        stops=[one.value for one in StopsBy],
+        can_send=can_send(visit),
+    )
+
+
+def _dispose(visit: Visit, match_id: str) -> Response:
+    kept = _own_match(visit, match_id)
+    form = form_of(visit)
+    typed = {name: visit.text(name, 1000) for name in ("side", "disposition", "stops_by", "reason")} | {"form": form}
+    side = next((one for one in kept.sides if one.party == court_of(visit) and one.side == typed["side"]), None)
+    if side is None:
+        raise NotFound
+    if not can_send(visit):
+        return _match(visit, match_id, typed=typed)
+    data = {"match_id": match_id, "side": side.side, "referral_id": side.referral_id}
+    data |= {name: typed[name].replace("\r\n", "\n") for name in ("disposition", "stops_by", "reason") if typed[name]}
+    try:
+        _require_shape(MATCH_DISPOSITION, data)
+        sent = send(visit, "match.disposition", data, form=f"{form}:{name_of(data)}", subject=side.referral_id)
+    except MatchUnknown:
+        raise NotFound from None
+    except XianjieError as error:
+        return _match(visit, match_id, refused=_expected(error), typed=typed)
+    return visit.back(f"/court/notices/matches/{match_id}", SENT_BEFORE if sent.replayed else DISPOSED)
+
+
+def _own_clue(visit: Visit, clue_id: str) -> KeptClue:
+    with visit.context.store.reading() as connection:
+        found = court_desk.clue_of(connection, court_of(visit), clue_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _clue(
+    visit: Visit,
+    clue_id: str,
+    *,
+    refused: XianjieError | None = None,
+    typed: dict[str, str] | None = None,
+    told: Any = None,
+) -> Response:
+    kept = _own_clue(visit, clue_id)
+    return visit.page(
+        "court/clue.html",
+        status=200 if refused is None else refused.status,
+        refused=refused,
+        clue=kept,
+        state=_clue_state(visit, kept),
+        told=told,
+        form_id=new_form() if typed is None else typed["form"],
+        typed=typed or {},
+        codes=CLUE_ANSWERS,
+        refusals=REFUSALS,
+        can_send=can_send(visit),
+    )
+
+
+def _answer(visit: Visit, clue_id: str) -> Response:
+    _own_clue(visit, clue_id)
+    form = form_of(visit)
+    names = ("code", "case_number", "amount_yuan", "refusal_code", "to")
+    typed = {name: visit.text(name, 100) for name in names} | {"form": form}
+    if not can_send(visit):
+        return _clue(visit, clue_id, typed=typed)
+    data: dict[str, Any] = {"clue_id": clue_id}
+    data |= {name: typed[name] for name in names if typed[name] and name != "amount_yuan"}
+    try:
+        if typed["amount_yuan"]:
+            data["amount_fen"] = read_yuan(typed["amount_yuan"])
+        _require_shape(CLUE_ANSWER, data)
+        sent = send(visit, "clue.answered", data, form=f"{form}:{name_of(data)}", subject=clue_id)
+    except InvalidValue as wrong:
+        return _clue(visit, clue_id, refused=_at("amount_fen", wrong.code), typed=typed)
+    except ClueUnknown:
+        raise NotFound from None
+    except XianjieError as error:
+        return _clue(visit, clue_id, refused=_expected(error), typed=typed)
+    return visit.back(f"/court/notices/clues/{clue_id}", SENT_BEFORE if sent.replayed else ANSWERED)
+
+
+def _require_shape(schema: Schema, data: dict[str, Any]) -> None:
+    """Raises SchemaInvalid with everything the wire's shape refuses."""
+    found = shape_problems(schema, data)
+    if found:
+        raise SchemaInvalid(problems=[FieldProblem(pointer=pointer, code=code) for pointer, code in found])
+
+
+def _at(field: str, code: str) -> SchemaInvalid:
+    return SchemaInvalid(problems=[FieldProblem(pointer=f"/{field}", code=code)])
+
+
+def _expected(error: XianjieError) -> XianjieError:
+    """A refusal to be shown; what is nobody's refusal goes on."""
+    if error.status == 500:
+        raise error
+    return error

@@ -1,0 +1,43 @@
+"""所填 What people type into the consoles' forms and addresses, read strictly: moments, and places of a list.
+
+Rules: a moment without a zone is China's; what cannot be read is told by its field and code, never guessed.
+"""
+
+from datetime import datetime
+
+from gateway.domain.calendar import CHINA
+from gateway.errors import FieldProblem, InvalidQuery
+
+_YEARS = range(2000, 2200)
+_DIGITS = 15
+
+
+def moment_of(text: str, field: str) -> datetime:
+    """A day or a moment of ISO 8601. Raises InvalidQuery."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise _wrong(field, "not_a_moment") from error
+    if found.year not in _YEARS:
+        raise _wrong(field, "out_of_range")
+    return found if found.tzinfo is not None else found.replace(tzinfo=CHINA)
+
+
+def row_of(text: str, field: str = "before") -> int | None:
+    """The row a page begins beside; None where none is named. Raises InvalidQuery."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+        raise _wrong(field, "out_of_range")
+    return int(text)
+
+
+def reason_of(text: str) -> str:
+    """Why somebody does something, which is kept. Raises InvalidQuery for nothing."""
+    if not text.strip():
+        raise _wrong("why", "required")
+    return text.strip()
+
+
+def _wrong(field: str, code: str) -> InvalidQuery:
+    return InvalidQuery(problems=[FieldProblem(pointer=f"/{field}", code=code)])

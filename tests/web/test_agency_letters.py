@@ -1,0 +1,176 @@
+"""来件 Reminders, inquiries and matches at the portal: listed without a person, opened on record, answered once."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from gateway.domain.access import Role
+from gateway.domain.agreement import Channel
+from gateway.domain.reconciliation.findings import doubt
+from gateway.flows.adjudicate import adjudicate
+from gateway.flows.reconcile import reconcile_due
+from gateway.store import findings
+from gateway.store import tables as t
+from tests.gateway_world import CIVIL_AFFAIRS, World, a_referral_body
+from tests.web.agency_desk import CIVIL, DISABLED, HOSTILE, clerk_of, form_name, handoff_id, holding, second_office
+from tests.web.people import Somebody, somebody
+
+PERSON = a_referral_body()["person"]
+ASKED = {name: PERSON[name] for name in ("name", "id_type", "id_number", "sex", "birth_date")}
+
+
+def inquire(world: World, **person: str) -> str:
+    """The court asks civil affairs; the letter's id."""
+    body = {
+        "inquiry_id": "i-1",
+        "agreement_document": "黔高法〔2022〕98号",
+        "case_number": "（2026）黔01司救执1号",
+        "person": ASKED | {"household_registration_region": "520102"} | person,
+        "programmes": ["MLG", "DST"],
+        "legal_basis": "STATUTORY_DUTY",
+        "notice_given_at": "2026-02-28",
+    }
+    world.accept(world.court.sign("inquiry.asked", body, now=world.now))
+    return letter_of(world, "inquiry.forwarded")
+
+
+def letter_of(world: World, type_: str) -> str:
+    return next(row["message_id"] for row in world.rows(t.outbox) if row["type"] == type_)
+
+
+def answer(clerk: Somebody, letter: str, what: str = "inquiry", **fields: str) -> Any:
+    path = f"/agency/letters/{letter}"
+    form = fields.pop("form", None) or form_name(clerk.get(path).text)
+    return clerk.post(f"{path}/{what}", {"form": form, **fields}, follow=False)
+
+
+def sent(world: World, type_: str) -> int:
+    return [row["type"] for row in world.rows(t.inbox)].count(type_)
+
+
+def test_an_inquiry_is_listed_without_the_person_and_opened_on_record(world: World) -> None:
+    letter = inquire(world)
+    clerk = clerk_of(world, holding(world))
+    listed = clerk.get("/agency/letters").text
+    assert letter in listed and "协查来函" in listed and "测试甲" not in listed
+    page = clerk.get(f"/agency/letters/{letter}").text
+    assert "测试甲" in page and PERSON["id_number"] in page
+    (viewed,) = [row for row in world.rows(t.decisions) if row["what"] == "letter_viewed"]
+    assert viewed["subject"] == "i-1" and "测试甲" not in str(viewed)
+
+
+def test_an_inquiry_is_answered_programme_by_programme_and_a_double_click_is_one_message(world: World) -> None:
+    letter = inquire(world)
+    clerk = clerk_of(world, holding(world))
+    form = form_name(clerk.get(f"/agency/letters/{letter}").text)
+    fields = {"MLG-answer": "ACTIVE", "MLG-as_of": "2026-03-01", "MLG-amount_yuan": "600"}
+    for _ in range(2):
+        assert answer(clerk, letter, form=form, **fields).status_code == 303
+    assert sent(world, "inquiry.answered") == 1
+    (row,) = world.rows(t.inquiry_answers)
+    assert (row["programme"], row["answer"], row["amount_fen"]) == ("MLG", "ACTIVE", 60_000)
+    answer(clerk, letter, **{"DST-answer": "NEVER", "DST-as_of": "2026-03-01"})
+    assert "正在享受" in clerk.get(f"/agency/letters/{letter}").text
+    assert [row["type"] for row in world.rows(t.outbox)].count("inquiry.result") == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({}, "MLG-answer"),
+        ({"DST-answer": "NEVER", "DST-as_of": "2026-12-31"}, "DST-as_of"),
+        ({"DST-answer": "NEVER"}, "DST-as_of"),
+        ({"MLG-answer": "ACTIVE", "MLG-as_of": "昨天"}, "MLG-as_of"),
+        ({"MLG-answer": "好", "MLG-as_of": "2026-03-01"}, "MLG-answer"),
+        ({"MLG-answer": "ACTIVE", "MLG-as_of": "2026-03-01", "MLG-amount_yuan": "许多"}, "MLG-amount_yuan"),
+    ],
+)
+def test_what_is_wrong_with_an_answer_stands_at_its_field(world: World, fields: dict[str, str], wrong: str) -> None:
+    letter = inquire(world)
+    refused = answer(clerk_of(world, holding(world)), letter, **fields)
+    assert refused.status_code == 422 and f'id="{wrong}-wrong"' in refused.text
+    assert sent(world, "inquiry.answered") == 0
+
+
+def test_a_match_is_answered_with_a_disposition_and_its_reason(world: World) -> None:
+    world.hand_over()
+    other = second_office(world)
+    found = doubt(
+        "DUP_SAME_PROGRAMME_PERIOD",
+        "D08",
+        referral_id="r-1",
+        need_id="r-1:1",
+        must_act=other,
+        subject="statement|s-1:1",
+        offices=[CIVIL_AFFAIRS, other],
+        programmes=["MLG", "MLG"],
+        from_month="2026-03",
+    )
+    world.store.write(lambda c: findings.open_now(c, [(found, "v1")], now=world.now, origin="statement"))
+    adjudicate(world.context, now=world.now)
+    letter = letter_of(world, "match.notice")
+    clerk = clerk_of(world, holding(world))
+    assert "同项目同期重复" in clerk.get(f"/agency/letters/{letter}").text
+    refused = answer(clerk, letter, "match", disposition="STOP_MINE", reason="经查")
+    assert refused.status_code == 422 and 'id="stops_by-wrong"' in refused.text
+    form = form_name(clerk.get(f"/agency/letters/{letter}").text)
+    for _ in range(2):
+        done = answer(
+            clerk, letter, "match", form=form, disposition="LAWFUL_BOTH", reason="两项依据不同", evidence="文号1"
+        )
+        assert done.status_code == 303, done.text
+    assert [row["code"] for row in world.rows(t.dispositions)] == ["LAWFUL_BOTH"]
+
+
+def test_a_reminder_leads_to_its_handoff_and_is_taken_as_read(world: World) -> None:
+    world.change_office(CIVIL_AFFAIRS, channel=Channel.MAILBOX, url=None)
+    world.refer()
+    world.dispatch()
+    for _ in range(40):
+        world.wait(timedelta(hours=12))
+        reconcile_due(world.context, now=world.now)
+    letter = letter_of(world, "handoff.reminder")
+    clerk = clerk_of(world, holding(world))
+    (row,) = world.rows(t.handoffs)
+    page = clerk.get(f"/agency/letters/{letter}").text
+    assert f"/agency/handoffs/{row['handoff_id']}" in page and "催办" in page
+    assert "已阅" in clerk.post(f"/agency/letters/{letter}/read").text
+    clerk.post(f"/agency/letters/{letter}/read")
+    assert sent(world, "message.retrieved") == 1
+    assert {one["message_id"]: one["state"] for one in world.rows(t.outbox)}[letter] == "retrieved"
+    assert "超期" in clerk.get("/agency").text
+
+
+def test_another_party_and_a_clerk_of_another_office_find_nothing(world: World) -> None:
+    letter = inquire(world)
+    other = second_office(world)
+    site = holding(world)
+    path = f"/agency/letters/{letter}"
+    for person in (clerk_of(world, site, DISABLED), clerk_of(world, site, office_ids=(other,))):
+        assert person.get(path).status_code == 404
+        assert [person.post(f"{path}/{one}", {"form": "x"}).status_code for one in ("read", "inquiry", "match")] == [
+            404
+        ] * 3
+        assert letter not in person.get("/agency/letters").text
+    assert somebody(world, site, Role.RECONCILER).get(path).status_code == 403
+
+
+def test_a_handoff_is_no_letter_and_an_inquiry_is_no_match(world: World) -> None:
+    message = world.hand_over()
+    letter = inquire(world)
+    clerk = clerk_of(world, holding(world))
+    assert clerk.get(f"/agency/letters/{message.envelope.id}").status_code == 404
+    assert clerk.post(f"/agency/letters/{letter}/match", {"form": "x"}).status_code == 404
+    assert handoff_id(message) in clerk.get("/agency").text
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_hostile_words_come_out_as_words(world: World, hostile: str) -> None:
+    letter = inquire(world, name=hostile)
+    clerk = clerk_of(world, holding(world, CIVIL))
+    clerk.client.set_cookie("xianjie_language", "en")
+    page = clerk.get(f"/agency/letters/{letter}").text
+    assert hostile not in page and "What is asked" in page
+    refused = answer(clerk, letter, **{"MLG-answer": hostile, "MLG-as_of": hostile, "DST-since": hostile})
+    assert refused.status_code == 422 and hostile not in refused.text

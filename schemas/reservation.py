@@ -7,7 +7,7 @@ names the month it is to be made in. Amounts are integer fen.
 from schemas.fields import Code, Fen, MessageId, Nest, StrictSchema, Text
 from schemas.referral import ID_TYPES
 
-MONTH = r"[0-9]{4}-(?:0[1-9]|1[0-2])"
+MONTH = r"(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])"
 
 
 class ReservedPersonSchema(StrictSchema):

@@ -40,7 +40,9 @@ def exit_code_of(error: XianjieError) -> int:
     """What the shell is told."""
     if isinstance(error, _UNAVAILABLE):
         return UNAVAILABLE
-    return USAGE if error.code in ("config_invalid", "missing_extra", "example_key_refused") else FINDINGS
+    return (
+        USAGE if error.code in ("config_invalid", "input_refused", "missing_extra", "example_key_refused") else FINDINGS
+    )
 
 
 def json_option(command: F) -> F:

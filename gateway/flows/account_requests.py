@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from gateway.domain.access import Account, Right, Role, load_roles
-from gateway.errors import ConfigError, IllegalMove, NotFound
+from gateway.errors import IllegalMove, InputRefused, NotFound
 from gateway.flows import accounts, approve
 from gateway.flows.context import Context
 from gateway.flows.sign_in import Session
@@ -44,7 +44,7 @@ def ask_new(context: Context, session: Session, account: Account, *, subject: st
     accounts.check(context, account, subject=subject, now=now)
     with context.store.reading() as connection:
         if stored.row_of(connection, account.name) is not None:
-            raise ConfigError(f"an account {account.name} exists")
+            raise InputRefused(f"账号已存在 an account {account.name} exists")
     return _ask(context, session, approve.CREATE_ACCOUNT, account.who, _fields(account, subject), why=why, now=now)
 
 

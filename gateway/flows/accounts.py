@@ -17,7 +17,7 @@ from sqlalchemy import Connection, RowMapping
 
 from gateway.domain.access import Account, Role
 from gateway.domain.agreement import PartyKind
-from gateway.errors import ConfigError, Forbidden, NotFound, SignInRefused
+from gateway.errors import Forbidden, InputRefused, NotFound, SignInRefused
 from gateway.flows.context import Context
 from gateway.flows.operate import require_reason
 from gateway.flows.passwords import code_step, hash_password, is_password, is_secret, new_secret
@@ -64,7 +64,7 @@ def create(
         if not accounts.add(
             connection, account, password=hashed, subject=subject or None, must_change=must_change, who=who, now=now
         ):
-            raise ConfigError(f"an account {account.name} exists")
+            raise InputRefused(f"账号已存在 an account {account.name} exists")
         said = _said(account, why)
         decisions.put(connection, who=who, what="account_created", subject=account.who, why=said, now=now)
 
@@ -75,18 +75,18 @@ def create(
 def check(context: Context, account: Account, *, subject: str | None, now: datetime) -> None:
     """Whether such an account can be. Raises ConfigError."""
     if not is_name(account.name):
-        raise ConfigError("an account's name is 2 to 63 of a-z 0-9 . _ - and begins with a letter or digit")
+        raise InputRefused("账号名为2至63个小写字母、数字或 . _ -，以字母或数字开头 a name is 2 to 63 of a-z 0-9 . _ -")
     if not account.shown_as.strip() or len(account.shown_as) > 100:
-        raise ConfigError("an account is shown by a name of 1 to 100 characters")
+        raise InputRefused("显示名为1至100字 an account is shown by a name of 1 to 100 characters")
     if subject and ("|" not in subject or len(subject) > MOST_SUBJECT):
-        raise ConfigError(f"a subject is `issuer|sub`, at most {MOST_SUBJECT} characters")
+        raise InputRefused(f"身份标识格式为 a subject is `issuer|sub`, at most {MOST_SUBJECT}")
     _check_scope(context, account, now)
 
 
 def _require_free(connection: Connection, subject: str | None, name: str = "") -> None:
     taken = accounts.by_subject(connection, subject) if subject else None
     if taken is not None and taken["name"] != name:
-        raise ConfigError("that subject of the identity provider belongs to another account")
+        raise InputRefused("该身份标识已属于另一账号 that subject belongs to another account")
 
 
 def _check_scope(context: Context, account: Account, now: datetime) -> None:
@@ -95,12 +95,12 @@ def _check_scope(context: Context, account: Account, now: datetime) -> None:
     if kind is not None:
         party = snapshot.parties.get(account.party_id or "")
         if party is None or party.kind is not kind:
-            raise ConfigError(f"{account.party_id} is no registered {kind.value}")
+            raise InputRefused(f"主体未登记或类别不符 {account.party_id} is no registered {kind.value}")
         owned = {office.office_id for office in snapshot.office_of(party.party_id)}
         if not set(account.office_ids) <= owned:
-            raise ConfigError("an office of another party, or none")
+            raise InputRefused("承办单位不属于该主体 an office of another party, or none")
     if account.region and not _REGION.fullmatch(account.region):
-        raise ConfigError("a region is the leading 2, 4 or 6 digits of its code")
+        raise InputRefused("区域为行政区划代码的前2、4或6位 a region is the leading 2, 4 or 6 digits of its code")
 
 
 def _said(account: Account, why: str) -> str:
@@ -279,7 +279,7 @@ def change_password(context: Context, session: Session, old: str, new: str, *, n
         context.store.write(lambda connection: fail_again(connection, session, now=now))
         raise SignInRefused
     if old == new:
-        raise ConfigError("the new password is the old one")
+        raise InputRefused("新密码与旧密码相同 the new password is the old one")
     hashed = hash_password(new, name)
 
     def write(connection: Connection) -> str | None:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from gateway.domain.lifecycle import FindingState
 from gateway.domain.reconciliation.evidence import FindingDecision
-from gateway.errors import ConfigError, IllegalMove
+from gateway.errors import IllegalMove, InputRefused
 from gateway.flows import findings_desk
 from gateway.flows.context import Context
 from gateway.flows.operate import require_reason
@@ -64,11 +64,11 @@ class Order:
 
     def __post_init__(self) -> None:
         if (self.decision is not None) is not (self.act is Act.DECIDE):
-            raise ConfigError("a decision, and only that, says what the doubt turned out to be")
+            raise InputRefused("决定须选择结论 a decision, and only that, says what the doubt was")
         if self.decision is not None:
             findings_desk.require_amount(self.decision, self.recovered_fen)
         if bool(self.to.strip()) is not (self.act is Act.ASSIGN):
-            raise ConfigError("an assignment, and only that, says to whom")
+            raise InputRefused("指派须写明给谁 an assignment, and only that, says to whom")
 
     @property
     def there(self) -> FindingState:
@@ -113,7 +113,7 @@ def carry_out(
             raise IllegalMove("something has changed since it was shown")
         chosen = [one.key for one in found.changed]
         if not chosen:
-            raise ConfigError("nothing would be changed")
+            raise InputRefused("没有可办理的疑点 nothing would be changed")
         return _do(connection, chosen, order, who=who, why=why, now=now)
 
     return context.store.write(write)
@@ -136,7 +136,7 @@ def _do(connection: Connection, keys: Sequence[str], order: Order, *, who: str, 
 def _look(connection: Connection, keys: Sequence[str], order: Order) -> Preview:
     chosen = list(dict.fromkeys(keys))
     if len(chosen) > MOST:
-        raise ConfigError(f"at most {MOST} findings at once")
+        raise InputRefused(f"一次至多 at most {MOST} findings")
     rows = finding_desk.rows_of(connection, chosen)
     deciding = order.act is Act.DECIDE
     heard = matches.being_heard(connection, chosen) if deciding else set()

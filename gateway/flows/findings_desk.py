@@ -17,7 +17,7 @@ from gateway.domain.calendar import china_day
 from gateway.domain.lifecycle import FINDING, FindingState
 from gateway.domain.person import SpecificGroup
 from gateway.domain.reconciliation.evidence import FindingDecision
-from gateway.errors import ConfigError, IllegalMove
+from gateway.errors import IllegalMove, InputRefused
 from gateway.flows.context import Context
 from gateway.flows.operate import require_reason
 from gateway.store import decisions, finding_desk, matches
@@ -62,7 +62,7 @@ def assign_within(
 ) -> int:
     """The same inside another's transaction."""
     if not to.strip() or len(to) > 100:
-        raise ConfigError("a finding is assigned to somebody, in at most 100 characters")
+        raise InputRefused("请写明指派给谁，不超过100字 name whom it is assigned to, in at most 100 characters")
     until = "" if due is None else f" until={china_day(due).isoformat()}"
 
     def change(row: Row, _decision_id: str) -> Row:
@@ -124,9 +124,9 @@ def decide_within(
 def require_amount(decision: FindingDecision, recovered_fen: int | None) -> None:
     """Raises ConfigError unless RECOVERED, and only that, says how much came back."""
     if (recovered_fen is not None) is not (decision is FindingDecision.RECOVERED):
-        raise ConfigError("RECOVERED, and only that, says how much came back")
+        raise InputRefused("追回金额在且仅在“已追回”时填写 RECOVERED, and only that, says how much came back")
     if recovered_fen is not None and recovered_fen < 1:
-        raise ConfigError("what came back is at least one fen")
+        raise InputRefused("追回金额至少一分 what came back is at least one fen")
 
 
 def close(context: Context, keys: Collection[str], *, who: str, why: str, now: datetime) -> int:
@@ -184,7 +184,7 @@ def _write(
     rows = finding_desk.rows_of(connection, keys)
     unknown = [key for key in keys if key not in rows]
     if unknown or len(rows) > MOST:
-        raise ConfigError("no such finding" if unknown else f"at most {MOST} findings at once")
+        raise InputRefused("没有这一疑点 no such finding" if unknown else f"一次至多 at most {MOST} findings")
     heard = set() if through_match else matches.being_heard(connection, rows)
     if heard:
         raise IllegalMove("both sides are being heard: resolve its match", ids={"finding": min(heard)})

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from gateway.domain.access import Account
 from gateway.envelope.keyring import PublicKey
-from gateway.errors import ConfigError, ExampleKeyRefused, IllegalMove
+from gateway.errors import ExampleKeyRefused, IllegalMove, InputRefused
 from gateway.flows import approve
 from gateway.flows.context import Context
 from gateway.flows.operate import require_reason
@@ -86,13 +86,13 @@ def ask(
 
 def _members(text: str) -> Mapping[str, Any]:
     if len(text) > MOST_JWK:
-        raise ConfigError("it is too long to be one public JWK")
+        raise InputRefused("公钥过长 it is too long to be one public JWK")
     try:
         members = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ConfigError("it is no JSON") from error
+        raise InputRefused("不是JSON it is no JSON") from error
     if not isinstance(members, dict):
-        raise ConfigError("it is no JWK")
+        raise InputRefused("不是JWK公钥 it is no JWK")
     return members
 
 
@@ -102,7 +102,7 @@ def _read(
     """A key that may be registered now."""
     named = members.get("party", party_id)
     if named != party_id:
-        raise ConfigError("it is the key of another party")
+        raise InputRefused("属于其他主体的密钥 it is the key of another party")
     end = None if days is None else now + timedelta(days=days)
     key = PublicKey.from_jwk(members, party_id, not_before=now, not_after=end)
     if key.kid in context.installed.refused_kids:
@@ -111,15 +111,17 @@ def _read(
     known = context.snapshot(now).keyring.find(key.kid)
     if known is not None:
         lapse = known.lapse_at(now)
-        raise ConfigError(
-            f"{key.kid} is registered already" if lapse is None else f"{key.kid} was ended ({lapse}); make a new key"
+        raise InputRefused(
+            f"密钥已登记 {key.kid} is registered already"
+            if lapse is None
+            else f"密钥已终止，请另行生成 {key.kid} was ended ({lapse}); make a new key"
         )
     return key
 
 
 def _require_within(value: int | None, allowed: range, name: str) -> None:
     if value is not None and value not in allowed:
-        raise ConfigError(f"{name} lies between {allowed[0]} and {allowed[-1]}")
+        raise InputRefused(f"超出范围 {name} lies between {allowed[0]} and {allowed[-1]}")
 
 
 def asked(context: Context, party_id: str) -> list[Approval]:
@@ -137,10 +139,10 @@ def register(context: Context, account: Account, party_id: str, kid: str, *, now
         granted = approve.use_within(connection, account, approve.REGISTER_KEY, kid, now=now)
         fields = granted.fields
         if fields["party_id"] != party_id:
-            raise ConfigError("it was granted for another party")
+            raise InputRefused("批准的是其他主体 it was granted for another party")
         key = _read(context, party_id, fields["jwk"], now=now, days=fields["days"])
         if key.kid != kid:
-            raise ConfigError("it was granted for another key")
+            raise InputRefused("批准的是另一密钥 it was granted for another key")
         directory.add_key(connection, key, now=now)
         if fields["overlap_days"] is not None:
             _end_earlier(connection, context, key, now + timedelta(days=fields["overlap_days"]), now)

@@ -28,7 +28,7 @@ from gateway.domain.adjudication import (
 )
 from gateway.domain.lifecycle import FindingState, MatchState, NeedState
 from gateway.domain.reconciliation.findings import OPERATOR
-from gateway.errors import ConfigError, IllegalMove, MatchUnknown
+from gateway.errors import IllegalMove, InputRefused, MatchUnknown
 from gateway.flows import findings_desk, match_words
 from gateway.flows.context import Context
 from gateway.flows.needs import NeedInHand
@@ -88,7 +88,7 @@ def resolve(
     MatchUnknown, IllegalMove."""
     require_reason(who, why)
     if (stops in SIDES) is not (resolution is Resolution.DUPLICATE):
-        raise ConfigError("with DUPLICATE, and only with that, it is said which side stops: A or B")
+        raise InputRefused("确认重复时须写明由哪一方停止 with DUPLICATE, and only then, say which side stops")
 
     def write(connection: Connection) -> MatchState:
         kept = _find(connection, match_id)

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from gateway.domain.adjudication import APPEAL, HEARING, SIDES, DispositionCode, StopsBy
 from gateway.domain.reconciliation.findings import OPERATOR
 from gateway.envelope.signing import VerifiedMessage
-from gateway.errors import ConfigError, IllegalMove, MatchUnknown, SchemaInvalid
+from gateway.errors import IllegalMove, InputRefused, MatchUnknown, SchemaInvalid
 from gateway.flows.context import Context
 from gateway.flows.match_resolve import appeal_within, weigh
 from gateway.flows.message_kind import PARTNERS, MessageKind, Noted, Told
@@ -171,7 +171,7 @@ def enter(
     require_reason(who, why)
     require_reason(who, said)
     if side not in SIDES or (stops_by is not None) is not (code is DispositionCode.STOP_MINE):
-        raise ConfigError("a side is A or B, and only who stops says how")
+        raise InputRefused("一方为A或B，只有停止方写明方式 a side is A or B, and only who stops says how")
 
     def write(connection: Connection) -> str:
         kept = matches.find(connection, match_id, lock=True)

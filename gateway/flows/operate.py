@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from gateway.domain.adjudication import HOLD
 from gateway.domain.lifecycle import HANDOFF, HandoffState, NeedState
-from gateway.errors import ConfigError, IllegalMove, ReferralUnknown
+from gateway.errors import IllegalMove, InputRefused, ReferralUnknown
 from gateway.flows.context import Context
 from gateway.flows.needs import NeedInHand
 from gateway.store import decisions, directory, handoffs, matches, outbox, referrals
@@ -113,4 +113,6 @@ def set_paused(context: Context, office_id: str, *, paused: bool, who: str, why:
 def require_reason(who: str, why: str) -> None:
     """Raises ConfigError unless somebody says who they are and why, in as many characters as are kept."""
     if not who.strip() or not why.strip() or len(who) > MAX_WHO or len(why) > MAX_REASON:
-        raise ConfigError(f"a decision names who decided ({MAX_WHO} characters) and why (at most {MAX_REASON})")
+        raise InputRefused(
+            f"请写明办理人和理由 say who decides (at most {MAX_WHO}) and why (at most {MAX_REASON} characters)"
+        )

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor import InvalidToken
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
-from gateway.errors import ConfigError, SignInsBusy
+from gateway.errors import InputRefused, SignInsBusy
 
 LEAST_PASSWORD, MOST_PASSWORD = 12, 200
 LEAST_DIFFERENT = 5
@@ -39,9 +39,9 @@ def hash_password(password: str, name: str) -> str:
     """As it is kept. Raises ConfigError for one that is too short, too long, too simple, or the name itself."""
     simple = password.lower() == name.lower() or len(set(password)) < LEAST_DIFFERENT
     if simple or not LEAST_PASSWORD <= len(password) <= MOST_PASSWORD:
-        raise ConfigError(
-            f"a password has {LEAST_PASSWORD} to {MOST_PASSWORD} characters, {LEAST_DIFFERENT} of them different, and "
-            "is not the account's name"
+        raise InputRefused(
+            f"密码须为{LEAST_PASSWORD}至{MOST_PASSWORD}个字符、至少{LEAST_DIFFERENT}种不同字符且不同于账号名 "
+            f"a password has {LEAST_PASSWORD} to {MOST_PASSWORD} characters, {LEAST_DIFFERENT} different, not the name"
         )
     salt = secrets.token_bytes(16)
     return f"scrypt${_COST}${_BLOCK}${_PARALLEL}${salt.hex()}${_derive(password, salt, _COST, _BLOCK, _PARALLEL).hex()}"

@@ -23,7 +23,7 @@ from gateway.domain.access import MOST_NAME, Account
 from gateway.errors import NotSignedIn, SignInRefused
 from gateway.flows.context import Context
 from gateway.flows.passwords import code_step, is_password
-from gateway.store import accounts, decisions
+from gateway.store import accounts, decisions, log
 from gateway.store.clock import from_ms, to_ms
 
 logger = logging.getLogger(__name__)
@@ -135,7 +135,7 @@ def _fail(connection: Connection, row: sa.RowMapping, known: sa.RowMapping | Non
         account = accounts.account_of(row)
         where = "" if known is None else " in a browser it signed in with before"
         said = f"{failures} failures{where}"
-        decisions.put(connection, who=account.who, what="account_locked", subject=account.who, why=said, now=now)
+        _note(connection, account.who, "account_locked", said, now)
     if known is None:
         accounts.set_values(connection, row["name"], values)
     else:
@@ -153,7 +153,7 @@ def fail_again(connection: Connection, session: Session, *, now: datetime) -> No
         return
     accounts.end(connection, session.token_digest)
     who, said = session.account.who, f"{failures} failures"
-    decisions.put(connection, who=who, what="session_ended_by_failures", subject=who, why=said, now=now)
+    _note(connection, who, "session_ended_by_failures", said, now)
 
 
 def renew(connection: Connection, session: Session) -> str:
@@ -182,7 +182,7 @@ def _begin(
             "failures": 0,
         },
     )
-    decisions.put(connection, who=account.who, what="signed_in", subject=account.who, why=via, now=now)
+    _note(connection, account.who, "signed_in", via, now)
     return token
 
 
@@ -253,6 +253,15 @@ def sign_out(context: Context, session: Session, *, now: datetime) -> None:
     def write(connection: Connection) -> None:
         accounts.end(connection, session.token_digest)
         who = session.account.who
-        decisions.put(connection, who=who, what="signed_out", subject=who, why=session.via, now=now)
+        _note(connection, who, "signed_out", session.via, now)
 
     context.store.write(write)
+
+
+def _note(connection: Connection, who: str, what: str, why: str, now: datetime) -> None:
+    """The act with its leaf. While a restored copy adds no leaf people come in all the same: Diagnostics is what they
+    need then; the process's log says that they did."""
+    if log.is_recovering(connection):
+        logger.warning("signed in or out without a leaf: in recovery", extra={"type": what})
+        return
+    decisions.put(connection, who=who, what=what, subject=who, why=why, now=now)

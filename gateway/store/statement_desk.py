@@ -111,11 +111,12 @@ def _doubts(connection: Connection, name: str, courts: Sequence[str] | None) -> 
 
 
 def _of(connection: Connection, name: str) -> sa.ColumnElement[bool]:
-    """Written so that each engine walks `ix_findings_statement`: SQLite orders texts by their bytes."""
-    begins = _F.subject.startswith(f"{name}{_BAR}", autoescape=True)
+    """Written so that each engine walks a stretch of `ix_findings_statement`: SQLite orders texts by their bytes."""
+    stretch, begins = (_F.subject.startswith(one, autoescape=True) for one in (name, f"{name}{_BAR}"))
     if connection.dialect.name == "sqlite":
-        begins = sa.and_(_F.subject >= f"{name}{_BAR}", _F.subject < f"{name}{_BEHIND_BAR}")
-    return sa.and_(_F.origin == sa.literal_column(f"'{STATEMENT}'"), sa.or_(_F.subject == name, begins))
+        stretch = sa.and_(_F.subject >= name, _F.subject < f"{name}{_BEHIND_BAR}")
+        begins = _F.subject >= f"{name}{_BAR}"
+    return sa.and_(_F.origin == sa.literal_column(f"'{STATEMENT}'"), stretch, sa.or_(_F.subject == name, begins))
 
 
 def _of_courts(courts: Sequence[str] | None) -> list[sa.ColumnElement[bool]]:

@@ -41,6 +41,7 @@ class Province:
     """A gateway with the told cases, and where it answers."""
 
     world: World
+    log: LogWorld
     url: str
 
 
@@ -54,11 +55,12 @@ def province(folder: Path) -> Iterator[Province]:
     stage.deliver()
     world.wait(timedelta(hours=1))
     held = {party: world.partners[party].key for party in (COURT, AGENCY_PARTY)}
-    world.context = replace(world.context, held=held)
+    log = LogWorld(world)
+    world.context = replace(log.context, held=held)
     reconcile_all(world.context, now=world.now)
     while not adjudicate(world.context, now=world.now).is_idle:
         pass
-    LogWorld(world).sign()
+    log.sign()
     for account in PEOPLE:
         accounts.create(
             world.context, account, password=DEMO_PASSWORD, who="test", why="test", now=world.now, final=True
@@ -68,7 +70,7 @@ def province(folder: Path) -> Iterator[Province]:
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
-        yield Province(world=world, url=f"http://127.0.0.1:{server.effective_port}")
+        yield Province(world=world, log=log, url=f"http://127.0.0.1:{server.effective_port}")
     finally:
         server.close()
         world.close()

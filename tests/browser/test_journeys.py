@@ -15,7 +15,6 @@ from gateway.store import tables as t
 from gateway.workbook.sheets import HANDOFF_SHEET
 from tests.browser.conftest import Opened
 from tests.browser.province import AGENCY_PARTY, COURT, Province
-from tests.log_world import LogWorld
 from tests.web.court_desk import typed
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
@@ -92,7 +91,7 @@ def test_what_was_found_is_decided_with_a_reason_and_proven_by_a_download(
     expect(page.locator("main")).to_contain_text("属实")
     (row,) = [row for row in told.world.rows(t.findings) if row["code"] == "DUP_PAYMENT"]
     assert (row["state"], row["decided_as"]) == ("decided", "CONFIRMED")
-    LogWorld(told.world).sign()  # as the worker does every few seconds
+    told.log.sign()  # as the worker does every few seconds
     page.goto(f"/console/referrals/{row['referral_id']}")
     proof = page.locator("form").filter(has=page.get_by_role("button", name="下载证据包"))
     proof.locator("[name=why]").fill("归档（测试）")
@@ -131,12 +130,12 @@ def test_a_clerk_answers_by_sheet(opened: Opened, tmp_path: Path) -> None:
     book = load_workbook(saved)
     sheet = book[HANDOFF_SHEET]
     headings = {
-        str(cell.value).split("\n")[0]: cell.column for row in sheet.iter_rows(max_row=6) for cell in row if cell.value
+        str(cell.value).split("\n")[0]: cell.column for row in sheet.iter_rows(max_row=9) for cell in row if cell.value
     }
     first = next(row[0].row for row in sheet.iter_rows() if any(str(cell.value).startswith("story-") for cell in row))
-    sheet.cell(first, headings["办理结果"], "受理")
-    sheet.cell(first, headings["办理时间"], "2026-03-03")
-    sheet.cell(first, headings["下次反馈日期"], "2026-03-20")
+    sheet.cell(first, headings["result"], "受理")
+    sheet.cell(first, headings["at"], "2026-03-03")
+    sheet.cell(first, headings["next_due"], "2026-03-20")
     book.save(saved)
     upload = page.locator("form").filter(has=page.locator("input[type=file]"))
     upload.locator("input[type=file]").set_input_files(saved)
@@ -149,12 +148,14 @@ def test_a_court_clerk_enters_a_referral_and_follows_it(opened: Opened, told: Pr
     go(page, "录入移送")
     page.get_by_role("button", name="预览").first.click()
     assert page.locator("[aria-invalid=true]").count() > 3  # every missing field says so at its place
-    for name, value in typed(referral_id=ENTERED, case_number="（2026）黔01司救执777号").items():
+    for name, value in typed(
+        referral_id=ENTERED, case_number="（2026）黔01司救执777号", survey__date="2026-02-20"
+    ).items():
         field = page.locator(f'[name="{name}"]').first
         if field.evaluate("one => one.tagName") == "SELECT":
             field.select_option(next(one for one in options(field) if one.split()[0] == value.split()[0]))
         else:
-            field.fill(value.replace("年", "-").replace("月", "-").replace("日", "") if "date" in name else value)
+            field.fill(value)
     page.get_by_role("button", name="预览").first.click()
     assert [row for row in told.world.rows(t.referrals) if row["referral_id"] == ENTERED] == []
     page.get_by_role("button", name="报送").first.click()

@@ -37,9 +37,9 @@ PRESS_EN = (
 )
 
 
-def refer(world: World, number: int, court: Any = None, place: str = "01", **changes: Any) -> None:
+def refer(world: World, number: int, court: Any = None, place: str = "01", *, year: int = 1970, **changes: Any) -> None:
     """A case of its own, of somebody of his own."""
-    born = date(1970 + number // 28, 1, 1 + number % 28)
+    born = date(year, 1, number)
     own = {"id_number": an_id_number(born, serial=2 * number), "birth_date": born.isoformat()}
     body = a_referral_body(
         referral_id=f"r-{number}",
@@ -99,7 +99,7 @@ def test_an_empty_period_is_a_report_of_nothing(person: Somebody) -> None:
 def test_a_report_is_narrowed_and_says_by_what(world: World, person: Somebody) -> None:
     refer(world, 1)
     refer(world, 2, world.neighbour, "03", recipient_region="520102")
-    refer(world, 3, needs=[{"programme": "PSY"}])
+    refer(world, 3, year=1940, needs=[{"programme": "PSY"}])
     world.dispatch()
 
     def cases(asked: str) -> str:
@@ -113,9 +113,9 @@ def test_a_report_is_narrowed_and_says_by_what(world: World, person: Somebody) -
     ]
     assert [cases("agency=womens_federation"), cases("agency=civil_affairs")] == ["1", "2"]
     assert [cases("case_type=enforcement"), cases("case_type=criminal")] == ["3", "0"]
-    assert [cases("group=WOMAN"), cases("group=MINOR")] == ["3", "0"]
+    assert [cases("group=ELDERLY"), cases("group=MINOR")] == ["1", "0"]
     shown = person.get(f"{HOME}?{PERIOD}&court={COURT}&agency=civil_affairs").text
-    assert "测试单位（仅民政）共审结" in shown
+    assert re.search("测试单位[^，]*（仅民政）共审结司法救助案件1件", shown)
 
 
 def test_a_month_has_its_own_figures(world: World, person: Somebody) -> None:
@@ -222,7 +222,7 @@ def test_a_court_with_a_hostile_name_is_written_as_words(world: World, person: S
 
 def test_an_export_needs_a_reason_and_is_on_file(world: World, person: Somebody) -> None:
     refer(world, 1)
-    assert export(person, why="").status_code == 400
+    assert export(person, why="").status_code in (400, 422)
     assert [row for row in world.rows(t.decisions) if row["what"] == "report_exported"] == []
     answer = export(person)
     assert answer.headers["Content-Disposition"] == "attachment; filename=report-2026-01-01-2026-03-31.csv"

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from gateway.domain.access import Account, Right, Role, load_roles
 from gateway.domain.agreement import PartyKind
-from gateway.errors import ConfigError, Forbidden, IllegalMove, SecondPersonNeeded, XianjieError
+from gateway.errors import ConfigError, Forbidden, IllegalMove, InputRefused, SecondPersonNeeded, XianjieError
 from gateway.flows import account_requests, accounts, approve
 from gateway.store import decisions
 from gateway.store.approvals import ApprovalState
@@ -169,7 +169,7 @@ def _typed(visit: Visit, name: str) -> Account:
     try:
         role = Role(visit.text("role"))
     except ValueError as error:
-        raise ConfigError("a role is one of the list") from error
+        raise InputRefused("角色须从列表中选择 a role is one of the list") from error
     offices = tuple(sorted(set(visit.text("office_ids", 2000).replace(",", " ").split())))
     return Account(
         name=name,
@@ -187,7 +187,7 @@ def _subject(visit: Visit) -> str:
     if not sub:
         return ""
     if provider is None:
-        raise ConfigError("no identity provider is configured ([oidc])")
+        raise InputRefused("未配置统一身份认证 no identity provider is configured ([oidc])")
     return f"{provider.issuer}|{sub}"
 
 

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 from gateway.domain.access import Right
 from gateway.domain.agreement import Office, Party, PartyKind
 from gateway.envelope.keyring import PublicKey
-from gateway.errors import ConfigError, ExampleKeyRefused, NotFound, SecondPersonNeeded, XianjieError
+from gateway.errors import ConfigError, ExampleKeyRefused, InputRefused, NotFound, SecondPersonNeeded, XianjieError
 from gateway.flows import approve, keys
 from gateway.flows.example import example_for
 from gateway.flows.keys import KeyState, state_of
@@ -160,7 +160,7 @@ def _days(text: str, field: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 5):
-        raise ConfigError(f"{field} is a whole number of days")
+        raise InputRefused(f"天数须为整数 {field} is a whole number of days")
     return int(text)
 
 

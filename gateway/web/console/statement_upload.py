@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from flask import request
 
@@ -168,7 +167,7 @@ def _explained(error: MessageError) -> XianjieError:
 
 def column_of(pointer: str) -> str:
     """The column a pointer means, as the template has it."""
-    key: Any = pointer.rpartition("/")[2]
+    key = pointer.rpartition("/")[2]
     return next((t(zh, english).rstrip("*") for name, zh, english, _ in COLUMNS if name == key), key)
 
 

@@ -8,7 +8,7 @@ from flask import g, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from gateway.domain.access import Account
-from gateway.errors import ConfigError, NotConfirmed, NotFound, NotSignedIn, SignInRefused, XianjieError
+from gateway.errors import ConfigError, InputRefused, NotConfirmed, NotFound, NotSignedIn, SignInRefused, XianjieError
 from gateway.flows import accounts, sign_in
 from gateway.flows.passwords import enrolment_uri
 from gateway.store.accounts import BROWSER_KNOWN
@@ -154,7 +154,7 @@ def _account(desk: Desk, pages: Pages) -> None:
         old, new, again = (request.form.get(name, "") for name in ("old", "new", "again"))
         try:
             if new != again:
-                raise ConfigError("the two new passwords differ")
+                raise InputRefused("两次输入的新密码不同 the two new passwords differ")
             token = accounts.change_password(visit.context, visit.session, old, new, now=visit.now)
         except (SignInRefused, ConfigError) as error:
             return _own(visit, refused=error)

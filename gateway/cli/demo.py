@@ -22,13 +22,12 @@ import click
 
 from gateway.app import build_context
 from gateway.cli.console import FINDINGS, counted, say, table
+from gateway.cli.demo_people import DEMO_PASSWORD, PEOPLE
 from gateway.cli.demo_stage import DemoStage, read_mail
 from gateway.cli.demo_world import (
     CHANNELS,
     COMMIT_EVERY,
-    DEMO_PASSWORD,
     GATEWAY,
-    PEOPLE,
     PERIOD,
     PROVINCE,
     DemoWorld,
@@ -294,7 +293,7 @@ def _stay(world: DemoWorld, running: Processes, url: str, addresses: dict[str, s
         ["什么 what", "在哪里 where"],
         [
             ["网关 gateway", url],
-            ["页面 pages", f"{url}/console"],
+            ["从这里开始 begin here", f"{url}/tour"],
             ["账号 accounts", " ".join(one.name for one in PEOPLE)],
             ["口令 password", DEMO_PASSWORD],
             ["接口文档 API", f"{url}/docs"],

@@ -19,9 +19,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from gateway.app import build_context, held_path
+from gateway.cli.demo_people import PEOPLE, add_people
 from gateway.cli.install import make_keys, own_public_keys, write_private
 from gateway.config import DEFAULT_ADAPTERS, Config, load
-from gateway.domain.access import Account, Role
 from gateway.domain.agreement import Channel, Office, Party, PartyKind
 from gateway.domain.regions import load_regions
 from gateway.domain.rules import read_table
@@ -29,10 +29,9 @@ from gateway.envelope.algorithms import Algorithm
 from gateway.envelope.encryption import EncryptionKey
 from gateway.envelope.keyring import PublicKey, SigningKey
 from gateway.errors import MissingExtra, StoreUnavailable
-from gateway.flows import accounts
 from gateway.flows.context import Context
 from gateway.sandbox.province import courts
-from gateway.sandbox.stories.story import COUNTIES, COURT
+from gateway.sandbox.stories.story import COUNTIES
 from gateway.sandbox.stories.story import party_of as told_by
 from gateway.store import directory
 from gateway.store.engine import open_engine
@@ -280,26 +279,6 @@ _BEHAVIOUR = {
 }
 
 
-DEMO_PASSWORD = "xianjie-demo-2024"  # noqa: S105 - of synthetic people in a folder that is thrown away
-_TOLD_COUNTY = COUNTIES[0]
-PEOPLE = (
-    Account(name="admin", shown_as="样例系统管理员", role=Role.ADMINISTRATOR),
-    Account(name="reconciler", shown_as="样例对账员甲", role=Role.RECONCILER),
-    Account(name="reconciler2", shown_as="样例对账员乙", role=Role.RECONCILER),
-    Account(name="auditor", shown_as="样例审计员", role=Role.AUDITOR),
-    Account(name="keys", shown_as="样例密钥管理员甲", role=Role.KEY_OFFICER),
-    Account(name="keys2", shown_as="样例密钥管理员乙", role=Role.KEY_OFFICER),
-    Account(name="court", shown_as="样例法院经办人", role=Role.COURT_CLERK, party_id=COURT),
-    Account(
-        name="agency",
-        shown_as="样例民政经办人",
-        role=Role.AGENCY_CLERK,
-        party_id=told_by("civil_affairs", _TOLD_COUNTY),
-    ),
-)
-"""Who may sign in to the demonstration; each with the same password."""
-
-
 def hold_keys(world: DemoWorld) -> None:
     """The gateway signs for the two clerks: their parties' keys lie where it looks for them."""
     for account in PEOPLE:
@@ -307,12 +286,6 @@ def hold_keys(world: DemoWorld) -> None:
             path = held_path(world.config, account.party_id)
             path.parent.mkdir(mode=0o700, exist_ok=True)
             write_private(path, world.key_path(account.party_id).read_bytes())
-
-
-def add_people(context: Context, now: datetime) -> None:
-    """Their accounts."""
-    for account in PEOPLE:
-        accounts.create(context, account, password=DEMO_PASSWORD, who="demo", why="demonstration", now=now, final=True)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ import click
 
 from gateway.app import Clock, build_context
 from gateway.cli.console import DONE, Installation, log_to_stderr, with_installation
+from gateway.cli.demo_people import tour_of
 from gateway.config import Config, require_public_url
 from gateway.errors import ConfigError
 from gateway.flows.context import Context
@@ -76,7 +77,8 @@ def _listening(context: Context, clock: Callable[[], datetime], config: Config, 
     """The server, bound. Raises ConfigError where it cannot listen."""
     named = config.provider
     provider = None if named is None else Provider(named, ca_bundle=config.ca_bundle)
-    site = create_site(context, clock, public_url=config.public_url, provider=provider)
+    tour = tour_of(context) if config.demo else None
+    site = create_site(context, clock, public_url=config.public_url, provider=provider, tour=tour)
     try:
         # many short threads: handing the interpreter over sooner halves the slowest answers (docs/bench.md)
         sys.setswitchinterval(SWITCH_SECONDS)

@@ -1,11 +1,12 @@
 """受理台 What every page and route needs: the flows' context, the clock, our public address, and who is asking."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from flask import request
 
+from gateway.domain.access import Account
 from gateway.domain.agreement import PartyKind
 from gateway.errors import Forbidden
 from gateway.flows.context import Context
@@ -13,6 +14,14 @@ from gateway.store import log, tokens
 from gateway.transport.provider import Provider
 from gateway.web import access_log
 from gateway.web.auth import read_caller
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tour:
+    """演示人员: synthetic people of a demonstration, all with one password that everybody may know."""
+
+    people: Sequence[Account]
+    password: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +32,8 @@ class Desk:
     clock: Callable[[], datetime]
     public_url: str | None
     provider: Provider | None = None
+    tour: Tour | None = None
+    """In a demonstration alone."""
 
     def caller(self, *kinds: PartyKind) -> str:
         """The party that asks, proven by its one-use token, of one of these kinds. Raises TrustError, Forbidden."""

@@ -12,7 +12,7 @@ from gateway.flows.context import Context
 from gateway.transport.provider import Provider
 from gateway.web import access_log, agency, console, court, operations
 from gateway.web.api import evidence, log, messages, missed, pairs, public, reads, recovery, statements
-from gateway.web.desk import Desk
+from gateway.web.desk import Desk, Tour
 from gateway.web.pages import doors, shown
 from gateway.web.problems import register_error_pages
 
@@ -37,13 +37,18 @@ DESKS = (doors.blueprints, console.blueprints, agency.blueprints, court.blueprin
 
 
 def create_site(
-    context: Context, clock: Callable[[], datetime], *, public_url: str | None, provider: Provider | None = None
+    context: Context,
+    clock: Callable[[], datetime],
+    *,
+    public_url: str | None,
+    provider: Provider | None = None,
+    tour: Tour | None = None,
 ) -> Flask:
-    """The WSGI application. provider: lets people in beside their passwords."""
+    """The WSGI application. provider: lets people in beside their passwords; tour: of a demonstration."""
     site = Flask("gateway.web", static_folder=None)
     site.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST
     site.url_map.merge_slashes = False  # an address is itself or none: no redirect is ever answered
-    desk = Desk(context=context, clock=clock, public_url=public_url, provider=provider)
+    desk = Desk(context=context, clock=clock, public_url=public_url, provider=provider, tour=tour)
     access_log.install(site)
     register_error_pages(
         site,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, sync_playwright
 
-from gateway.cli.demo_world import DEMO_PASSWORD
+from gateway.cli.demo_people import DEMO_PASSWORD
 from tests.browser.province import Province, province
 from tests.chromium import FLAGS, HOW_TO_GET_ONE, find
 

@@ -10,9 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from gateway.cli.demo_world import DEMO_PASSWORD
-from gateway.domain.access import Account, Role
-from gateway.flows import accounts
+from gateway.cli.demo_people import add_people, tour_of
 from gateway.flows.adjudicate import adjudicate
 from gateway.flows.reconcile import reconcile_all
 from gateway.sandbox.stories.programme import acts
@@ -24,16 +22,6 @@ from tests.log_world import LogWorld
 from tests.stories.world_stage import WorldStage
 
 AGENCY_PARTY = party_of("civil_affairs", COUNTIES[0])
-PEOPLE = (
-    Account(name="admin", shown_as="样例系统管理员", role=Role.ADMINISTRATOR),
-    Account(name="reconciler", shown_as="样例对账员甲", role=Role.RECONCILER),
-    Account(name="reconciler2", shown_as="样例对账员乙", role=Role.RECONCILER),
-    Account(name="auditor", shown_as="样例审计员", role=Role.AUDITOR),
-    Account(name="keys", shown_as="样例密钥管理员甲", role=Role.KEY_OFFICER),
-    Account(name="keys2", shown_as="样例密钥管理员乙", role=Role.KEY_OFFICER),
-    Account(name="court", shown_as="样例法院经办人", role=Role.COURT_CLERK, party_id=COURT),
-    Account(name="agency", shown_as="样例民政经办人", role=Role.AGENCY_CLERK, party_id=AGENCY_PARTY),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +49,8 @@ def province(folder: Path) -> Iterator[Province]:
     while not adjudicate(world.context, now=world.now).is_idle:
         pass
     log.sign()
-    for account in PEOPLE:
-        accounts.create(
-            world.context, account, password=DEMO_PASSWORD, who="test", why="test", now=world.now, final=True
-        )
-    site = create_site(world.context, lambda: world.now, public_url=None)
+    add_people(world.context, world.now)
+    site = create_site(world.context, lambda: world.now, public_url=None, tour=tour_of(world.context))
     server = open_server(site, host="127.0.0.1", port=0, threads=8)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

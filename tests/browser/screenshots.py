@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from gateway.cli.demo_world import DEMO_PASSWORD
+from gateway.cli.demo_people import DEMO_PASSWORD
 from tests.browser.province import Province, province
 from tests.chromium import FLAGS, find
 

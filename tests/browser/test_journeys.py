@@ -10,7 +10,7 @@ import pytest
 from openpyxl import load_workbook
 from playwright.sync_api import Locator, Page, expect
 
-from gateway.cli.demo_world import DEMO_PASSWORD
+from gateway.cli.demo_people import DEMO_PASSWORD
 from gateway.store import tables as t
 from gateway.workbook.sheets import HANDOFF_SHEET
 from tests.browser.conftest import Opened

@@ -20,8 +20,10 @@ SYNTHETIC = ("合成数据，非真实案件", "Synthetic data, no real case")
 LEFT_OUT = ("<5 略", "left out (<5)")
 LABEL_WIDTH, VALUE_WIDTH = 46, 18
 TITLE = ("司法救助与社会救助衔接统计", "Judicial and social assistance: statistics")
-_MONTHS = ("January", "February", "March", "April", "May", "June", "July")
-_MONTHS += ("August", "September", "October", "November", "December")
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
 
 
 class Language(StrEnum):

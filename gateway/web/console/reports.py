@@ -5,7 +5,7 @@ exchange is a region sees the figures of its courts and no others. An export say
 The public version leaves cells under five out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from io import BytesIO
@@ -19,7 +19,7 @@ from gateway.domain.agreement import Party, PartyKind
 from gateway.domain.calendar import china_day
 from gateway.domain.person import SpecificGroup
 from gateway.domain.regions import load_regions
-from gateway.domain.report.build import Language, Narrowed, Report, press_paragraph
+from gateway.domain.report.build import Language, Narrowed, Report, ReportLine, press_paragraph
 from gateway.domain.report.text import LEFT_OUT, SYNTHETIC, denominator_of, place_of, shown_value
 from gateway.domain.report.values import SECTION_NAMES, UNIT_NAMES
 from gateway.domain.rules import read_table
@@ -109,7 +109,7 @@ def _shown(report: Report) -> dict[str, Any]:
     }
 
 
-def _cells(line: Any) -> dict[str, Any]:
+def _cells(line: ReportLine) -> dict[str, Any]:
     """One line as the page shows it."""
     return {
         "label": label_of(line),
@@ -185,7 +185,7 @@ def _choices(visit: Visit) -> dict[str, Any]:
 
 def _wanted(visit: Visit, typed: Mapping[str, str]) -> Wanted:
     """Raises InvalidQuery, naming every field that is none; NotFound for a court or region that is not seen."""
-    known = {
+    known: Mapping[str, Collection[str]] = {
         "case_type": {code for code, _ in words("case_type")},
         "group": set(SpecificGroup),
         "agency": {row["agency"] for row in read_table("agencies")},

@@ -244,4 +244,4 @@ def _by_code(doubts: Mapping[tuple[str, FindingState], int]) -> Sequence[tuple[s
     found: dict[str, list[int]] = {}
     for (code, state), count in doubts.items():
         found.setdefault(code, [0, 0])[state not in OPEN] += count
-    return sorted(((code, *counts) for code, counts in found.items()), key=lambda one: (-one[1], one[0]))
+    return sorted(((code, still, done) for code, (still, done) in found.items()), key=lambda one: (-one[1], one[0]))

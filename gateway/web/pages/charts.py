@@ -216,7 +216,7 @@ def _round_up(value: float) -> float:
     """The next number a scale of four steps reads well by."""
     if value <= 4:
         return 4
-    size = 10 ** (len(str(int(value))) - 1)
+    size = float(f"1e{len(str(int(value))) - 1}")
     return next(step * size for step in (1, 2, 4, 6, 8, 10, 12) if step * size >= value)
 
 

@@ -14,7 +14,7 @@ from gateway.flows.passwords import enrolment_uri
 from gateway.store.accounts import BROWSER_KNOWN
 from gateway.web import access_log
 from gateway.web.desk import Desk
-from gateway.web.pages import provider
+from gateway.web.pages import provider, tour
 from gateway.web.pages.routes import (
     ANYBODY,
     COOKIE,
@@ -32,7 +32,7 @@ from gateway.web.problems import CONTENT_LANGUAGE
 
 FORM_COOKIE, BROWSER_COOKIE = "xianjie_form", "xianjie_browser"
 MOST_COOKIE = 100
-PREFIXES = ("/console", "/agency", "/court", "/account", "/sign-in", "/sign-out", "/language")
+PREFIXES = ("/console", "/agency", "/court", "/account", "/sign-in", "/sign-out", "/language", "/tour")
 """Addresses of people, not of programs: an error there is a page."""
 YEAR = 365 * 86400
 ISSUER = "Xianjie"
@@ -51,6 +51,8 @@ def blueprints(desk: Desk) -> list[Pages]:
     provider.add(desk, pages, next_of=_safe_next, signed_in=set_session)
     _leave(desk, pages)
     _account(desk, pages)
+    if desk.tour is not None:
+        tour.add(pages, desk.tour)
     return [pages]
 
 
@@ -138,7 +140,7 @@ def _leave(desk: Desk, pages: Pages) -> None:
 def _ask(desk: Desk, next_: str, *, name: str = "", refused: XianjieError | None = None) -> Response:
     g.form_token = request.cookies.get(cookie(desk, FORM_COOKIE), "")[:MOST_COOKIE] or secrets.token_urlsafe(24)
     status = 200 if refused is None else refused.status
-    shown = {"next": next_, "name": name, "refused": refused, "demo": None, "provider": desk.provider}
+    shown = {"next": next_, "name": name, "refused": refused, "provider": desk.provider, "tour": desk.tour}
     response: FlaskResponse = make_response(render_template("pages/sign_in.html", **shown), status)
     _set(desk, response, FORM_COOKIE, g.form_token)
     return response

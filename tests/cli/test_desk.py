@@ -313,6 +313,13 @@ def test_a_report_is_written_in_the_form_its_name_asks_for(installed: Installed,
     assert [secret for secret in SECRETS if secret in str(found)] == []
 
 
+def test_a_report_is_printed_on_paper(installed: Installed) -> None:
+    refer(installed, a_row(1))
+    out = installed.folder / "report.pdf"
+    installed.done("report", *PERIOD, "--out", out)
+    assert out.read_bytes().startswith(b"%PDF-")
+
+
 def test_a_spreadsheet_program_reads_the_csv_as_what_it_is(installed: Installed) -> None:
     installed.done("report", *PERIOD, "--out", installed.folder / "report.csv")
     assert (installed.folder / "report.csv").read_bytes().startswith(b"\xef\xbb\xbf")

@@ -137,6 +137,36 @@ def test_another_beneficiary_of_the_case_does_not_stand_in_a_withdrawn_ones_plac
     assert value(report, "amount.total") == 2_000_000
 
 
+# --- months ---
+
+MONTHS = ("2026-01", "2026-02", "2026-03")
+PARTS = {"cases": "concluded.cases", "assisted": "concluded.assisted", "amount": "amount.total"}
+
+
+def test_a_case_and_its_money_are_of_the_month_it_was_first_decided_in() -> None:
+    joint = {"case_number": "（2026）黔01司救刑1号"}
+    report = report_of(
+        a_row(1, **joint, concluded_on=date(2026, 1, 31), paid_on=None),
+        a_row(2, **joint, concluded_on=date(2026, 2, 1), paid_on=None),
+        refused(3),
+    )
+    found = {month: [value(report, f"month.{month}.{part}") for part in PARTS] for month in MONTHS}
+    assert found == {"2026-01": [1, 1, 2_000_000], "2026-02": [0, 0, 0], "2026-03": [1, 0, 0]}
+
+
+def test_the_months_add_up_to_the_period() -> None:
+    days = {number: date(2026, 1 + number % 3, 3) for number in range(1, 9)}
+    report = report_of(*(a_row(number, concluded_on=day, paid_on=None) for number, day in days.items()))
+    for part, total in PARTS.items():
+        months = [value(report, f"month.{month}.{part}") for month in MONTHS]
+        assert sum(one for one in months if isinstance(one, int)) == value(report, total)
+
+
+def test_a_period_within_one_month_has_no_section_of_months() -> None:
+    facts = facts_of([a_row(1)], period=(date(2026, 3, 1), date(2026, 3, 31)), region="520000")
+    assert [line.key for line in build_report(facts).lines if line.section is Section.MONTH] == []
+
+
 # --- kinds, grounds, groups ---
 
 

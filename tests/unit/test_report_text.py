@@ -9,6 +9,7 @@ import pytest
 from gateway.domain.person import SpecificGroup
 from gateway.domain.referral import Decision
 from gateway.domain.report.build import (
+    Narrowed,
     Report,
     build_report,
     facts_of,
@@ -19,7 +20,7 @@ from gateway.domain.report.build import (
 )
 from gateway.domain.report.text import ten_thousand_yuan
 from gateway.domain.report.values import COUNTS, ReportLine
-from tests.unit.test_report import a_row, refused, report_of
+from tests.unit.test_report import PERIOD, a_row, refused, report_of
 
 
 def rows(count: int, first: int = 1, **changes: Any) -> list[Any]:
@@ -70,6 +71,37 @@ def test_ten_thousands_of_yuan_are_rounded_half_up_to_two_decimals(fen: int, tex
 def test_a_region_nobody_lists_is_told_by_its_code() -> None:
     report = build_report(facts_of([a_row(1)], period=(date(2026, 1, 1), date(2026, 3, 31)), region="999999"))
     assert "999999法院" in press_paragraph(report)
+
+
+def test_the_paragraph_is_told_in_english_too() -> None:
+    report = report_of(*rows(7), *rows(6, 8, groups=frozenset({SpecificGroup.MINOR})), refused(20))
+    assert press_paragraph(report, "en") == (
+        "From January 2026 to March 2026, the courts of 贵州省 concluded 14 cases of judicial assistance, of which "
+        "13 were assisted, with 130,000.00 yuan (13.00万元); 6 persons of specific groups (minors, elderly people, "
+        "women, disabled people) were aided with 60,000.00 yuan (6.00万元)."
+    )
+    assert press_paragraph(report_of(a_row(1, synthetic=True)), "en").startswith("[Synthetic data, no real case] ")
+    assert "(fewer than 5, left out)" in press_paragraph(public(a_row(1)), "en")
+
+
+def test_a_report_of_a_part_says_of_which_part_wherever_it_is_told() -> None:
+    narrowed = Narrowed(case_type="criminal", group=SpecificGroup.MINOR, agency="civil_affairs")
+    names = {"civil_affairs": ("民政", "Civil affairs")}
+    facts = facts_of(
+        [a_row(1)], period=PERIOD, region="520100", court_zh="测试法院", narrowed=narrowed, agency_names=names
+    )
+    report = build_report(facts)
+    assert "测试法院（仅刑事司法救助、未成年人、民政）共审结" in press_paragraph(report)
+    assert "测试法院 (Criminal, Minors, Civil affairs only) concluded" in press_paragraph(report, "en")
+    assert {row["region"] for row in report_table(report)} == {"520100 贵阳市 测试法院"}
+    assert all("仅 only: 刑事司法救助、未成年人、民政" in row["note"] for row in report_table(report))
+    assert "刑事司法救助、未成年人、民政" in render_text(report)
+
+
+def test_a_report_of_several_provinces_is_of_everywhere() -> None:
+    report = build_report(facts_of([a_row(1)], period=PERIOD, region=""))
+    assert "各地法院共审结" in press_paragraph(report)
+    assert "all courts concluded" in press_paragraph(report, "en")
 
 
 # --- table and text ---

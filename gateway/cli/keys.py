@@ -17,7 +17,7 @@ from gateway.domain.calendar import CHINA
 from gateway.envelope.algorithms import Algorithm
 from gateway.envelope.encryption import EncryptionKey
 from gateway.envelope.keyring import ENCRYPTION, Keyring, PublicKey, SigningKey
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, XianjieError
 from gateway.flows.context import Context
 from gateway.flows.rekey import rekey
 from gateway.matching.keyed import LAYER, MIN_SECRET
@@ -98,7 +98,11 @@ def hold(installation: Installation, party_id: str) -> None:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         write_private(path, key.to_pem())
         public = key.public_key(not_before=now)
-        context.store.write(lambda connection: directory.add_key(connection, public, now=now))
+        try:
+            context.store.write(lambda connection: directory.add_key(connection, public, now=now))
+        except XianjieError:
+            path.unlink()  # nobody knows this key: the next try makes another
+            raise
     say(f"已代管 holding {key.kid} for {party_id}; restart `serve` on every node that has this folder of keys")
 
 

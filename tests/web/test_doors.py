@@ -102,11 +102,17 @@ def test_signing_in_leads_nowhere_else(world: World, site: Flask, address: str) 
     assert client.post("/sign-in", data=form).headers["Location"] == "/console"
 
 
-def test_an_act_that_is_dangerous_asks_for_the_password_again(world: World, site: Flask) -> None:
+def test_an_act_that_is_dangerous_asks_for_the_password_again_and_keeps_what_was_typed(
+    world: World, site: Flask
+) -> None:
     person = somebody(world, site, Role.RECONCILER)
-    refused = person.post("/console/approvals/x", {"password_again": "not this one", "why": "x"})
+    form = {"why": "typed \"before\"", "verdict": "grant"}
+    refused = person.post("/console/approvals/x", {**form, "password_again": "not this one"})
     assert (refused.status_code, "not_confirmed" in refused.text) == (403, True)
-    assert person.post("/console/approvals/x", {"why": "x"}).status_code == 404
+    assert 'name="why" value="typed &#34;before&#34;"' in refused.text
+    assert 'name="verdict" value="grant"' in refused.text
+    assert "not this one" not in refused.text
+    assert person.post("/console/approvals/x", form).status_code == 404
 
 
 def test_pages_are_kept_from_other_sites_and_from_caches(world: World, site: Flask) -> None:

@@ -18,7 +18,9 @@ from gateway.web.pages import provider, tour
 from gateway.web.pages.routes import (
     ANYBODY,
     COOKIE,
+    CSRF,
     LANGUAGE_COOKIE,
+    PASSWORD_AGAIN,
     Pages,
     cookie,
     is_secure,
@@ -34,6 +36,8 @@ FORM_COOKIE, BROWSER_COOKIE = "xianjie_form", "xianjie_browser"
 MOST_COOKIE = 100
 PREFIXES = ("/console", "/agency", "/court", "/account", "/sign-in", "/sign-out", "/language", "/tour")
 """Addresses of people, not of programs: an error there is a page."""
+SECRETS = frozenset({"old", "new", "again", "code", "secret", "password"})
+"""Fields whose content is never written into a page."""
 YEAR = 365 * 86400
 ISSUER = "Xianjie"
 
@@ -196,9 +200,19 @@ def error_page(desk: Desk, error: XianjieError, instance: str | None) -> Respons
         visit = visit_of(desk)
     except XianjieError:
         g.pop("session", None)
-    shown = {"error": error, "instance": instance, "visit": visit, "again": isinstance(error, NotConfirmed)}
+    kept = _typed() if isinstance(error, NotConfirmed) and visit is not None else None
+    shown = {"error": error, "instance": instance, "visit": visit, "kept": kept}
     response = make_response(render_template("pages/error.html", **shown), error.status)
     response.headers["Cache-Control"] = "no-store"
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     return response
+
+
+def _typed() -> list[tuple[str, str]] | None:
+    """What a form carried whose password was wrong, to be sent once more with the right one; None where it carried a
+    file or a secret, which no page gives back."""
+    names = set(request.form) - {CSRF, PASSWORD_AGAIN}
+    if request.files or names & SECRETS:
+        return None
+    return [(name, value) for name in request.form if name in names for value in request.form.getlist(name)]

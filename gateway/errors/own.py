@@ -164,7 +164,7 @@ class InputRefused(ConfigError):
     """What a person entered cannot be done so; the note says why, in Chinese and English."""
 
     code = "input_refused"
-    status = 422
+    status = 400
     fault = Fault.SENDER
     title = ("填写的内容不能办理", "What was entered cannot be done")
     next_step = ("按提示修改后重新提交;未保存任何内容。", "Correct it as told and submit again; nothing was saved.")

@@ -159,7 +159,7 @@ def test_a_whole_installation_is_in_order(installed: Installed) -> None:
     result = installed.run("doctor")
     assert result.exit_code == 0, result.stdout
     assert "✗" not in result.stdout
-    assert len(checks(installed)) == 16
+    assert len(checks(installed)) == 17
 
 
 def test_doctor_without_a_configuration_says_what_is_missing(tmp_path: Path) -> None:

@@ -799,7 +799,7 @@ def test_nobody_resumes_without_a_name_and_a_reason(world: KeepingWorld) -> None
     world.refer_number(1)
     lose(world, copy)
     world.all_give_back()
-    assert code_of(lambda: world.resume(who=" ")) == code_of(lambda: world.resume(why="")) == "config_invalid"
+    assert code_of(lambda: world.resume(who=" ")) == code_of(lambda: world.resume(why="")) == "input_refused"
     assert world.head().recovering
 
 

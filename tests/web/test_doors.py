@@ -106,7 +106,7 @@ def test_an_act_that_is_dangerous_asks_for_the_password_again_and_keeps_what_was
     world: World, site: Flask
 ) -> None:
     person = somebody(world, site, Role.RECONCILER)
-    form = {"why": "typed \"before\"", "verdict": "grant"}
+    form = {"why": 'typed "before"', "verdict": "grant"}
     refused = person.post("/console/approvals/x", {**form, "password_again": "not this one"})
     assert (refused.status_code, "not_confirmed" in refused.text) == (403, True)
     assert 'name="why" value="typed &#34;before&#34;"' in refused.text

@@ -87,7 +87,7 @@ def _status_json(found: LogStatus) -> dict[str, Any]:
     }
 
 
-@log.command()
+@log.command(context_settings={"ignore_unknown_options": True})  # a key's fingerprint may begin with a dash
 @click.argument("ref")
 @json_option
 @with_installation

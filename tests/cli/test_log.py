@@ -99,6 +99,10 @@ def test_the_leaves_about_an_id_come_with_a_proof_anybody_can_check(signed: Inst
     assert '"what":"party_added"' in said
 
 
+def test_an_id_that_begins_with_a_dash_is_an_id(signed: Installed) -> None:
+    assert signed.json("log", "entry", "-fingerprint") == []
+
+
 def test_a_leaf_that_no_checkpoint_covers_is_shown_as_such(installed: Installed) -> None:
     result = installed.done("log", "entry", COURT)
     assert "待签 not signed yet" in result.stdout

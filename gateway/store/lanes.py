@@ -225,13 +225,6 @@ def proofs(connection: Connection, message_id: str) -> list[Proof]:
     ]
 
 
-def courts_of(connection: Connection, referral_ids: Sequence[str]) -> dict[str, str]:
-    """The court of each referral."""
-    c = t.referrals.c
-    statement = sa.select(c.referral_id, c.court).where(c.referral_id.in_(list(referral_ids)))
-    return {row.referral_id: row.court for row in connection.execute(statement)}
-
-
 def _sent(row: sa.RowMapping) -> Sent:
     return Sent(
         row=row["row"],

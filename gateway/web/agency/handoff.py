@@ -18,19 +18,9 @@ from gateway.flows.receive import RETRIEVED
 from gateway.store import agency_desk
 from gateway.web.agency import answer_fields
 from gateway.web.agency.inbox import due_at
-from gateway.web.agency.parts import (
-    at_fields,
-    can_send,
-    due_of,
-    form_of,
-    new_form,
-    office_names,
-    offices_of,
-    party_of,
-    plain,
-    send,
-)
+from gateway.web.agency.parts import at_fields, due_of, office_names, offices_of, plain
 from gateway.web.desk import Desk
+from gateway.web.pages.clerk import act_of, can_send, form_of, new_form, party_of, send
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.said import tells
 from gateway.web.pages.visit import Visit
@@ -106,7 +96,7 @@ def _answer(visit: Visit, own: OwnHandoff) -> Response:
     handoff_id, message = own.listed.handoff_id, own.message
     proof = proof_cells(message.envelope.id, message.digest, message.envelope.subject)
     cells = answer_fields.cells_of(typed, {"handoff_id": handoff_id, "need_id": need_id, **proof})
-    form = form_of(visit, cells)
+    form = act_of(form_of(visit), cells)
     try:
         body = judged(own.adapter, cells, own.sent)
         sent = send(

@@ -17,8 +17,9 @@ from gateway.errors import InvalidQuery
 from gateway.flows.agency_desk import proven
 from gateway.store import agency_desk
 from gateway.store.agency_desk import HeldNeed, ListedHandoff, Place, Tab
-from gateway.web.agency.parts import MOST, Due, can_send, due_of, office_names, offices_of, party_of
+from gateway.web.agency.parts import Due, due_of, office_names, offices_of
 from gateway.web.desk import Desk
+from gateway.web.pages.clerk import MOST, can_send, party_of
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.visit import Visit
 

@@ -25,22 +25,10 @@ from gateway.flows.retrieved import TYPE as READ_TYPE
 from gateway.store import agency_desk, exchanges, matches
 from gateway.store.agency_desk import ListedLetter
 from gateway.store.matches import KeptMatch
-from gateway.web.agency.parts import (
-    MOST,
-    at_fields,
-    can_send,
-    due_of,
-    form_of,
-    is_whole,
-    new_form,
-    office_names,
-    offices_of,
-    party_of,
-    plain,
-    send,
-)
+from gateway.web.agency.parts import at_fields, due_of, is_whole, office_names, offices_of, plain
 from gateway.web.desk import Desk
 from gateway.web.pages.asked import row_of
+from gateway.web.pages.clerk import MOST, act_of, can_send, form_of, new_form, party_of, send
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.said import tells
 from gateway.web.pages.visit import Visit
@@ -162,7 +150,7 @@ def _answer_inquiry(visit: Visit, letter: ListedLetter, message: VerifiedMessage
     try:
         said = _inquiry_answers(programmes, typed)
         data = {"inquiry_id": _body(message).get("inquiry_id"), "answers": said}
-        send(visit, ANSWERED, data, form=form_of(visit, data), subject=letter.subject, **_answers(message))
+        send(visit, ANSWERED, data, form=act_of(form_of(visit), data), subject=letter.subject, **_answers(message))
     except MessageError as error:
         problems = [_at_programme(one, programmes, typed) for one in error.problems]
         wrong, others = at_fields(problems, typed)
@@ -226,7 +214,7 @@ def _answer_match(visit: Visit, letter: ListedLetter, message: VerifiedMessage) 
     }
     given = {name: value for name, value in data.items() if value}
     try:
-        send(visit, DISPOSED, given, form=form_of(visit, given), subject=letter.subject, **_answers(message))
+        send(visit, DISPOSED, given, form=act_of(form_of(visit), given), subject=letter.subject, **_answers(message))
     except MessageError as error:
         wrong, others = at_fields(error.problems, typed)
         return _shown(visit, letter, message, refused=plain(error, others), typed=typed, wrong=wrong)

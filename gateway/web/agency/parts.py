@@ -1,25 +1,14 @@
-"""门户之件 What the pages of an agency share: whose offices, whether anything can be sent, forms that are one act."""
+"""门户之件 What the pages of an agency share: whose offices, how long is left, what is wrong at which field."""
 
-import json
-import secrets
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from hashlib import sha256
-from typing import Any
 
 from gateway.domain.calendar import china_day
 from gateway.domain.deadlines import INSTANT
-from gateway.errors import FieldProblem, FormExpired, XianjieError
-from gateway.flows.on_behalf import SentOnBehalf, can_sign_for, send_on_behalf
+from gateway.errors import FieldProblem, XianjieError
 from gateway.web.pages.shown import problem_text
 from gateway.web.pages.visit import Visit
-
-MOST = 50
-"""Rows of a page."""
-FORM = "form"
-"""The hidden field that makes a form the same one again, however often it is pressed."""
-FILE_FIELD = "file"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,11 +20,6 @@ class Due:
     last_day: date
     days: int
     is_past: bool
-
-
-def party_of(visit: Visit) -> str:
-    """Whose clerk it is; an account of an agency always has one."""
-    return visit.account.party_id or ""
 
 
 def offices_of(visit: Visit) -> list[str]:
@@ -53,38 +37,9 @@ def scope_of(visit: Visit) -> list[str] | None:
     return None if is_whole(visit) else offices_of(visit)
 
 
-def can_send(visit: Visit) -> bool:
-    """Whether the gateway holds the party's key."""
-    return can_sign_for(visit.context, visit.account.party_id)
-
-
 def office_names(visit: Visit) -> dict[str, str]:
     """Offices as people call them."""
     return {one.office_id: one.name_zh or one.office_id for one in visit.offices}
-
-
-def new_form() -> str:
-    """A form's own name."""
-    return secrets.token_urlsafe(18)
-
-
-def form_of(visit: Visit, content: Any) -> str:
-    """The act a form stands for: its own name with what stands in it, so that pressed twice it is one message and
-    changed it is another. Raises FormExpired for a form without a name."""
-    found = visit.text(FORM, 60)
-    if not found:
-        raise FormExpired
-    return f"{found}:{name_of(content)}"
-
-
-def name_of(content: Any) -> str:
-    """The same content has the same name."""
-    return sha256(json.dumps(content, ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def send(visit: Visit, type_: str, data: Any, *, form: str, **more: Any) -> SentOnBehalf:
-    """One message of the clerk's party. Raises as `send_on_behalf`."""
-    return send_on_behalf(visit.context, visit.account, type_, data, form=form, now=visit.now, **more)
 
 
 def due_of(moment: datetime | None, now: datetime) -> Due | None:

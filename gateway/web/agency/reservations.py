@@ -20,24 +20,12 @@ from gateway.flows.on_behalf import sent_before
 from gateway.flows.reservation_read import CONFIRMED, RELEASED, REQUESTED
 from gateway.store import own_reservations
 from gateway.store.own_reservations import OwnReservation
-from gateway.web.agency.parts import (
-    MOST,
-    at_fields,
-    can_send,
-    form_of,
-    name_of,
-    new_form,
-    office_names,
-    offices_of,
-    party_of,
-    plain,
-    scope_of,
-    send,
-)
+from gateway.web.agency.parts import at_fields, office_names, offices_of, plain, scope_of
 from gateway.web.agency.sheets import agencies_of
 from gateway.web.agency.statements import agreements_of
 from gateway.web.desk import Desk
 from gateway.web.pages.asked import row_of
+from gateway.web.pages.clerk import MOST, act_of, can_send, form_of, name_of, new_form, party_of, send
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.said import tells
 from gateway.web.pages.visit import Visit, require_found
@@ -142,7 +130,7 @@ def _ask(visit: Visit) -> Response:
     number = visit.text("id_number", 60).upper()
     try:
         data = _request(visit, typed, number)
-        form = form_of(visit, data)
+        form = act_of(form_of(visit), data)
         data["reservation_id"] = f"{typed['office']}:{name_of(form)[:20]}"
         by = "need" if typed["need_id"] else "person"
         visit.log(ASKED, data["reservation_id"], f"by={by} programme={data['programme']} from={data['from_month']}")

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from io import BytesIO
 
-from flask import request
 from werkzeug.wrappers import Response
 
 from gateway.domain.access import Right
@@ -24,15 +23,16 @@ from gateway.store.agency_desk import ListedHandoff, Tab
 from gateway.store.handoffs import SentRow
 from gateway.web.agency.answer_fields import wrong_text
 from gateway.web.agency.handoff import OUTCOME
-from gateway.web.agency.parts import FILE_FIELD, can_send, offices_of, party_of, send
+from gateway.web.agency.parts import offices_of
 from gateway.web.desk import Desk
+from gateway.web.pages.carried import XLSX, attachment, uploaded
+from gateway.web.pages.clerk import can_send, party_of, send
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.shown import problem_text, refusal_text, t, word
 from gateway.web.pages.visit import Visit
 from gateway.workbook.answers import PROOF_KEYS, effect_of, judged, proof_cells, row_problems, write_office_sheet
 from gateway.workbook.sheets import REPLY_COLUMNS, ReplyRow, read_reply_sheet
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MOST_HANDOFFS = 500
 """Of one sheet, the most pressing first."""
 MOST_ROWS = 1000
@@ -78,23 +78,12 @@ def pages(desk: Desk) -> Pages:
     @found.post("", Right.AGENCY_WORK)
     def upload(visit: Visit) -> Response:
         try:
-            rows = _rows(file_of(MOST_BYTES)[1])
+            rows = _rows(uploaded(MOST_BYTES)[1])
         except FileUnreadable as error:
             return _page(visit, refused=error)
         return _page(visit, told=_send_all(visit, rows), is_done=True)
 
     return found
-
-
-def file_of(most: int) -> tuple[str, bytes]:
-    """The uploaded file's name and bytes. Raises FileUnreadable."""
-    given = request.files.get(FILE_FIELD)
-    if given is None or not given.filename:
-        raise FileUnreadable("no file was chosen")
-    raw = given.stream.read(most + 1)
-    if len(raw) > most:
-        raise FileUnreadable(f"larger than {most} bytes")
-    return given.filename, raw
 
 
 def agencies_of(visit: Visit) -> list[str]:
@@ -145,10 +134,7 @@ def _sheet(visit: Visit, agency: str, *, in_hand: bool) -> Response:
         ),
     )
     log_export(visit.context, found, who=visit.who, now=visit.now)
-    response = Response(target.getvalue(), content_type=XLSX)
-    name = f"handoffs-{agency}-{visit.now:%Y%m%d}.xlsx"
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return attachment(target.getvalue(), XLSX, f"handoffs-{agency}-{visit.now:%Y%m%d}.xlsx")
 
 
 # --- back ---

@@ -25,22 +25,12 @@ from gateway.errors import FieldProblem, FileUnreadable, MessageError, SchemaInv
 from gateway.flows.statement import SUBMITTED
 from gateway.flows.statement_intake import MOST_PIECE, status_of, take
 from gateway.store import own_statements, statements
-from gateway.web.agency.parts import (
-    MOST,
-    at_fields,
-    can_send,
-    is_whole,
-    name_of,
-    office_names,
-    offices_of,
-    party_of,
-    plain,
-    scope_of,
-    send,
-)
-from gateway.web.agency.sheets import XLSX, agencies_of, file_of
+from gateway.web.agency.parts import at_fields, is_whole, office_names, offices_of, plain, scope_of
+from gateway.web.agency.sheets import agencies_of
 from gateway.web.desk import Desk
 from gateway.web.pages.asked import row_of
+from gateway.web.pages.carried import XLSX, attachment, uploaded
+from gateway.web.pages.clerk import MOST, can_send, name_of, party_of, send
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.said import tells
 from gateway.web.pages.shown import problem_text, t
@@ -90,9 +80,7 @@ def pages(desk: Desk) -> Pages:
     def statement_template(_visit: Visit) -> Response:
         target = BytesIO()
         write_statement_template(target)
-        response = Response(target.getvalue(), content_type=XLSX)
-        response.headers["Content-Disposition"] = 'attachment; filename="xianjie-statement.xlsx"'
-        return response
+        return attachment(target.getvalue(), XLSX, "xianjie-statement.xlsx")
 
     @found.post("", Right.AGENCY_WORK)
     def send_statement(visit: Visit) -> Response:
@@ -205,7 +193,7 @@ def _address(statement_id: str) -> str:
 
 def _ledger() -> Ledger:
     """The uploaded file, read to its end. Raises FileUnreadable."""
-    name, raw = file_of(MOST_BYTES)
+    name, raw = uploaded(MOST_BYTES)
     form = FORMS.get(name.rpartition(".")[2].lower())
     if form is None:
         raise FileUnreadable("neither .ndjson, .jsonl, .csv nor .xlsx")

@@ -17,7 +17,7 @@ from gateway.domain.agreement import Channel, Office
 from gateway.domain.lifecycle import MessageState
 from gateway.errors import ConfigError, FieldProblem, InvalidQuery, NotFound
 from gateway.flows import operate
-from gateway.store import lanes
+from gateway.store import lanes, referrals
 from gateway.store.lanes import Lane, Sent
 from gateway.web.console.reach import connection_test
 from gateway.web.desk import Desk
@@ -262,5 +262,5 @@ def _referrals(visit: Visit, found: Sequence[Sent]) -> dict[str, str]:
     if not visit.may(Right.SEE_CASES) or not about:
         return {}
     with visit.context.store.reading() as connection:
-        courts = lanes.courts_of(connection, list(set(about.values())))
+        courts = referrals.court_of(connection, about.values())
     return {message: of for message, of in about.items() if of in courts and visit.sees_court(courts[of])}

@@ -31,6 +31,7 @@ from gateway.web.console.finding_filter import (
 )
 from gateway.web.console.whose import courts_of, name_of, offices_of
 from gateway.web.desk import Desk
+from gateway.web.pages.carried import attachment
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.shown import day, moment, t, word, words, yuan
 from gateway.web.pages.visit import Visit
@@ -168,10 +169,7 @@ def _export(visit: Visit, typed: Filter) -> Response:
     visit.log(EXPORTED, "findings", f"{len(found)} rows {typed.searched} {why}")
     stream = StringIO(newline="")
     write_csv(stream, COLUMNS, (_cells(visit, one) for one in found))
-    response = Response(stream.getvalue().encode(), content_type="text/csv; charset=utf-8")
-    name = f"findings-{day(visit.now)}.csv"
-    response.headers.set("Content-Disposition", "attachment", filename=name)
-    return response
+    return attachment(stream.getvalue(), "text/csv; charset=utf-8", f"findings-{day(visit.now)}.csv")
 
 
 def _everything(visit: Visit, asked: Asked) -> list[Listed]:

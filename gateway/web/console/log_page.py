@@ -19,7 +19,7 @@ from gateway.domain.agreement import PartyKind
 from gateway.errors import FieldProblem, InRecovery, InvalidQuery, NotFound
 from gateway.flows import log as flow
 from gateway.flows.log_verdict import LogVerdict
-from gateway.store import checkpoints, lanes, log, log_desk, pairs
+from gateway.store import checkpoints, log, log_desk, pairs, referrals
 from gateway.store.clock import from_ms
 from gateway.store.log import Head
 from gateway.store.log_desk import Act, Cosigned, Stream
@@ -192,7 +192,7 @@ def _subjects(visit: Visit, acts: Sequence[Act]) -> dict[int, str]:
     if not visit.account.region:
         return {act.row: act.subject for act in acts}
     with visit.context.store.reading() as connection:
-        courts = lanes.courts_of(connection, list({act.subject for act in acts}))
+        courts = referrals.court_of(connection, {act.subject for act in acts})
     return {
         act.row: act.subject
         for act in acts

@@ -17,11 +17,13 @@ from gateway.errors import IllegalMove, InvalidQuery, ReferralUnknown, SecondPer
 from gateway.flows import account, approve, operate, reveal
 from gateway.flows.story import REFERRAL_VIEWED, Story, pairs_of, story
 from gateway.store import referrals
-from gateway.web.console.whose import name_of, rule_text
+from gateway.web.console.whose import name_of
 from gateway.web.desk import Desk
 from gateway.web.pages.asked import reason_of
+from gateway.web.pages.carried import attachment
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.said import tells
+from gateway.web.pages.shown import rule_text
 from gateway.web.pages.visit import Visit, require_found
 
 HOME = "/console/referrals"
@@ -111,9 +113,7 @@ def _revealing(found: Pages) -> None:
             )
         except XianjieError as error:
             return _page(visit, referral_id, refused=error)
-        response = Response(bundle, mimetype="application/zip")
-        response.headers.set("Content-Disposition", "attachment", filename=f"evidence-{referral_id}.zip")
-        return response
+        return attachment(bundle, "application/zip", f"evidence-{referral_id}.zip")
 
 
 def _deciding(found: Pages) -> None:

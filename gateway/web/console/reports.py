@@ -28,6 +28,7 @@ from gateway.flows.operate import require_reason
 from gateway.flows.report import report as count_report
 from gateway.web.console.report_charts import charts_of, label_of
 from gateway.web.desk import Desk
+from gateway.web.pages.carried import attachment
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.shown import t, words
 from gateway.web.pages.visit import Visit
@@ -261,6 +262,4 @@ def _export(visit: Visit, typed: Mapping[str, str]) -> Response:
     asked = " ".join(f"{name}={value}" for name, value in typed.items() if value)
     visit.log(EXPORTED, "report", f"{form} {asked} {why}")
     name = f"report-{wanted.period[0]}-{wanted.period[1]}{'-public' if wanted.public else ''}.{form}"
-    response = Response(content.getvalue(), content_type=KINDS[form])
-    response.headers.set("Content-Disposition", "attachment", filename=name)
-    return response
+    return attachment(content.getvalue(), KINDS[form], name)

@@ -26,6 +26,7 @@ from gateway.web.console.statement_upload import Upload, column_of, word_of
 from gateway.web.console.whose import name_of
 from gateway.web.desk import Desk
 from gateway.web.pages.asked import row_of
+from gateway.web.pages.carried import XLSX, attachment
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.shown import words
 from gateway.web.pages.visit import Visit
@@ -37,7 +38,6 @@ PAGE = 50
 BAD_LINES = 100
 SECONDS, MOST_TURNS = 5, 60
 """How often, and how many times, a page looks again by itself."""
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 OPEN = (FindingState.OPEN, FindingState.ASSIGNED)
 MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
@@ -62,25 +62,19 @@ def pages(desk: Desk) -> Pages:
     def statement_template_xlsx(_visit: Visit) -> Response:
         target = BytesIO()
         write_statement_template(target)
-        return _file(target.getvalue(), XLSX, "xianjie-statement.xlsx")
+        return attachment(target.getvalue(), XLSX, "xianjie-statement.xlsx")
 
     @found.get("/template/csv", Right.SEE_STATEMENTS)
     def statement_template_csv(_visit: Visit) -> Response:
         stream = StringIO(newline="")
         write_csv(stream, [(key, f"{zh} {english}") for key, zh, english, _ in COLUMNS], [])
-        return _file(stream.getvalue().encode(), "text/csv; charset=utf-8", "xianjie-statement.csv")
+        return attachment(stream.getvalue().encode(), "text/csv; charset=utf-8", "xianjie-statement.csv")
 
     @found.get("/<statement_id>", Right.SEE_STATEMENTS)
     def statement_page(visit: Visit, statement_id: str) -> Response:
         return _one(visit, statement_id)
 
     return found
-
-
-def _file(content: bytes, kind: str, name: str) -> Response:
-    response = Response(content, content_type=kind)
-    response.headers.set("Content-Disposition", "attachment", filename=name)
-    return response
 
 
 def _address(one: Statement) -> str:

@@ -1,7 +1,6 @@
 """称谓 How the console writes who must act, who answered, who decided: courts and offices by name."""
 
 from gateway.domain.agreement import PartyKind
-from gateway.domain.reconciliation.explain import rules
 from gateway.domain.reconciliation.findings import OPERATOR
 from gateway.web.pages.shown import t, word
 from gateway.web.pages.visit import Visit
@@ -35,9 +34,3 @@ def offices_of(visit: Visit) -> list[tuple[str, str]]:
     """(office id, name) of every office, to choose from."""
     found = [(one.office_id, f"{one.name_zh} {one.office_id}") for one in visit.snapshot.offices.values()]
     return sorted(found)
-
-
-def rule_text(code: str) -> str:
-    """What a rule that holds a need says."""
-    row = rules().get(code)
-    return word(code, "hold") if row is None else t(row["zh"], row["en"])

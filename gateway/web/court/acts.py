@@ -15,8 +15,9 @@ from gateway.errors import NotFound, ReferralUnknown, SchemaInvalid, XianjieErro
 from gateway.web.court.act_forms import ACTS, LONGEST, WITHDRAW, Act, field_at, read_act
 from gateway.web.court.entry import SENT_BEFORE
 from gateway.web.court.form_fields import wrong_text
-from gateway.web.court.parts import can_send, form_of, name_of, new_form, require_own, send
+from gateway.web.court.parts import require_own
 from gateway.web.desk import Desk
+from gateway.web.pages.clerk import act_of, can_send, form_of, new_form, send
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.said import tells
 from gateway.web.pages.visit import Visit
@@ -80,7 +81,7 @@ def _record(visit: Visit, referral_id: str, act: Act) -> Response:
     if wrong or not can_send(visit):
         return _form(visit, referral_id, act, filled, refused=SchemaInvalid() if wrong else None)
     try:
-        sent = send(visit, act.type, data, form=f"{form}:{name_of(data)}", subject=referral_id)
+        sent = send(visit, act.type, data, form=act_of(form, data), subject=referral_id)
     except ReferralUnknown:
         raise NotFound from None
     except XianjieError as error:

@@ -12,8 +12,8 @@ from gateway.domain.access import Right
 from gateway.domain.reconciliation.balance import COLUMNS, BalanceLine, Dimension
 from gateway.errors import InvalidQuery
 from gateway.flows.balance import Scope, read_balance
-from gateway.web.court.parts import court_of
 from gateway.web.desk import Desk
+from gateway.web.pages.clerk import party_of
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.shown import region, t, word
 from gateway.web.pages.visit import Visit
@@ -65,7 +65,7 @@ def pages(desk: Desk) -> Pages:
             raise InvalidQuery("by")
         by = Dimension(asked)
         newest = visit.asked("newest", 1) == "1"
-        read = read_balance(visit.context, now=visit.now, by=by, scope=Scope(court=court_of(visit)), newest=newest)
+        read = read_balance(visit.context, now=visit.now, by=by, scope=Scope(court=party_of(visit)), newest=newest)
         lines = [(label_of(one, by), one) for one in read.sheet.lines]
         bars = drawn(lines[-MOST_DRAWN:])
         return visit.page(

@@ -13,7 +13,6 @@ from hashlib import sha256
 from io import BytesIO
 from typing import Any
 
-from flask import request
 from werkzeug.wrappers import Response
 
 from gateway.domain.access import Right
@@ -22,10 +21,12 @@ from gateway.flows.on_behalf import SentOnBehalf, message_id_of
 from gateway.flows.rehearse import Rehearsal, rehearse
 from gateway.store import inbox
 from gateway.web.court.form_fields import wrong_text
-from gateway.web.court.parts import Told, can_send, court_of, hold_text, name_of, send, told
+from gateway.web.court.parts import Told, told
 from gateway.web.desk import Desk
+from gateway.web.pages.carried import XLSX, attachment, uploaded
+from gateway.web.pages.clerk import can_send, name_of, party_of, send
 from gateway.web.pages.routes import Pages
-from gateway.web.pages.shown import mask_name, refusal_text, t
+from gateway.web.pages.shown import mask_name, refusal_text, rule_text, t
 from gateway.web.pages.visit import Visit
 from gateway.workbook.court_files import read_court_bytes
 from gateway.workbook.court_form import heading_at
@@ -35,7 +36,6 @@ from gateway.workbook.rows import REFERRAL_SUBMITTED, RowProblem, RowResult
 MOST_BYTES = 16 * 2**20
 MOST_ROWS = 500
 """Of one file here; what is larger goes through `xianjie send`."""
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _SUBJECTS = {"inquiry.asked": "inquiry_id", "clue.answered": "clue_id"}
 """What a message is about where that is no referral."""
 READY, BEFORE, WRONG, ACCEPTED, REFUSED, KEPT_BACK = "ready", "before", "wrong", "accepted", "refused", "kept_back"
@@ -70,15 +70,13 @@ def pages(desk: Desk) -> Pages:
     def template(_visit: Visit) -> Response:
         target = BytesIO()
         write_court_template(target)
-        response = Response(target.getvalue(), content_type=XLSX)
-        response.headers["Content-Disposition"] = 'attachment; filename="xianjie-referrals.xlsx"'
-        return response
+        return attachment(target.getvalue(), XLSX, "xianjie-referrals.xlsx")
 
     @found.post("", Right.COURT_WORK)
     def import_file(visit: Visit) -> Response:
         whole = visit.text("whole") == "1"
         try:
-            name, raw = _file()
+            name, raw = uploaded(MOST_BYTES)
             rows = _checked(visit, _read(name, raw))
         except FileUnreadable as error:
             return _page(visit, refused=error, whole=whole)
@@ -121,18 +119,6 @@ def _page(
     )
 
 
-def _file() -> tuple[str, bytes]:
-    """The uploaded file's name and bytes. Raises FileUnreadable."""
-    given = request.files.get("file")
-    if given is None or not given.filename:
-        raise FileUnreadable("no file was chosen")
-    with given.stream as stream:
-        raw = stream.read(MOST_BYTES + 1)
-    if len(raw) > MOST_BYTES:
-        raise FileUnreadable(f"larger than {MOST_BYTES} bytes")
-    return given.filename.replace("\\", "/").rpartition("/")[2], raw
-
-
 def _read(name: str, raw: bytes) -> list[RowResult]:
     """Every row. Raises FileUnreadable, also for more of them than are sent from here."""
     found: list[RowResult] = []
@@ -153,7 +139,7 @@ def _checked(visit: Visit, results: Sequence[RowResult]) -> list[Row]:
     before = _sent_before(visit, results)
     fresh = [at for at, one in enumerate(results) if _is_referral(one) and not before[at]]
     bodies = [results[at].data or {} for at in fresh]
-    said = dict(zip(fresh, rehearse(visit.context, bodies, court=court_of(visit), now=visit.now), strict=True))
+    said = dict(zip(fresh, rehearse(visit.context, bodies, court=party_of(visit), now=visit.now), strict=True))
     return [_row(one, said.get(at), before=before[at]) for at, one in enumerate(results)]
 
 
@@ -166,7 +152,7 @@ def _form_of(one: RowResult) -> str:
 
 
 def _sent_before(visit: Visit, results: Sequence[RowResult]) -> list[bool]:
-    court = court_of(visit)
+    court = party_of(visit)
     ids = [None if one.data is None else message_id_of(court, one.type, _form_of(one)) for one in results]
     with visit.context.store.reading() as connection:
         known = inbox.earlier(connection, [(court, one) for one in ids if one is not None])
@@ -187,7 +173,7 @@ def _row(one: RowResult, said: Rehearsal | None, *, before: bool) -> Row:
         state=BEFORE if before else WRONG if wrong else READY,
         wrong=wrong,
         warnings=told(() if said is None else said.warnings),
-        holds=[(code, hold_text(code)) for code in (() if said is None else said.holds)],
+        holds=[(code, rule_text(code)) for code in (() if said is None else said.holds)],
         data=one.data,
     )
 
@@ -228,5 +214,5 @@ def _accepted(one: Row, sent: SentOnBehalf) -> Row:
         one,
         state=BEFORE if sent.replayed else ACCEPTED,
         warnings=told(sent.warnings),
-        holds=[(code, hold_text(code)) for code in sent.holds],
+        holds=[(code, rule_text(code)) for code in sent.holds],
     )

@@ -22,10 +22,12 @@ from gateway.flows.ladder import Step
 from gateway.flows.own_referral import OwnReferral
 from gateway.store.findings import Kept
 from gateway.web.court.entry import filled_from, form_page
-from gateway.web.court.parts import can_send, court_of, hold_text, reason_of, receipt_of, require_own, told
+from gateway.web.court.parts import reason_of, receipt_of, require_own, told
 from gateway.web.desk import Desk
+from gateway.web.pages.carried import attachment
+from gateway.web.pages.clerk import can_send, party_of
 from gateway.web.pages.routes import Pages
-from gateway.web.pages.shown import t
+from gateway.web.pages.shown import rule_text, t
 from gateway.web.pages.visit import Visit
 
 _OPEN_FINDINGS = (FindingState.OPEN, FindingState.ASSIGNED)
@@ -78,7 +80,7 @@ def pages(desk: Desk) -> Pages:
         require_own(visit, referral_id)
         try:
             why = reason_of(visit)
-            before = own.own_referral(visit.context, referral_id, court=court_of(visit), now=visit.now)
+            before = own.own_referral(visit.context, referral_id, court=party_of(visit), now=visit.now)
             typed = filled_from(before.data)
         except (SchemaInvalid, CaseErased) as error:
             return _shown(visit, referral_id, refused=error)
@@ -92,17 +94,15 @@ def pages(desk: Desk) -> Pages:
             why = reason_of(visit)
         except SchemaInvalid as error:
             return _shown(visit, referral_id, refused=error)
-        made = evidence.export(visit.context, referral_id, who=visit.who, why=why, now=visit.now, court=court_of(visit))
-        response = Response(made, content_type="application/zip")
-        response.headers["Content-Disposition"] = f'attachment; filename="{referral_id.replace(":", "_")}.zip"'
-        return response
+        made = evidence.export(visit.context, referral_id, who=visit.who, why=why, now=visit.now, court=party_of(visit))
+        return attachment(made, "application/zip", f"{referral_id.replace(':', '_')}.zip")
 
     return found
 
 
 def _case(visit: Visit, referral_id: str) -> CourtCase:
     try:
-        return case_of(visit.context, referral_id, court=court_of(visit), now=visit.now)
+        return case_of(visit.context, referral_id, court=party_of(visit), now=visit.now)
     except ReferralUnknown:
         raise NotFound from None
 
@@ -110,7 +110,7 @@ def _case(visit: Visit, referral_id: str) -> CourtCase:
 def _signed(visit: Visit, referral_id: str) -> OwnReferral | None:
     """The referral as it was signed; None where it was erased or its bytes prove nothing any more."""
     try:
-        return own.own_referral(visit.context, referral_id, court=court_of(visit), now=visit.now)
+        return own.own_referral(visit.context, referral_id, court=party_of(visit), now=visit.now)
     except XianjieError:
         return None
 
@@ -128,11 +128,11 @@ def _shown(
         signed=revealed or (None if signed is None else signed.referral),
         revealed=revealed is not None,
         lines=[(one, _marks(one)) for one in case.fate.handoffs],
-        holds=[(code, hold_text(code)) for code in case.fate.holds],
+        holds=[(code, rule_text(code)) for code in case.fate.holds],
         doubts=sorted((_doubt(one, visit) for one in case.findings), key=lambda one: not one.is_open),
         sent=sent,
         sent_warnings=told(sent.warnings) if sent is not None else (),
-        sent_holds=[(code, hold_text(code)) for code in sent.holds] if sent is not None else (),
+        sent_holds=[(code, rule_text(code)) for code in sent.holds] if sent is not None else (),
         can_send=can_send(visit),
         may_withdraw=_may_withdraw(case),
         age=lambda moment: (visit.now - moment) // timedelta(days=1),
@@ -158,7 +158,7 @@ def _doubt(kept: Kept, visit: Visit) -> Doubt:
         state=kept.state.value,
         decided_as="" if kept.decided_as is None else kept.decided_as.value,
         is_open=kept.state in _OPEN_FINDINGS,
-        ours=kept.finding.must_act == court_of(visit),
+        ours=kept.finding.must_act == party_of(visit),
     )
 
 

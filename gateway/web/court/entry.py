@@ -21,20 +21,12 @@ from gateway.domain.calendar import china_day
 from gateway.errors import FieldProblem, SchemaInvalid, XianjieError
 from gateway.flows.rehearse import Rehearsal, rehearse, within
 from gateway.web.court.form_fields import LONGEST, label_of, shown_members, shown_sections, suggestions, wrong_text
-from gateway.web.court.parts import (
-    Told,
-    can_send,
-    court_of,
-    form_of,
-    hold_text,
-    name_of,
-    new_form,
-    send,
-    told,
-)
+from gateway.web.court.parts import Told, told
 from gateway.web.desk import Desk
+from gateway.web.pages.clerk import act_of, can_send, form_of, new_form, party_of, send
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.said import tells
+from gateway.web.pages.shown import rule_text
 from gateway.web.pages.visit import Visit
 from gateway.workbook.court_cells import cells_of, member_cells
 from gateway.workbook.court_form import (
@@ -106,7 +98,7 @@ def _beginning(visit: Visit) -> dict[str, str]:
     """A fresh id, and the agreement where only one is in force for the court."""
     today = china_day(visit.now)
     newest = {one.document: one for _, one in sorted(visit.snapshot.agreements.items())}
-    fitting = [name for name, one in newest.items() if one.is_valid_on(today) and one.names(court_of(visit))]
+    fitting = [name for name, one in newest.items() if one.is_valid_on(today) and one.names(party_of(visit))]
     known = {"agreement_document": fitting[0]} if len(fitting) == 1 else {}
     return {"referral_id": str(uuid4()), **known}
 
@@ -128,7 +120,7 @@ def _checked(visit: Visit, typed: Typed, *, sending: bool) -> Response:
         return form_page(visit, typed, problems=reading.problems, refused=SchemaInvalid())
     if sending:
         return _sent(visit, typed, reading, reading.data)
-    (said,) = rehearse(visit.context, [reading.data], court=court_of(visit), now=visit.now)
+    (said,) = rehearse(visit.context, [reading.data], court=party_of(visit), now=visit.now)
     if said.problems:
         return form_page(visit, typed, problems=_placed(reading, said.problems), refused=SchemaInvalid())
     return _preview(visit, typed, reading.data, said)
@@ -139,7 +131,7 @@ def _sent(visit: Visit, typed: Typed, reading: FormReading, data: dict[str, Any]
         return form_page(visit, typed)
     referral_id = str(data["referral_id"])
     # another content is another message: what was sent is never taken for what was changed since
-    form = f"{typed.form}:{name_of(data)}"
+    form = act_of(typed.form, data)
     try:
         sent = send(visit, REFERRAL_SUBMITTED, data, form=form, subject=referral_id)
     except XianjieError as error:
@@ -208,7 +200,7 @@ def _preview(visit: Visit, typed: Typed, data: dict[str, Any], said: Rehearsal) 
         ],
         members=member_cells(data),
         member_columns=member_columns(),
-        holds=[(code, hold_text(code)) for code in said.holds],
+        holds=[(code, rule_text(code)) for code in said.holds],
         warnings=told(said.warnings),
         can_send=can_send(visit),
     )

@@ -20,8 +20,9 @@ from gateway.errors import InvalidQuery
 from gateway.flows.court_desk import listed
 from gateway.store import court_desk
 from gateway.store.court_desk import OVERDUE, WITHDRAWN, Wanted
-from gateway.web.court.parts import MOST, can_send, court_of, parts_of
+from gateway.web.court.parts import parts_of
 from gateway.web.desk import Desk
+from gateway.web.pages.clerk import MOST, can_send, party_of
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.shown import t, words
 from gateway.web.pages.visit import Visit
@@ -104,8 +105,8 @@ def pages(desk: Desk) -> Pages:
             return visit.refused("court/list.html", refused, asked=asked, states=states(), lines=[], **_top(visit))
         after = parts_of(visit.asked("after", 40))
         if asked.is_search and after is None:
-            visit.log(SEARCHED, court_of(visit), _said(asked, wanted))
-        lines, more = listed(visit.context, court_of(visit), wanted, after=after, most=MOST, now=visit.now)
+            visit.log(SEARCHED, party_of(visit), _said(asked, wanted))
+        lines, more = listed(visit.context, party_of(visit), wanted, after=after, most=MOST, now=visit.now)
         return visit.page(
             "court/list.html",
             asked=asked,
@@ -126,7 +127,7 @@ def _said(asked: Asked, wanted: Wanted) -> str:
 
 def _top(visit: Visit) -> dict[str, Any]:
     with visit.context.store.reading() as connection:
-        counts = court_desk.counts(connection, court_of(visit), now=visit.now)
+        counts = court_desk.counts(connection, party_of(visit), now=visit.now)
     return {"counts": counts, "can_send": can_send(visit), "States": NeedState, "age": _age(visit)}
 
 

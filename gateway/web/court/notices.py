@@ -28,8 +28,9 @@ from gateway.store import court_desk
 from gateway.store.exchanges import KeptClue
 from gateway.store.matches import KeptMatch
 from gateway.web.court.entry import SENT_BEFORE
-from gateway.web.court.parts import can_send, court_of, form_of, name_of, new_form, reason_of, row_of, send
+from gateway.web.court.parts import reason_of, row_of
 from gateway.web.desk import Desk
+from gateway.web.pages.clerk import act_of, can_send, form_of, new_form, party_of, send
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.said import tells
 from gateway.web.pages.visit import Visit
@@ -73,7 +74,7 @@ def pages(desk: Desk) -> Pages:
         _own_clue(visit, clue_id)
         try:
             why = reason_of(visit)
-            told = own.forwarded_clue(visit.context, clue_id, court=court_of(visit), now=visit.now)
+            told = own.forwarded_clue(visit.context, clue_id, court=party_of(visit), now=visit.now)
         except (SchemaInvalid, CaseErased) as error:
             return _clue(visit, clue_id, refused=error)
         except NoticeUnknown:
@@ -85,7 +86,7 @@ def pages(desk: Desk) -> Pages:
 
 
 def _lists(visit: Visit) -> Response:
-    court = court_of(visit)
+    court = party_of(visit)
     places = {name: visit.asked(name, 16) for name in ("matches", "inquiries", "clues")}
     with visit.context.store.reading() as connection:
         heard, more_matches = court_desk.matches_of(connection, court, after=row_of(places["matches"]), most=MOST)
@@ -111,7 +112,7 @@ def _clue_state(visit: Visit, clue: KeptClue) -> str:
 
 def _own_match(visit: Visit, match_id: str) -> KeptMatch:
     with visit.context.store.reading() as connection:
-        found = court_desk.match_of(connection, court_of(visit), match_id)
+        found = court_desk.match_of(connection, party_of(visit), match_id)
     if found is None:
         raise NotFound
     return found
@@ -120,7 +121,7 @@ def _own_match(visit: Visit, match_id: str) -> KeptMatch:
 def _match(
     visit: Visit, match_id: str, *, refused: XianjieError | None = None, typed: dict[str, str] | None = None
 ) -> Response:
-    kept, court = _own_match(visit, match_id), court_of(visit)
+    kept, court = _own_match(visit, match_id), party_of(visit)
     return visit.page(
         "court/match.html",
         status=200 if refused is None else refused.status,
@@ -141,7 +142,7 @@ def _dispose(visit: Visit, match_id: str) -> Response:
     kept = _own_match(visit, match_id)
     form = form_of(visit)
     typed = {name: visit.text(name, 1000) for name in ("side", "disposition", "stops_by", "reason")} | {"form": form}
-    side = next((one for one in kept.sides if one.party == court_of(visit) and one.side == typed["side"]), None)
+    side = next((one for one in kept.sides if one.party == party_of(visit) and one.side == typed["side"]), None)
     if side is None:
         raise NotFound
     if not can_send(visit):
@@ -150,7 +151,7 @@ def _dispose(visit: Visit, match_id: str) -> Response:
     data |= {name: typed[name].replace("\r\n", "\n") for name in ("disposition", "stops_by", "reason") if typed[name]}
     try:
         _require_shape(MATCH_DISPOSITION, data)
-        sent = send(visit, "match.disposition", data, form=f"{form}:{name_of(data)}", subject=side.referral_id)
+        sent = send(visit, "match.disposition", data, form=act_of(form, data), subject=side.referral_id)
     except MatchUnknown:
         raise NotFound from None
     except XianjieError as error:
@@ -160,7 +161,7 @@ def _dispose(visit: Visit, match_id: str) -> Response:
 
 def _own_clue(visit: Visit, clue_id: str) -> KeptClue:
     with visit.context.store.reading() as connection:
-        found = court_desk.clue_of(connection, court_of(visit), clue_id)
+        found = court_desk.clue_of(connection, party_of(visit), clue_id)
     if found is None:
         raise NotFound
     return found
@@ -203,7 +204,7 @@ def _answer(visit: Visit, clue_id: str) -> Response:
         if typed["amount_yuan"]:
             data["amount_fen"] = read_yuan(typed["amount_yuan"])
         _require_shape(CLUE_ANSWER, data)
-        sent = send(visit, "clue.answered", data, form=f"{form}:{name_of(data)}", subject=clue_id)
+        sent = send(visit, "clue.answered", data, form=act_of(form, data), subject=clue_id)
     except InvalidValue as wrong:
         return _clue(visit, clue_id, refused=_at("amount_fen", wrong.code), typed=typed)
     except ClueUnknown:

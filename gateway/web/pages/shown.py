@@ -19,6 +19,7 @@ from gateway.domain.access import Right
 from gateway.domain.calendar import CHINA
 from gateway.domain.field_codes import load_field_codes
 from gateway.domain.programmes import load_programmes
+from gateway.domain.reconciliation.explain import rules
 from gateway.domain.regions import load_regions
 from gateway.domain.rules import read_table
 from gateway.errors import FieldProblem, XianjieError
@@ -51,6 +52,12 @@ def word(code: Any, kind: str) -> str:
         return ""
     found = _words().get((kind, str(code)))
     return str(code) if found is None else t(*found)
+
+
+def rule_text(code: str) -> str:
+    """What a rule that holds a need says; of a hold that is no rule's, its word."""
+    row = rules().get(code)
+    return word(code, "hold") if row is None else t(row["zh"], row["en"])
 
 
 def words(kind: str) -> list[tuple[str, str]]:

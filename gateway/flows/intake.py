@@ -78,15 +78,7 @@ def prepare(message: VerifiedMessage, context: Context, *, now: datetime) -> Sub
     referral = read_referral(message.envelope.data, court=message.party_id)
     ids = {"message_id": message.envelope.id, "referral_id": referral.referral_id}
     row, profile = agreement_for(referral, context, now=now, ids=ids)
-    court_region = context.snapshot(now).parties[message.party_id].region
-    verdict = assess(
-        referral,
-        profile=profile,
-        regions=context.regions,
-        programmes=context.programmes,
-        today=china_day(now),
-        court_region=court_region,
-    )
+    verdict = judge(referral, profile, context, court=message.party_id, now=now)
     if verdict.blocks:
         raise RuleBlocked(problems=_under_data(verdict.blocks), ids=ids)
     return Submission(
@@ -100,6 +92,20 @@ def prepare(message: VerifiedMessage, context: Context, *, now: datetime) -> Sub
         own_key=own_key_of(referral, context) if profile.matching_authorised else None,
         likeness=match.likeness_of(referral, context) if profile.matching_authorised else None,
         now=now,
+    )
+
+
+def judge(
+    referral: Referral, profile: AgreementProfile, context: Context, *, court: str, now: datetime
+) -> IntakeVerdict:
+    """What the rules say of a referral of this court today."""
+    return assess(
+        referral,
+        profile=profile,
+        regions=context.regions,
+        programmes=context.programmes,
+        today=china_day(now),
+        court_region=context.snapshot(now).parties[court].region,
     )
 
 

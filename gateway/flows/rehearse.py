@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gateway.domain.calendar import china_day
-from gateway.domain.intake_rules import assess
 from gateway.errors import FieldProblem, MessageError, ReferralIdTaken
 from gateway.flows.context import Context
-from gateway.flows.intake import agreement_for
+from gateway.flows.intake import agreement_for, judge
 from gateway.flows.read_referral import read_referral
 from gateway.store import referrals
 
@@ -49,14 +47,7 @@ def _rehearse(context: Context, body: Mapping[str, Any], *, court: str, now: dat
         _, profile = agreement_for(referral, context, now=now, ids={})
     except MessageError as refusal:
         return Rehearsal(problems=tuple(within(one) for one in refusal.problems))
-    verdict = assess(
-        referral,
-        profile=profile,
-        regions=context.regions,
-        programmes=context.programmes,
-        today=china_day(now),
-        court_region=context.snapshot(now).parties[court].region,
-    )
+    verdict = judge(referral, profile, context, court=court, now=now)
     return Rehearsal(problems=verdict.blocks, holds=verdict.holds, warnings=verdict.warnings)
 
 

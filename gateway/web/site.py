@@ -1,12 +1,11 @@
 """站点 The web application: routes, problem documents, access records, limits, headers. Nothing is decided here."""
 
-import secrets
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
-from flask import Flask, Response, g, send_from_directory
+from flask import Flask, Response, send_from_directory
 
 from gateway.flows.context import Context
 from gateway.transport.provider import Provider
@@ -66,7 +65,6 @@ def create_site(
 def _add_pages(site: Flask, desk: Desk) -> None:
     """The three desks and their doors: pages for people."""
     shown.install(site)
-    site.before_request(_new_nonce)
     for pages in (one for make in DESKS for one in make(desk)):
         site.register_blueprint(pages.blueprint)
 
@@ -77,13 +75,9 @@ def _add_pages(site: Flask, desk: Desk) -> None:
         return response
 
 
-def _new_nonce() -> None:
-    g.nonce = secrets.token_urlsafe(16)
-
-
 def _harden(response: Response) -> Response:
     if doors.is_page():
-        response.headers.setdefault("Content-Security-Policy", PAGE_POLICY.format(nonce=g.get("nonce", "")))
+        response.headers.setdefault("Content-Security-Policy", PAGE_POLICY.format(nonce=shown.nonce()))
         response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         # without any referrer browsers send `Origin: null` with our own forms
         response.headers.setdefault("Referrer-Policy", "same-origin")

@@ -37,9 +37,11 @@ def standing_clocks(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> It
     """Of every open need with a limit that runs, and of those that ended unexplained, in the rows' order."""
     referral = dossier.referral
     for need in dossier.needs:
-        if where(need, dossier, rulebook, as_of) == UNEXPLAINED:
-            yield _unexplained(need, referral)
-        clocks = running_clocks(need, dossier, rulebook, as_of) if need.state in OPEN_NEEDS else ()
+        if need.state not in OPEN_NEEDS:
+            if where(need, dossier, rulebook, as_of) == UNEXPLAINED:
+                yield _unexplained(need, referral)
+            continue
+        clocks = running_clocks(need, dossier, rulebook, as_of)
         worst = worst_of(clocks)
         if worst is None:
             continue

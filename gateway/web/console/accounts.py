@@ -79,7 +79,7 @@ def _asking(found: Pages) -> None:
         except ConfigError as error:
             typed = {key: visit.text(key) for key in ("name", "shown_as", "role", "party_id", "office_ids", "region")}
             typed |= {"sub": visit.text("sub"), "why": visit.text("why")}
-            return visit.refused("console/account_new.html", error, typed=typed, **_choices(visit))
+            return visit.page("console/account_new.html", refused=error, typed=typed, **_choices(visit))
         return visit.back(ROOT, ASKED)
 
     @found.post(f"{ONE}/change", Right.MANAGE_ACCOUNTS, confirmed=True)
@@ -203,7 +203,6 @@ def _listed(visit: Visit, refused: XianjieError | None = None) -> Response:
     rows = accounts.page(visit.context, now=visit.now, limit=PAGE + 1, **asked)
     return visit.page(
         "console/accounts.html",
-        status=200 if refused is None else refused.status if refused.status < 500 else 400,
         refused=refused,
         rows=rows[:PAGE],
         older=rows[PAGE - 1]["name"] if len(rows) > PAGE else None,
@@ -224,7 +223,6 @@ def _one(visit: Visit, name: str, refused: XianjieError | None = None) -> Respon
         history = decisions.latest_about(connection, account.who, limit=PAGE)
     return visit.page(
         "console/account.html",
-        status=200 if refused is None else refused.status if refused.status < 500 else 400,
         refused=refused,
         row=row,
         one=account,

@@ -36,7 +36,6 @@ def pages(desk: Desk) -> Pages:
 def _listed(visit: Visit, refused: ConfigError | IllegalMove | None = None) -> Response:
     return visit.page(
         "console/approvals.html",
-        status=200 if refused is None else refused.status if refused.status < 500 else 400,
         refused=refused,
         waiting=approve.waiting_for(visit.context, visit.account, now=visit.now),
         own=approve.asked_by(visit.context, visit.account),

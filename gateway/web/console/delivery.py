@@ -177,9 +177,7 @@ def _office(visit: Visit, office_id: str, *, refused: InvalidQuery | None = None
         "is_push": office.channel is Channel.PUSH,
         "since": visit.text("since"),
     }
-    if refused is not None:
-        return visit.refused("console/delivery_office.html", refused, **shown)
-    return visit.page("console/delivery_office.html", **shown)
+    return visit.page("console/delivery_office.html", refused=refused, **shown)
 
 
 def _dry_run(
@@ -199,9 +197,7 @@ def _dry_run(
         "most": MOST_AT_ONCE,
         "why_given": visit.text("why"),
     }
-    if refused is not None:
-        return visit.refused("console/delivery_again.html", refused, **shown)
-    return visit.page("console/delivery_again.html", **shown)
+    return visit.page("console/delivery_again.html", refused=refused, **shown)
 
 
 def _pause_page(visit: Visit, office: Office, refused: ConfigError | None = None) -> Response:
@@ -213,9 +209,7 @@ def _pause_page(visit: Visit, office: Office, refused: ConfigError | None = None
             for one in lanes.messages(connection, office.office_id, state=state, limit=PAGE)
         ]
     shown: dict[str, Any] = {"office": office, "lane": lane, "messages": waiting[:PAGE], "why_given": visit.text("why")}
-    if refused is not None:
-        return visit.refused("console/delivery_pause.html", refused, **shown)
-    return visit.page("console/delivery_pause.html", **shown)
+    return visit.page("console/delivery_pause.html", refused=refused, **shown)
 
 
 def _set_paused(visit: Visit, office: Office, *, paused: bool) -> Response:

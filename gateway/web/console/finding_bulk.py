@@ -123,10 +123,8 @@ def _preview(
     visit: Visit, typed: Filter, order: Order, keys: list[str], refused: XianjieError | None = None
 ) -> Response:
     found = finding_bulk.preview(visit.context, keys, order)
-    status = 200 if refused is None else refused.status if refused.status < 500 else 400
     return visit.page(
         "console/finding_bulk.html",
-        status=status,
         refused=refused,
         typed=typed,
         order=order,

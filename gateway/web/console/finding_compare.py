@@ -52,7 +52,7 @@ def _page(visit: Visit) -> Response:
         after = row_of(visit.asked("after"), "after") or 0
         code, part = _listed(typed)
     except InvalidQuery as error:
-        return visit.refused("console/finding_compare.html", error, **shown)
+        return visit.page("console/finding_compare.html", refused=error, **shown)
     with visit.context.store.reading() as connection:
         if part is not None:
             found, older = finding_days.listed(connection, part, code, since, until, visit.courts, after=after)

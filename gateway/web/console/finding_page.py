@@ -175,10 +175,8 @@ def _page(visit: Visit, one: Listed, *, refused: XianjieError | None = None) -> 
         cases = finding_evidence.cases(connection, [one for one in (finding.referral_id, other) if one])
     acts = [row for row in shown.acts if row["what"] != VIEWED]
     looks = [row for row in shown.acts if row["what"] == VIEWED]
-    status = 200 if refused is None else refused.status if refused.status < 500 else 400
     return visit.page(
         "console/finding.html",
-        status=status,
         refused=refused,
         shown=line(visit, one),
         kept=kept,

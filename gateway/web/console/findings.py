@@ -80,13 +80,12 @@ def list_page(visit: Visit, typed: Filter, *, refused: XianjieError | None = Non
     try:
         asked, after = read(visit, typed), read_place(visit.asked("after"))
     except InvalidQuery as error:
-        return visit.refused("console/findings.html", error, **shown)
+        return visit.page("console/findings.html", refused=error, **shown)
     if typed.searched:
         visit.log(SEARCHED, "findings", typed.searched)
     with visit.context.store.reading() as connection:
         page = finding_log.search(connection, asked, after=after)
         counts = finding_log.counts(connection, asked)
-    status = 200 if refused is None else refused.status if refused.status < 500 else 400
     shown |= {
         "page": page,
         "after": after,
@@ -96,7 +95,7 @@ def list_page(visit: Visit, typed: Filter, *, refused: XianjieError | None = Non
         "total": sum(counts.values()),
         "most_exported": MOST_EXPORTED,
     }
-    return visit.page("console/findings.html", status=status, refused=refused, **shown)
+    return visit.page("console/findings.html", refused=refused, **shown)
 
 
 def _choices(visit: Visit) -> dict[str, Any]:

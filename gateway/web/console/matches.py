@@ -159,7 +159,7 @@ def _list(visit: Visit) -> Response:
         states = _states(state)
         after = _read_place(visit.asked("after"))
     except InvalidQuery as error:
-        return visit.refused("console/matches.html", error, **shown)
+        return visit.page("console/matches.html", refused=error, **shown)
     if referral:
         visit.log("searched", "matches", f"referral={referral}")
     with visit.context.store.reading() as connection:
@@ -228,14 +228,11 @@ def _is_silent(kept: KeptMatch, side: str, due: datetime | None, now: datetime) 
 def _page(visit: Visit, match_id: str, *, refused: XianjieError | None = None, **more: Any) -> Response:
     visit.log(VIEWED, match_id, "page")
     shown = match_look.look(visit.context, match_id, now=visit.now)
-    match, status = shown.kept.match, 200
-    if refused is not None:
-        status = refused.status if refused.status < 500 else 400
+    match = shown.kept.match
     decides = visit.may(Right.DECIDE) and _sees_both(visit, shown.courts)
     hearing = match.state in HEARING
     return visit.page(
         "console/match.html",
-        status=status,
         refused=refused,
         match=match,
         sides=[_side(visit, shown, one) for one in shown.sides],

@@ -206,9 +206,7 @@ def _party(visit: Visit, named: str, *, refused: XianjieError | None = None) -> 
         "earlier": sum(one.state in keys.COUNT for one in row.keys),
         "is_own": row.party.party_id == visit.context.party_id,
     }
-    if refused is not None:
-        return visit.refused("console/party.html", refused, **shown)
-    return visit.page("console/party.html", **shown)
+    return visit.page("console/party.html", refused=refused, **shown)
 
 
 def _is_open(one: Approval, now: datetime) -> bool:
@@ -237,9 +235,7 @@ def _key(visit: Visit, named: str, kid: str, *, refused: ConfigError | None = No
         "others": sum(of.state in keys.COUNT and of.key.use == one.key.use for of in row.keys if of is not one),
         "is_own": kid == visit.context.key.kid,
     }
-    if refused is not None:
-        return visit.refused("console/party_key.html", refused, **shown)
-    return visit.page("console/party_key.html", **shown)
+    return visit.page("console/party_key.html", refused=refused, **shown)
 
 
 def _row(visit: Visit, named: str) -> PartyRow:

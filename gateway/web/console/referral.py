@@ -155,10 +155,8 @@ def _page(
 ) -> Response:
     told = require_found(story(visit.context, referral_id, now=visit.now))
     signed = reveal.signed_referral(visit.context, referral_id, now=visit.now)
-    status = 200 if refused is None else refused.status if refused.status < 500 else 400
     return visit.page(
         "console/referral.html",
-        status=status,
         refused=refused,
         told=told,
         row=told.row,

@@ -73,7 +73,7 @@ def _list(visit: Visit) -> Response:
     try:
         asked, after = read_asked(visit, form), read_place(visit.asked("after"))
     except InvalidQuery as error:
-        return visit.refused("console/referrals.html", error, form=form, page=None, **_choices(visit))
+        return visit.page("console/referrals.html", refused=error, form=form, page=None, **_choices(visit))
     if form.is_search:
         visit.log("searched", "referrals", form.said)
     with visit.context.store.reading() as connection:

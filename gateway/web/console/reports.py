@@ -90,9 +90,7 @@ def _page(visit: Visit, typed: Mapping[str, str], refused: XianjieError | None =
         shown |= _shown(report)
     if isinstance(refused, MissingExtra):
         return visit.page("console/reports.html", status=refused.status, refused=refused, **shown)
-    if refused is not None:
-        return visit.refused("console/reports.html", refused, **shown)
-    return visit.page("console/reports.html", **shown)
+    return visit.page("console/reports.html", refused=refused, **shown)
 
 
 def _shown(report: Report) -> dict[str, Any]:

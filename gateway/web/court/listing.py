@@ -102,7 +102,7 @@ def pages(desk: Desk) -> Pages:
         try:
             wanted = asked.wanted()
         except InvalidQuery as refused:
-            return visit.refused("court/list.html", refused, asked=asked, states=states(), lines=[], **_top(visit))
+            return visit.page("court/list.html", refused=refused, asked=asked, states=states(), lines=[], **_top(visit))
         after = parts_of(visit.asked("after", 40))
         if asked.is_search and after is None:
             visit.log(SEARCHED, party_of(visit), _said(asked, wanted))

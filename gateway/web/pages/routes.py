@@ -107,7 +107,7 @@ def visit_of(desk: Desk) -> Visit:
     now = desk.clock()
     session = sign_in.session_of(desk.context, request.cookies.get(cookie(desk, COOKIE)), now=now)
     g.session = session
-    return Visit(desk=desk, session=session, now=now, language=chosen_language())
+    return Visit(desk=desk, session=session, now=now)
 
 
 def require(visit: Visit, right: "Right | str") -> None:
@@ -176,8 +176,10 @@ def require_confirmed(visit: Visit) -> None:
 
 
 def chosen_language() -> Language:
-    """As chosen here before, else as the browser asks."""
-    chosen = request.cookies.get(LANGUAGE_COOKIE)
-    if chosen == "en":
-        return "en"
-    return "zh" if chosen == "zh" else language_of(request.headers.get("Accept-Language"))
+    """As chosen here before, else as the browser asks; read once a request, for a page asks hundreds of times."""
+    found: Language | None = g.get("language")
+    if found is None:
+        chosen = request.cookies.get(LANGUAGE_COOKIE)
+        asked = language_of(request.headers.get("Accept-Language"))
+        found = g.language = "en" if chosen == "en" else "zh" if chosen == "zh" else asked
+    return found

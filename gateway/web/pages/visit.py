@@ -18,7 +18,6 @@ from gateway.flows.sign_in import Session
 from gateway.store import decisions
 from gateway.store.directory import Snapshot
 from gateway.web.desk import Desk
-from gateway.web.problems import Language
 
 T = TypeVar("T")
 
@@ -30,7 +29,6 @@ class Visit:
     desk: Desk
     session: Session
     now: datetime
-    language: Language
 
     @property
     def context(self) -> Context:
@@ -89,14 +87,16 @@ class Visit:
             )
         )
 
-    def page(self, template: str, *, status: int = 200, **shown: Any) -> Response:
-        """A rendered page."""
-        response: Response = make_response(render_template(template, visit=self, **shown), status)
+    def page(
+        self, template: str, *, refused: XianjieError | None = None, status: int | None = None, **shown: Any
+    ) -> Response:
+        """A rendered page. refused: why a form was not taken, told on top; what was typed is shown again by the
+        template. status: where it is another than follows from that."""
+        if status is None:
+            status = 200 if refused is None else refused.status if refused.status < 500 else 400
+        text = render_template(template, visit=self, refused=refused, **shown)
+        response: Response = make_response(text, status)
         return response
-
-    def refused(self, template: str, error: XianjieError, **shown: Any) -> Response:
-        """The same page with why a form was not taken; what was typed is shown again by the template."""
-        return self.page(template, status=error.status if error.status < 500 else 400, refused=error, **shown)
 
     def back(self, path: str, said: str | None = None, **query: Any) -> Response:
         """After a form was taken: another page, and what it says first (`pages.said`)."""

@@ -17,6 +17,7 @@ import click
 
 from gateway.app import Clock, build_context
 from gateway.config import Config, find_file, load
+from gateway.domain import values
 from gateway.errors import Busy, ConfigError, InRecovery, PartnerUnreachable, StoreUnavailable, XianjieError
 from gateway.flows.context import Context
 from gateway.web.access_log import JsonLines
@@ -85,7 +86,7 @@ def _width(text: str) -> int:
 
 def yuan(fen: int | None) -> str:
     """1234567 → 12,345.67"""
-    return "" if fen is None else f"{fen / 100:,.2f}"
+    return "" if fen is None else values.yuan(fen)
 
 
 class Installation:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from gateway.domain.calendar import CHINA
 from gateway.domain.replies import COMMON_DENIALS, load_replies
-from gateway.errors import FieldProblem
-from gateway.web.pages.shown import problem_text, t, word, words
+from gateway.web.pages.shown import code_text, t, word, words
 from gateway.web.pages.visit import Visit
 from gateway.workbook.sheets import CASE_LAYER, PAYEE_WORDS, REPLY_COLUMNS, reason_words, result_words, with_iso_days
 
@@ -111,7 +110,7 @@ def wrong_text(key: str, code: str) -> str:
             "不是六位行政区划代码；如 520102", "No region code of six digits. Such as 520102"
         ),
     }
-    return said.get((key, code)) or problem_text(FieldProblem(pointer=f"/{key}", code=code))
+    return said.get((key, code)) or code_text(code)
 
 
 def typed(visit: Visit) -> dict[str, str]:

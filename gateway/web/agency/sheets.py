@@ -28,7 +28,7 @@ from gateway.web.desk import Desk
 from gateway.web.pages.carried import XLSX, attachment, uploaded
 from gateway.web.pages.clerk import can_send, party_of, send
 from gateway.web.pages.routes import Pages
-from gateway.web.pages.shown import problem_text, refusal_text, t, word
+from gateway.web.pages.shown import code_text, refusal_text, t, word
 from gateway.web.pages.visit import Visit
 from gateway.workbook.answers import PROOF_KEYS, effect_of, judged, proof_cells, row_problems, write_office_sheet
 from gateway.workbook.sheets import REPLY_COLUMNS, ReplyRow, read_reply_sheet
@@ -228,7 +228,7 @@ def _at(problem: FieldProblem) -> tuple[str, str, str]:
 
 
 def _words(where: str, code: str) -> tuple[str, str, str]:
-    return _heading(where), problem_text(FieldProblem(pointer="", code=code)), code
+    return _heading(where), code_text(code), code
 
 
 def _heading(where: str) -> str:

@@ -33,7 +33,7 @@ from gateway.web.pages.carried import XLSX, attachment, uploaded
 from gateway.web.pages.clerk import MOST, can_send, name_of, party_of, send
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.said import tells
-from gateway.web.pages.shown import problem_text, t
+from gateway.web.pages.shown import code_text, t
 from gateway.web.pages.visit import Visit, require_found
 from gateway.workbook.statement_columns import COLUMNS, write_statement_template
 from gateway.workbook.statement_file import LedgerLine, read_ledger
@@ -92,7 +92,8 @@ def pages(desk: Desk) -> Pages:
             one, seen = require_found(own_statements.find(connection, party_of(visit), scope_of(visit), statement_id))
             said = status_of(connection, one, seen, limit=SHOWN)
         bad = [
-            (line["line"], _column(line["pointer"]), _word(line["code"]), line["code"]) for line in said["bad_lines"]
+            (line["line"], _column(line["pointer"]), code_text(line["code"]), line["code"])
+            for line in said["bad_lines"]
         ]
         return visit.page("agency/statement.html", one=one, said=said, bad=bad, shown=SHOWN)
 
@@ -259,13 +260,9 @@ def _bad_lines(lines: Sequence[LedgerLine]) -> Iterator[tuple[int, str, str, str
     """(line, column, what is wrong and how to mend it, code)."""
     for line in lines:
         pointer, code = line.problem or ("", "")
-        yield line.number, _column(pointer), _word(code), code
+        yield line.number, _column(pointer), code_text(code), code
 
 
 def _column(pointer: str) -> str:
     key = pointer.rpartition("/")[2]
     return next((t(zh, english) for name, zh, english, _ in COLUMNS if name == key), key)
-
-
-def _word(code: str) -> str:
-    return problem_text(FieldProblem(pointer="", code=code))

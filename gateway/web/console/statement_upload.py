@@ -28,7 +28,7 @@ from gateway.errors import (
 from gateway.flows.statement_desk import Judged, bring, find_for, judge
 from gateway.store.statements import subject_of
 from gateway.web.pages.said import tells
-from gateway.web.pages.shown import problem_text, t
+from gateway.web.pages.shown import code_text, t
 from gateway.web.pages.visit import Visit
 from gateway.workbook.statement_columns import COLUMNS
 
@@ -90,7 +90,7 @@ def taken(visit: Visit, upload: Upload, offices: Mapping[str, Office]) -> Statem
 def _taken(visit: Visit, upload: Upload, offices: Mapping[str, Office], folder: Path) -> Statement | None:
     upload.judged = judged = judge(*_kept(folder), most_bad=SHOWN)
     upload.bad = tuple(
-        (line.number, column_of(line.problem[0]), word_of(line.problem[1]), line.problem[1])
+        (line.number, column_of(line.problem[0]), code_text(line.problem[1]), line.problem[1])
         for line in judged.bad
         if line.problem is not None
     )
@@ -169,8 +169,3 @@ def column_of(pointer: str) -> str:
     """The column a pointer means, as the template has it."""
     key = pointer.rpartition("/")[2]
     return next((t(zh, english).rstrip("*") for name, zh, english, _ in COLUMNS if name == key), key)
-
-
-def word_of(code: str) -> str:
-    """What is wrong and how to mend it."""
-    return problem_text(FieldProblem(pointer="", code=code))

@@ -22,13 +22,13 @@ from gateway.flows.statement_intake import status_of
 from gateway.store import statement_desk, statements
 from gateway.store.statement_desk import Asked, Part
 from gateway.web.console import statement_upload
-from gateway.web.console.statement_upload import Upload, column_of, word_of
+from gateway.web.console.statement_upload import Upload, column_of
 from gateway.web.console.whose import name_of
 from gateway.web.desk import Desk
 from gateway.web.pages.asked import row_of
 from gateway.web.pages.carried import XLSX, attachment
 from gateway.web.pages.routes import Pages
-from gateway.web.pages.shown import words
+from gateway.web.pages.shown import code_text, words
 from gateway.web.pages.visit import Visit
 from gateway.workbook.statement_columns import COLUMNS, write_statement_template
 from gateway.workbook.writing import write_csv
@@ -211,7 +211,8 @@ def _told(visit: Visit, one: Statement) -> Response:
         matched=matched,
         doubts=_by_code(doubts),
         bad=[
-            (line["line"], column_of(line["pointer"]), word_of(line["code"]), line["code"]) for line in bad[:BAD_LINES]
+            (line["line"], column_of(line["pointer"]), code_text(line["code"]), line["code"])
+            for line in bad[:BAD_LINES]
         ],
         after=after,
         more=bad[BAD_LINES - 1]["line"] if len(bad) > BAD_LINES else None,

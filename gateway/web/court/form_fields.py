@@ -9,9 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.domain.field_codes import load_field_codes
 from gateway.errors import ReferralIdTaken
-from gateway.web.pages.shown import t
+from gateway.web.pages.shown import code_text, t
 from gateway.workbook.court_codes import OPEN_LISTS, choices
 from gateway.workbook.court_form import (
     FormProblem,
@@ -83,8 +82,7 @@ def wrong_text(code: str) -> str:
     if code == ReferralIdTaken.code:  # the one refusal of a whole referral that is one field's fault
         title, mend = ReferralIdTaken.title, ReferralIdTaken.next_step
         return t(f"{title[0]}；{mend[0]}", f"{title[1]}. {mend[1]}")
-    known = load_field_codes().get(code)
-    return code if known is None else t(f"{known.zh}；{known.fix_zh}", f"{known.en}. {known.fix_en}")
+    return code_text(code)
 
 
 def _by_field(problems: Sequence[FormProblem]) -> dict[str, list[str]]:

@@ -13,8 +13,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Flask, g, request
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
+from gateway.domain import values
 from gateway.domain.access import Desk as Sort
 from gateway.domain.access import Right
 from gateway.domain.calendar import CHINA
@@ -76,7 +77,7 @@ def region(code: str | None) -> str:
 
 def yuan(fen: int | None) -> str:
     """1234567 → 12,345.67"""
-    return "" if fen is None else f"{fen / 100:,.2f}"
+    return "" if fen is None else values.yuan(fen)
 
 
 def number(value: int | None) -> str:
@@ -100,7 +101,7 @@ def mask_number(text: str | None) -> str:
     """520102199001011234 → 5201**********1234; a short one shows nothing but its length."""
     if not text:
         return ""
-    return text[:4] + "*" * (len(text) - 8) + text[-4:] if len(text) >= _SHORTEST_ID else "*" * len(text)
+    return values.mask_id(text) if len(text) >= _SHORTEST_ID else "*" * len(text)
 
 
 def mask_name(text: str | None) -> str:
@@ -110,8 +111,13 @@ def mask_name(text: str | None) -> str:
 
 def problem_text(problem: FieldProblem) -> str:
     """What is wrong with a field and how to mend it."""
-    known = load_field_codes().get(problem.code)
-    return problem.code if known is None else t(f"{known.zh}；{known.fix_zh}", f"{known.en}. {known.fix_en}")
+    return code_text(problem.code)
+
+
+def code_text(code: str) -> str:
+    """What a field's code says is wrong and how to mend it; the code itself where no table has it."""
+    known = load_field_codes().get(code)
+    return code if known is None else t(f"{known.zh}；{known.fix_zh}", f"{known.en}. {known.fix_en}")
 
 
 def refusal_text(error: XianjieError) -> tuple[str, str]:
@@ -232,7 +238,6 @@ def install(site: Flask) -> None:
         language=chosen_language,
         PASSWORD_AGAIN=PASSWORD_AGAIN,
         Right=Right,
-        escape=escape,
         nonce=nonce,
     )
     site.jinja_env.trim_blocks = site.jinja_env.lstrip_blocks = True

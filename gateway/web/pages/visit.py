@@ -75,10 +75,6 @@ class Visit:
         wanted = self.account.office_ids
         return tuple(one for one in own if not wanted or one.office_id in wanted)
 
-    def sees_office(self, office_id: str) -> bool:
-        """Whether that office's handoffs are his."""
-        return any(one.office_id == office_id for one in self.offices)
-
     def log(self, what: str, subject: str, why: str) -> None:
         """Keeps what was looked at, searched or exported as a decision with its leaf, before it is shown."""
         self.context.store.write(

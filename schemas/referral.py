@@ -124,7 +124,7 @@ class AttachmentSchema(StrictSchema):
 
 
 class ReferralSchema(StrictSchema):
-    """`referral.submitted` and `referral.amended`: the whole referral each time."""
+    """`referral.submitted`: the whole referral."""
 
     referral_id = MessageId(required=True)
     agreement_document = Text(max=100, required=True)
@@ -163,6 +163,13 @@ class ReferralSchema(StrictSchema):
     reply_by = Moment()
 
 
+class AmendmentSchema(ReferralSchema):
+    """`referral.amended`: the whole referral once more, the message it amends, and why."""
+
+    amends = MessageId(required=True)
+    amendment_reason = Text(max=500, lines=True, required=True)
+
+
 class WithdrawalSchema(StrictSchema):
     """`referral.withdrawn`."""
 
@@ -182,5 +189,6 @@ class CourtPaymentSchema(StrictSchema):
 
 
 REFERRAL = ReferralSchema()
+AMENDMENT = AmendmentSchema()
 WITHDRAWAL = WithdrawalSchema()
 COURT_PAYMENT = CourtPaymentSchema()

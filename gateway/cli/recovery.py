@@ -64,6 +64,7 @@ _CODES = {
     "office_unknown": "承办单位未登记;重新登记 its office is not registered; put it again",
     "handoff_missing": "其转办尚未交还 its handoff has not come back",
     "withdrawal_missing": "其撤回报文尚未交还 the court's withdrawal has not come back",
+    "amendment_missing": "其更正报文尚未交还 the court's amendment has not come back",
     "issued_otherwise": "该需求已另行转办,须人工核对 its need was issued anew: somebody has to look",
     "receipted_otherwise": "已另行出具回执,须人工核对 another receipt was given since: somebody has to look",
     "same_id_different_bytes": "同一编号而内容不同,须人工核对 its id stands for other bytes: somebody has to look",

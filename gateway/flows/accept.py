@@ -25,6 +25,7 @@ from gateway.evidence.entry import message_entry, receipt_entry
 from gateway.evidence.receipt import ReceiptVerdict, Rung, issue
 from gateway.failpoints import failpoint
 from gateway.flows import receive
+from gateway.flows.amend import Amendment
 from gateway.flows.context import Context
 from gateway.flows.court import Withdrawal
 from gateway.flows.intake import Submission
@@ -153,12 +154,13 @@ def _commit(connection: Connection, items: list[Item]) -> list[Accepted | Except
     found = inbox.earlier(connection, [_key(item.message) for item in items])
     outcomes: list[Accepted | Exception | None] = [None] * len(items)
     first: dict[Key, int] = {}
+    behind = _behind_an_amendment(items)
     for at, item in enumerate(items):
         key = _key(item.message)
         if key in found:
             outcomes[at] = _again(item.message, found[key])
-        elif first.setdefault(key, at) != at:
-            continue
+        elif at not in behind:
+            first.setdefault(key, at)
     fresh = [at for at in first.values() if outcomes[at] is None]
     noted = _record(connection, items, fresh)
     failpoint("accept.recorded")
@@ -176,7 +178,7 @@ def _commit(connection: Connection, items: list[Item]) -> list[Accepted | Except
     failpoint("accept.kept")
     second = [at for at, outcome in enumerate(outcomes) if outcome is None]
     if second:
-        # the same id twice in one group: the second stands to the first as a later message would
+        # the same id twice in one group, or an amendment with what it amends: the second comes as a later message would
         for at, outcome in zip(second, _commit(connection, [items[at] for at in second]), strict=True):
             outcomes[at] = outcome
     return [outcome for outcome in outcomes if outcome is not None]
@@ -203,6 +205,19 @@ def _parts(items: Sequence[Item], fresh: Sequence[int]) -> Iterator[list[int]]:
         part.append(at)
         withdrawn = withdrawn or isinstance(items[at], Withdrawal)
     yield part
+
+
+def _behind_an_amendment(items: Sequence[Item]) -> set[int]:
+    """Places of amendments of what came in the same group, and of whatever follows them about the same referral: what
+    is amended is read from its bytes, so it must be on file first."""
+    here: set[str | None] = set()
+    behind: dict[str | None, set[int]] = {}
+    for at, item in enumerate(items):
+        if item.subject in behind or (isinstance(item, Amendment) and item.subject in here):
+            behind.setdefault(item.subject, set()).add(at)
+        if isinstance(item, Submission | Amendment):
+            here.add(item.subject)
+    return {at for places in behind.values() for at in places}
 
 
 def _keep(item: Item, noted: Noted | Exception, kept: dict[Key, Inbound], tail: Tail) -> Accepted | Exception:

@@ -16,7 +16,7 @@ from gateway.domain.referral import Referral
 from gateway.errors import XianjieError
 from gateway.flows.context import Context
 from gateway.flows.message_kind import Told
-from gateway.flows.recall import recall
+from gateway.flows.recall import recall_these
 from gateway.matching.identity import identity_key
 from gateway.store import households, referrals
 from gateway.store import tables as t
@@ -74,7 +74,7 @@ def fill_in(context: Context, *, now: datetime, limit: int = BATCH) -> int:
     the cut-off names it anyway."""
     with context.store.reading() as connection:
         missing = households.without(connection, limit=limit)
-        found = recall(connection, missing, context, now=now) if missing else {}
+        found = recall_these(connection, missing, context, now=now) if missing else {}
     agreements = context.snapshot(now).agreements
     facts: list[Row] = []
     members: list[Row] = []

@@ -7,6 +7,7 @@ and what agencies say of it. A new type is one line here and one flow that decla
 from collections.abc import Mapping
 
 from gateway.flows import (
+    amend,
     clue,
     completeness,
     court,
@@ -24,6 +25,7 @@ from gateway.flows.message_kind import MessageKind
 
 KINDS: tuple[MessageKind, ...] = (
     *intake.KINDS,
+    *amend.KINDS,
     *court.KINDS,
     *court_money.KINDS,
     *receive.KINDS,

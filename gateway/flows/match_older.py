@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from gateway.errors import XianjieError
 from gateway.flows.context import Context
 from gateway.flows.match import likeness_of
-from gateway.flows.recall import recall
+from gateway.flows.recall import recall_these
 from gateway.matching.keyed import secret_name
 from gateway.store import households, persons
 
@@ -39,7 +39,7 @@ def fill_in(context: Context, *, now: datetime) -> int:
 
 
 def _fill(connection: Connection, *, context: Context, referral_ids: list[str], now: datetime) -> int:
-    proven = recall(connection, households.recallable(connection, referral_ids), context, now=now)
+    proven = recall_these(connection, households.recallable(connection, referral_ids), context, now=now)
     there = persons.known(connection, referral_ids)
     likenesses = {
         referral_id: likeness_of(referral, context)

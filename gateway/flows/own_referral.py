@@ -15,7 +15,7 @@ from gateway.domain.referral import Referral
 from gateway.envelope.signing import verify
 from gateway.errors import CaseErased, NoticeUnknown, ReferralUnknown
 from gateway.flows.context import Context
-from gateway.flows.recall import recall
+from gateway.flows.recall import newest, recall_these
 from gateway.store import court_desk, exchanges, inbox, referrals, sealing
 
 PERSON_VIEWED, WRITTEN_ANEW, CLUE_VIEWED = "person_viewed", "referral_written_anew", "clue_viewed"
@@ -24,10 +24,11 @@ PERSON_VIEWED, WRITTEN_ANEW, CLUE_VIEWED = "person_viewed", "referral_written_an
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OwnReferral:
-    """As it was read, and as it stood on the wire."""
+    """Its newest version: as it was read, and as it stood on the wire under that message."""
 
     referral: Referral
     data: Mapping[str, Any]
+    message_id: str
 
 
 def own_referral(context: Context, referral_id: str, *, court: str, now: datetime) -> OwnReferral:
@@ -36,15 +37,16 @@ def own_referral(context: Context, referral_id: str, *, court: str, now: datetim
         place = referrals.where_kept(connection, referral_id)
         if place is None or place.court != court:
             raise ReferralUnknown(ids={"referral_id": referral_id})
+        (place,) = newest(connection, [place])
         raw = inbox.bytes_of(connection, [(place.court, place.message_id)]).get((place.court, place.message_id))
         if raw is None:
             raise CaseErased(ids={"referral_id": referral_id})
-        found = recall(connection, [place], context, now=now)[referral_id]
+        found = recall_these(connection, [place], context, now=now)[referral_id]
     if not isinstance(found, Referral):
         raise found
     keyring = context.snapshot(now).keyring
     message = verify(raw.encode(), keyring, recipient=context.party_id, now=place.received_at, check_time=False)
-    return OwnReferral(referral=found, data=message.envelope.data)
+    return OwnReferral(referral=found, data=message.envelope.data, message_id=place.message_id)
 
 
 def forwarded_clue(context: Context, clue_id: str, *, court: str, now: datetime) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ the rules is `domain.intake_rules`'s question.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from marshmallow import ValidationError
@@ -26,7 +27,8 @@ from gateway.domain.referral import (
 )
 from gateway.envelope.message import field_problems
 from gateway.errors import FieldProblem, SchemaInvalid
-from schemas.referral import REFERRAL
+from schemas.fields import StrictSchema
+from schemas.referral import AMENDMENT, REFERRAL
 
 _BRACKETS = str.maketrans("()", "（）")
 _SPELLINGS = str.maketrans("()〔〕[]０１２３４５６７８９", "（）（）（）0123456789", " \u3000")
@@ -42,15 +44,34 @@ _ENUMS = {
 
 def read_referral(body: Any, *, court: str) -> Referral:
     """The referral in a message's `data`. Raises SchemaInvalid."""
+    return _referral(_fields(body, REFERRAL), court)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Amended:
+    """A referral as an amendment has it. amends: the message it amends; why stays in the message's bytes."""
+
+    referral: Referral
+    amends: str
+
+
+def read_amendment(body: Any, *, court: str) -> Amended:
+    """The whole referral in the `data` of `referral.amended`. Raises SchemaInvalid."""
+    fields = _fields(body, AMENDMENT)
+    amends, _ = fields.pop("amends"), fields.pop("amendment_reason")
+    return Amended(referral=_referral(fields, court), amends=amends)
+
+
+def _fields(body: Any, shape: StrictSchema) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise SchemaInvalid("referral", problems=[FieldProblem(pointer="/data", code="not_object")])
     try:
-        fields = REFERRAL.load(body)
+        fields: dict[str, Any] = shape.load(body)
     except ValidationError as error:
         raise SchemaInvalid("referral", problems=field_problems(error, prefix="/data")) from error
     if len(fields["referral_id"]) > MOST_REFERRAL_ID:
         raise SchemaInvalid("referral", problems=[FieldProblem(pointer="/data/referral_id", code="too_long")])
-    return _referral(fields, court)
+    return fields
 
 
 def _referral(fields: dict[str, Any], court: str) -> Referral:

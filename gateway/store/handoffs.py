@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ from sqlalchemy import Connection
 
 from gateway.domain.lifecycle import HandoffState
 from gateway.store import tables as t
+from gateway.store.clock import from_ms
 from gateway.store.prepared import among, ids
 
 
@@ -27,6 +29,7 @@ class SentRow:
     state: str
     needs: tuple[tuple[str, str], ...]
     echo_key: str | None
+    issued_at: datetime
 
 
 def put(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -98,6 +101,7 @@ def _read(connection: Connection, statement: sa.Select[Any], wanted: Mapping[str
             state=row.state,
             needs=tuple((need_id, programme) for need_id, programme in json.loads(row.need_ids)),
             echo_key=row.echo_key,
+            issued_at=from_ms(row.issued_at),
         )
         for row in rows
     ]

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from gateway.domain.reconciliation.rows_household import CircumstancesRow, MemberRow
+from gateway.store import amendments
 from gateway.store import tables as t
 from gateway.store.clock import from_ms, to_ms
 from gateway.store.prepared import among, ids
@@ -42,10 +43,16 @@ _MARK_FAMILIES = (
 
 def circumstances(connection: Connection, referral_ids: Iterable[str]) -> dict[str, CircumstancesRow]:
     """By referral; one that came before they were kept has none."""
-    rows = connection.execute(_CIRCUMSTANCES, ids(set(referral_ids)))
+    wanted = set(referral_ids)
+    amended = amendments.newest(connection, wanted)
     return {
-        row.referral_id: CircumstancesRow(has_authorisation=bool(row.has_authorisation), adult_from=row.adult_from)
-        for row in rows
+        row.referral_id: CircumstancesRow(
+            has_authorisation=amended[row.referral_id].has_authorisation
+            if row.referral_id in amended
+            else bool(row.has_authorisation),
+            adult_from=row.adult_from,
+        )
+        for row in connection.execute(_CIRCUMSTANCES, ids(wanted))
     }
 
 

@@ -12,8 +12,9 @@ from gateway.domain.person import SpecificGroup
 from gateway.domain.reconciliation.values import NeedRow, ReplyRow
 from gateway.domain.referral import Decision, ReferralAssessment, Urgency
 from gateway.domain.report.values import FindingCount, Narrowed, ReportRow
-from gateway.store import dossiers
+from gateway.store import amendments, dossiers
 from gateway.store import tables as t
+from gateway.store.amendments import KeptAmendment
 from gateway.store.clock import from_ms, to_day
 from gateway.store.dossiers import Days
 
@@ -78,11 +79,12 @@ def _referrals(connection: Connection, page: list[str]) -> Iterator[ReportRow]:
         .where(r.c.referral_id.in_(page))
         .order_by(r.c.row)
     )
+    amended = amendments.newest(connection, page)
     for row in connection.execute(statement).mappings():
-        yield _row(row)
+        yield _row(row, amended.get(row["referral_id"]))
 
 
-def _row(row: sa.RowMapping) -> ReportRow:
+def _row(row: sa.RowMapping, amended: KeptAmendment | None) -> ReportRow:
     return ReportRow(
         referral_id=row["referral_id"],
         court=row["court"],
@@ -97,7 +99,7 @@ def _row(row: sa.RowMapping) -> ReportRow:
         groups=frozenset(SpecificGroup(word) for word in row["groups"].split()),
         is_minor=bool(row["is_minor"]),
         urgency=Urgency(row["urgency"]),
-        custody=bool(row["has_custody"]),
+        custody=bool(row["has_custody"]) if amended is None else amended.has_custody,
         paid_on=to_day(row["first_paid"]),
         person_ref=row["person_key"],
         accepted_at=from_ms(row["accepted_at"]),

@@ -23,11 +23,11 @@ from schemas.court_money import PLAN, QUANTIFICATION, USE_REPORT, VISIT
 from schemas.exchanges import CLUE_ANSWER, INQUIRY
 from schemas.fields import Code, OpenObject, StrictSchema
 from schemas.problems import flatten
-from schemas.referral import COURT_PAYMENT, REFERRAL, WITHDRAWAL
+from schemas.referral import AMENDMENT, COURT_PAYMENT, REFERRAL, WITHDRAWAL
 
 SHAPES = {
     REFERRAL_SUBMITTED: REFERRAL,
-    "referral.amended": REFERRAL,
+    "referral.amended": AMENDMENT,
     "referral.withdrawn": WITHDRAWAL,
     "judicial_assistance.paid": COURT_PAYMENT,
     "disbursement.planned": PLAN,

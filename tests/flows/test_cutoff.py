@@ -19,6 +19,7 @@ from gateway.flows.reconcile import reconcile_all
 from gateway.store import directory
 from gateway.store import tables as t
 from tests.builders import an_id_number
+from tests.flows.test_amend import amend
 from tests.gateway_world import CIVIL_AFFAIRS, COURT, World
 
 ROTATED = timedelta(days=14)
@@ -29,8 +30,8 @@ def cut(world: World) -> CutOff:
 
 
 def a_busy_day(world: World) -> None:
-    """One referral paid by its court and its office, one withdrawn after its handoff, one held and released, a key
-    rotated, an office paused: everything the gateway writes by itself."""
+    """One referral paid by its court and its office, one withdrawn after its handoff, one held, amended and released, a
+    key rotated, an office paused: everything the gateway writes by itself."""
     handoff = world.hand_over()
     world.answer(handoff, "40", xj_amount="650.00", abaf0028="202603", abaf0029="202603", xj_payee="1")
     world.accept(world.court.sign("judicial_assistance.paid", a_payment(), now=world.now))
@@ -42,6 +43,8 @@ def a_busy_day(world: World) -> None:
     )
     world.accept(world.court.sign("referral.withdrawn", {"referral_id": "r-2", "reason": "测试"}, now=world.now))
     world.refer(referral_id="r-3", case_number="（2026）黔01司救执3号")
+    amend(world, "r-3", custody="由村委会代管")
+    amend(world, "r-3", custody="由姑姑代管")
     release(world.context, "r-3", who="测试员", why="另一原案件", now=world.now)
     world.dispatch()
     rotate(world)
@@ -284,6 +287,31 @@ def identity_key_deleted(world: World) -> tuple[sa.Executable, Trouble]:
     return t.identity_keys.delete().where(t.identity_keys.c.row == row["row"]), wrong
 
 
+def amendment_deleted(world: World) -> tuple[sa.Executable, Trouble]:
+    row = world.rows(t.referral_amendments)[-1]
+    gone = Trouble(
+        table="referral_amendments", ref=str(row["message_id"]), what=What.MISSING, referral_id=row["referral_id"]
+    )
+    return t.referral_amendments.delete().where(t.referral_amendments.c.row == row["row"]), gone
+
+
+def older_version_made_the_newest(world: World) -> tuple[sa.Executable, Trouble]:
+    row = world.rows(t.referral_amendments)[0]
+    wrong = Trouble(
+        table="referral_amendments",
+        ref=str(row["message_id"]),
+        what=What.ALTERED,
+        referral_id=row["referral_id"],
+        column="version",
+    )
+    return t.referral_amendments.update().where(t.referral_amendments.c.row == row["row"]).values(version=9), wrong
+
+
+def version_set_back(world: World) -> tuple[sa.Executable, Trouble]:
+    wrong = Trouble(table="referrals", ref="r-3", what=What.ALTERED, referral_id="r-3", column="version")
+    return t.referrals.update().where(t.referrals.c.referral_id == "r-3").values(version=1), wrong
+
+
 TAMPERS: list[Tamper] = [
     attempt_deleted,
     counter_set_back,
@@ -310,6 +338,9 @@ TAMPERS: list[Tamper] = [
     payment_deleted,
     payment_changed,
     payment_slipped_in,
+    amendment_deleted,
+    older_version_made_the_newest,
+    version_set_back,
     key_slipped_in,
     key_made_longer,
     office_moved,

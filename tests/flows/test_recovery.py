@@ -29,6 +29,7 @@ from gateway.store import directory
 from gateway.store import tables as t
 from gateway.worker import Worker
 from tests.builders import an_id_number
+from tests.flows.test_amend import amend
 from tests.gateway_world import (
     CIVIL_AFFAIRS,
     COURT,
@@ -186,6 +187,48 @@ def test_an_office_that_was_not_told_of_a_withdrawal_is_told_now_and_once(world:
     assert world.recover().placed.notices == 1
     assert world.deliver().relayed == 1
     assert types(world) == ["handoff.issued", "handoff.withdrawn"]
+    assert world.deliver().sent == 0
+
+
+def test_an_amendment_comes_back_and_its_office_hears_of_it_once(world: KeepingWorld) -> None:
+    copy = world.copy()
+    world.hand_over()
+    world.wait(MINUTE)
+    amend(world, person={"phone": "13800000009"})
+    world.deliver()
+    before = [(row["version"], row["message_id"]) for row in world.rows(t.referral_amendments)]
+    lose(world, copy)
+    assert world.recover().placed.notices == 0
+    assert [(row["version"], row["message_id"]) for row in world.rows(t.referral_amendments)] == before
+    assert world.deliver().sent == 0
+    assert types(world) == ["handoff.issued", "handoff.amended"]
+    assert cut_off(world.context, now=world.now).troubles == ()
+
+
+def test_an_office_that_was_not_told_of_an_amendment_is_told_now_and_once(world: KeepingWorld) -> None:
+    copy = world.copy()
+    world.hand_over()
+    world.wait(MINUTE)
+    amend(world, person={"phone": "13800000009"})
+    lose(world, copy)
+    assert world.recover().placed.notices == 1
+    assert world.deliver().relayed == 1
+    assert types(world) == ["handoff.issued", "handoff.amended"]
+    assert world.deliver().sent == 0
+
+
+def test_an_amendment_whose_receipt_never_arrived_is_told_by_what_its_office_was_sent(world: KeepingWorld) -> None:
+    copy = world.copy()
+    world.hand_over()
+    world.wait(MINUTE)
+    amend(world, person={"phone": "13800000009"})
+    world.deliver()
+    raw = unheard(world, COURT, "referral.amended")
+    lose(world, copy)
+    resumed = world.recover()
+    assert (resumed.placed.accepted, resumed.placed.notices) == (1, 0)
+    world.accept(raw)
+    assert [row["version"] for row in world.rows(t.referrals)] == [2]
     assert world.deliver().sent == 0
 
 

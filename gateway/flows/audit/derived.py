@@ -19,6 +19,7 @@ from gateway.domain.routing import programme_of
 from gateway.envelope.signing import VerifiedMessage, verify
 from gateway.errors import XianjieError
 from gateway.flows import court, receive
+from gateway.flows.audit.amended import amended_troubles
 from gateway.flows.audit.asked import asked_troubles
 from gateway.flows.audit.compared import Proven, compared_troubles, matches_troubles
 from gateway.flows.audit.reserved import reservation_troubles
@@ -104,6 +105,7 @@ def _referrals(
             proven.append((stored, referral))
         yield from _needs(referral_id, asked, needs.get(referral_id, ()))
     yield from compared_troubles(connection, context, proven, now=now)
+    yield from amended_troubles(connection, [row for rows in referrals.values() for row in rows])
 
 
 def _particulars(referral: Any, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 1. one the database has: the recipient's receipt shows that it arrived, and it goes no more;
 2. a handoff it does not have: outbox, handoff and needs stand again as dispatch and delivery had left them, under the
    same number and the same effect key; an office that gave no receipt gets the same bytes again (Law 3);
-3. a notice of withdrawal: the same, for the handoff it takes back;
+3. a notice of withdrawal or of an amendment: the same, for the handoff it speaks of;
 4. anything else of ours keeps its number, so that the number is never given again.
 
 Which needs a handoff is for, its adapter reads from the body it once wrote; the step follows from where they stand.
@@ -26,7 +26,7 @@ from gateway.errors import XianjieError
 from gateway.evidence.receipt import Receipt
 from gateway.flows.context import Context
 from gateway.flows.court import WITHDRAWN_TYPE
-from gateway.flows.issue import ISSUED_TYPE, effect_of
+from gateway.flows.issue import AMENDED_TYPE, ISSUED_TYPE, amended_effect, effect_of
 from gateway.flows.ladder import row_of_receipt
 from gateway.flows.needs import NeedInHand
 from gateway.flows.notice import EFFECT, effect_key
@@ -34,13 +34,14 @@ from gateway.flows.recall import recall
 from gateway.flows.recovery.proving import Ours, Prover
 from gateway.flows.recovery.sent_on import open_sent_on
 from gateway.matching.identity import echo_key
-from gateway.store import handoffs, receipts, referrals, restored
+from gateway.store import amendments, handoffs, receipts, referrals, restored
 from gateway.store.clock import to_ms
+from gateway.store.handoffs import SentRow
 from gateway.store.referrals import Waiting
 
 OTHER_BYTES, NO_REFERRAL, NO_NEED = "same_id_different_bytes", "referral_missing", "need_missing"
 NO_ADAPTER, NO_OFFICE, NO_HANDOFF = "adapter_unknown", "office_unknown", "handoff_missing"
-NO_WITHDRAWAL, TAKEN = "withdrawal_missing", "issued_otherwise"
+NO_WITHDRAWAL, NO_AMENDMENT, TAKEN = "withdrawal_missing", "amendment_missing", "issued_otherwise"
 RECOVERED = "recovered"
 _BEFORE = frozenset({NeedState.ACCEPTED, NeedState.HELD, NeedState.ROUTED})
 
@@ -82,6 +83,8 @@ class Issued:
             return self._put_handoff(proven), True
         if message.envelope.type == WITHDRAWN_TYPE:
             return self._put_notice(proven), True
+        if message.envelope.type == AMENDED_TYPE:
+            return self._put_amended(proven), True
         return self._put_other(proven), True
 
     # --- what the database has ---
@@ -268,7 +271,7 @@ class Issued:
             "echo_key": echo_key(found.handoff_id, number, secret=secret) if number else None,
         }
 
-    # --- a notice of withdrawal, and anything else ---
+    # --- a notice of withdrawal or of an amendment, and anything else ---
 
     def _put_notice(self, proven: Ours) -> str | None:
         envelope = proven.message.envelope
@@ -276,13 +279,27 @@ class Issued:
         found = handoffs.by_id(self._connection, [str(handoff_id)])
         if not found:
             return NO_HANDOFF
-        sent = found[0]
-        office = self._snapshot.offices.get(sent.office_id)
+        if not referrals.is_withdrawn(self._connection, found[0].referral_id):
+            return NO_WITHDRAWAL
+        return self._put_about(proven, found[0], f"withdrawn:{found[0].handoff_id}")
+
+    def _put_amended(self, proven: Ours) -> str | None:
+        """Which version it tells of, the moment says: office and amendment were told in one commit."""
+        envelope = proven.message.envelope
+        sent = handoffs.sent(self._connection, [envelope.in_reply_to or ""]).get(envelope.in_reply_to or "")
+        if sent is None:
+            return NO_HANDOFF
+        kept = amendments.all_of(self._connection, sent.referral_id)
+        version = next((one.version for one in kept if one.accepted_at == envelope.time), None)
+        if version is None:
+            return NO_AMENDMENT
+        return self._put_about(proven, sent, amended_effect(sent.handoff_id, version))
+
+    def _put_about(self, proven: Ours, sent: SentRow, effect_key: str) -> str | None:
+        """A message about a handoff that is there, in its place in the queue."""
+        envelope, office = proven.message.envelope, self._snapshot.offices.get(sent.office_id)
         if office is None:
             return NO_OFFICE
-        if not referrals.is_withdrawn(self._connection, sent.referral_id):
-            return NO_WITHDRAWAL
-        effect_key = f"withdrawn:{sent.handoff_id}"
         if restored.is_taken(
             self._connection, recipient=envelope.recipient, seq=envelope.seq or 0, effect_key=effect_key
         ):

@@ -6,7 +6,7 @@
 3. where one lacks what it followed from, partners' messages without a receipt about that case are taken in:
    they had been accepted, and only their receipts never arrived;
 4. what still lacks something waits for the next pass; at last answers to nothing we have are kept as such;
-5. offices that had not been told of a withdrawal are told now.
+5. offices that had not been told of a withdrawal or an amendment are told now.
 
 Every item stands or falls alone (a savepoint); what has no place is told with its reason, never dropped.
 """
@@ -19,12 +19,13 @@ from functools import partial
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from gateway.errors import ReferralUnknown, XianjieError
+from gateway.errors import ReferralUnknown, RuleBlocked, XianjieError
 from gateway.flows.context import Context
 from gateway.flows.court import WITHDRAWN_TYPE
-from gateway.flows.issue import ISSUED_TYPE
+from gateway.flows.issue import AMENDED_TYPE, ISSUED_TYPE
+from gateway.flows.recall import AMENDED
 from gateway.flows.receive import REPLY_TYPES
-from gateway.flows.recovery.issued import NO_REFERRAL, NO_WITHDRAWAL, TAKEN, Issued
+from gateway.flows.recovery.issued import NO_AMENDMENT, NO_REFERRAL, NO_WITHDRAWAL, TAKEN, Issued
 from gateway.flows.recovery.proving import Line, Ours, Prover, Theirs
 from gateway.flows.recovery.received import Received
 from gateway.flows.recovery.values import Placed, Unplaced
@@ -35,16 +36,19 @@ from gateway.store.outbox import Outbound
 logger = logging.getLogger(__name__)
 
 PAGE = 100
+_SAID_AGAIN = (ISSUED_TYPE, WITHDRAWN_TYPE, AMENDED_TYPE)
 CONFLICT, INTERNAL, ANOTHER_CASE = "conflict", "internal", "another_case"
-_SUBMITTED = frozenset({"referral.submitted"})
+_SUBMITTED, _AMENDED = frozenset({"referral.submitted"}), frozenset({AMENDED})
 _LACKING: Mapping[str, Collection[str]] = {
     ReferralUnknown.code: _SUBMITTED,
     NO_REFERRAL: _SUBMITTED,
     NO_WITHDRAWAL: frozenset({"referral.withdrawn"}),
+    NO_AMENDMENT: _AMENDED,
+    RuleBlocked.code: _AMENDED,
     TAKEN: REPLY_TYPES,
 }
 """Why something has no place → messages it may have followed from. A handoff of a need that another one stands for may
-be the next organ's, after an approval."""
+be the next organ's, after an approval; an amendment that is refused may be of one that is not back."""
 
 
 class _LeftError(Exception):
@@ -92,9 +96,7 @@ class _Placing:
         """What is taken in again says again what was said because of it, unless that is there already; a notice needs
         nothing to be there."""
         own = self._context.party_id
-        return sorted(
-            in_order(items, own), key=lambda item: item.source != own or item.type in (ISSUED_TYPE, WITHDRAWN_TYPE)
-        )
+        return sorted(in_order(items, own), key=lambda item: item.source != own or item.type in _SAID_AGAIN)
 
     def _passes(self, items: Sequence[Waiting], *, final: bool) -> list[tuple[Waiting, str]]:
         """Again and again until a pass moves nothing; what is left, with why."""
@@ -183,7 +185,7 @@ class _Placing:
             raise _LeftError(code)
 
     def _tell_offices(self) -> int:
-        """Those notices of withdrawals that nobody gave back had not arrived anywhere."""
+        """Those notices that nobody gave back had not arrived anywhere."""
         missing = [one for one in self._notices if not restored.has_effect(self._connection, one.effect_key)]
         outbox.put(self._connection, self._context.party_id, missing, now=self._now)
         return len(missing)

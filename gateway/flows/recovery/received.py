@@ -18,6 +18,7 @@ from gateway.errors import UnknownMessageType
 from gateway.evidence.entry import message_entry, receipt_entry
 from gateway.evidence.receipt import ReceiptVerdict, Rung, issue
 from gateway.flows import receive
+from gateway.flows.amend import Amendment
 from gateway.flows.completeness import COMMITMENT_TYPE
 from gateway.flows.context import Context
 from gateway.flows.court import Withdrawal
@@ -107,7 +108,7 @@ class Received:
         if kind.answers_handoff:
             return self._reply(message, at, final=final)
         found: Any = kind.prepare(message, self._context, now=at)
-        prepared: Item = replace(found, queue=self._note) if isinstance(found, Withdrawal) else found
+        prepared: Item = replace(found, queue=self._note) if isinstance(found, Withdrawal | Amendment) else found
         return prepared
 
     def _reply(self, message: VerifiedMessage, at: datetime, *, final: bool) -> Reply | None:

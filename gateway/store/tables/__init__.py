@@ -17,6 +17,7 @@ from gateway.store.tables.cases import (
     identity_keys,
     need_moves,
     needs,
+    referral_amendments,
     referrals,
     replies,
 )
@@ -112,6 +113,7 @@ __all__ = [
     "quantifications",
     "receipts",
     "reconcile_runs",
+    "referral_amendments",
     "referrals",
     "replies",
     "reroutes",

@@ -57,6 +57,22 @@ referrals = Table(
     Index("ix_referrals_reconcile", "reconcile_at"),
 )
 
+referral_amendments = Table(
+    "referral_amendments",
+    metadata,
+    row(),
+    Column("message_id", Id, nullable=False, index=True),
+    Column("court", PartyRef, nullable=False),
+    Column("referral_id", Id, nullable=False),
+    Column("version", Integer, nullable=False),
+    # the message it amends
+    Column("amends", Id, nullable=False),
+    Column("has_custody", Boolean, nullable=False),
+    Column("has_authorisation", Boolean, nullable=False),
+    Column("accepted_at", Moment, nullable=False),
+    UniqueConstraint("referral_id", "version"),
+)
+
 identity_keys = Table(
     "identity_keys",
     metadata,

@@ -163,6 +163,10 @@ class ReferralSchema(StrictSchema):
     reply_by = Moment()
 
 
+OF_AMENDMENTS = frozenset({"amends", "amendment_reason"})
+"""What an amendment says beside the referral."""
+
+
 class AmendmentSchema(ReferralSchema):
     """`referral.amended`: the whole referral once more, the message it amends, and why."""
 

@@ -30,7 +30,7 @@ from gateway.errors import ConfigError, MessageError, TrustError, XianjieError
 from gateway.ports import Adapter
 from schemas.stick import MAX_ITEMS
 
-ISSUED, WITHDRAWN = "handoff.issued", "handoff.withdrawn"
+ISSUED, AMENDED, WITHDRAWN = "handoff.issued", "handoff.amended", "handoff.withdrawn"
 OUTCOME, RETRIEVED = "handoff.outcome", "handoff.retrieved"
 ANSWERS = (OUTCOME, "handoff.disposition", "status.changed")
 PAGE = 200
@@ -140,11 +140,20 @@ class ClerkDesk:
         )
 
     def rows(self, message: Letter) -> list[Mapping[str, str]]:
-        """One row a need, as in the sheet; none for what is no handoff or no format of ours."""
+        """One row a need, as in the sheet and as last amended; none for what is no handoff or no format of ours."""
         adapter = self.adapter_for(message)
-        if adapter is None or message.envelope.type != ISSUED:
+        if adapter is None or message.envelope.type not in (ISSUED, AMENDED):
             return []
-        return list(adapter.sheet_rows(message.envelope.data))
+        return list(adapter.sheet_rows(self.newest(message).envelope.data))
+
+    def newest(self, message: Letter) -> Letter:
+        """The handoff as its court last amended it, as far as that came to this journal; else itself."""
+        return self._amended.get(message.envelope.id, message)
+
+    @cached_property
+    def _amended(self) -> dict[str, Letter]:
+        """The last amendment of each handoff, by the handoff's message."""
+        return {one.envelope.in_reply_to or "": one for one in self.received() if one.envelope.type == AMENDED}
 
     def adapter_for(self, message: Letter) -> Adapter | None:
         """Whose format the message is in."""

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from gateway.cli.console import DONE, FINDINGS, explain, json_option, print_json, table
-from gateway.cli.inbox_desk import ANSWERS, ISSUED, RETRIEVED, WITHDRAWN, ClerkDesk, now_utc
+from gateway.cli.inbox_desk import AMENDED, ANSWERS, ISSUED, RETRIEVED, WITHDRAWN, ClerkDesk, now_utc
 from gateway.client.clerk_book import PENDING, Answered, Letter
 from gateway.domain.calendar import CHINA
 from gateway.errors import XianjieError
@@ -84,7 +84,12 @@ class Listed:
         ]
 
 
-_TYPES = {ISSUED: "转办 handoff", WITHDRAWN: "撤回 withdrawal", "handoff.reminder": "催办 reminder"}
+_TYPES = {
+    ISSUED: "转办 handoff",
+    AMENDED: "更正 amendment",
+    WITHDRAWN: "撤回 withdrawal",
+    "handoff.reminder": "催办 reminder",
+}
 _HEADINGS = [
     "序号 no.",
     "报文 message",
@@ -133,10 +138,15 @@ def listed(desk: ClerkDesk, letters: list[Letter], now: datetime) -> list[Listed
     gone = {letter.envelope.in_reply_to for letter in letters if letter.envelope.type == WITHDRAWN}
     answered = desk.answered()
     lines = [
-        _line(desk, letter, now, is_gone=letter.envelope.id in gone, answers=answered.get(letter.envelope.id, []))
+        _line(desk, letter, now, is_gone=_about(letter) in gone, answers=answered.get(letter.envelope.id, []))
         for letter in letters
     ]
     return sorted(lines, key=lambda line: line.order)
+
+
+def _about(letter: Letter) -> str | None:
+    """The message of the handoff: its own, or the one it amends."""
+    return letter.envelope.in_reply_to if letter.envelope.type == AMENDED else letter.envelope.id
 
 
 def _line(desk: ClerkDesk, letter: Letter, now: datetime, *, is_gone: bool, answers: list[Answered]) -> Listed:

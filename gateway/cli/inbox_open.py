@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from gateway.cli.console import DONE, FINDINGS, json_option, print_json, say, table
-from gateway.cli.inbox_desk import ISSUED, RETRIEVED, WITHDRAWN, ClerkDesk, now_utc
+from gateway.cli.inbox_desk import AMENDED, ISSUED, RETRIEVED, WITHDRAWN, ClerkDesk, now_utc
 from gateway.cli.inbox_list import listed
 from gateway.cli.inbox_send import Told, out_option, send, sum_up
 from gateway.client import Outgoing
@@ -37,7 +37,8 @@ def open_(desk: ClerkDesk, message: str, peek: bool, out: Path | None, as_json: 
     if peek:
         sys.exit(DONE)
     told = Told()
-    send(desk, [retrieval(letter)], told, quiet=False)
+    shown = {one.envelope.id: one for one in (letter, desk.newest(letter))}
+    send(desk, [retrieval(one) for one in shown.values()], told, quiet=False)
     sum_up(desk, told, out, as_json=False, done="已签收 retrieved")
     sys.exit(FINDINGS if told.failed else DONE)
 
@@ -58,7 +59,7 @@ def retrieval(letter: Letter) -> Outgoing:
 
 def find(desk: ClerkDesk, named: str) -> tuple[Letter, bool]:
     """The message a clerk means, and whether it was withdrawn: one that waits, or one that came to this journal before,
-    though it was opened since, here or by a colleague. Raises UsageError."""
+    though it was opened since, here or by a colleague; of an amendment the handoff it amends. Raises UsageError."""
     letters, _ = desk.waiting()
     there = {letter.envelope.id for letter in letters}
     letters += [letter for letter in desk.received() if letter.envelope.id not in there]
@@ -73,19 +74,27 @@ def find(desk: ClerkDesk, named: str) -> tuple[Letter, bool]:
         ids = ", ".join(f"{one.envelope.seq}" for one in meant)
         raise click.UsageError(f"{named} 有多件 there are several; name one by its number: {ids}")
     gone = {one.envelope.in_reply_to for one in letters if one.envelope.type == WITHDRAWN}
-    return meant[0], meant[0].envelope.id in gone
+    found = meant[0]
+    if found.envelope.type == AMENDED:
+        found = next((one for one in letters if one.envelope.id == found.envelope.in_reply_to), found)
+    return found, found.envelope.id in gone
 
 
 def _show(desk: ClerkDesk, letter: Letter, *, is_gone: bool, as_json: bool) -> None:
     rows, adapter = desk.rows(letter), desk.adapter_for(letter)
     columns: Columns = () if adapter is None else adapter.sheet_columns()
     (line,) = [one for one in listed(desk, [letter], now_utc()) if one.letter is letter]
+    is_amended = desk.newest(letter) is not letter
     if as_json:
         shown = line.as_json()
-        print_json({**shown, "withdrawn": is_gone or shown["withdrawn"], "rows": _named(rows, columns)})
+        print_json(
+            {**shown, "withdrawn": is_gone or shown["withdrawn"], "amended": is_amended, "rows": _named(rows, columns)}
+        )
         return
     if is_gone:
         say("法院已撤回，不必办理 withdrawn by the court: nothing is to be done")
+    if is_amended:
+        say("法院已更正，所示为最新内容 amended by the court: this is the newest version")
     if not rows:
         click.echo(json.dumps(letter.envelope.data, ensure_ascii=False, indent=2))
         return

@@ -5,7 +5,8 @@ them: such a referral is withdrawn and written anew. What only helps to reach, f
 amended (`rules/amendable.csv`). Two versions are compared as they were read, field by field.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict
 from functools import cache
 from typing import Any
@@ -31,6 +32,28 @@ def row_of(pointer: str) -> Mapping[str, str] | None:
     """The row of the table that lets the field be amended, with its names; None where none does."""
     parts = pointer.split("/")
     return next((row for row in _amendable() if _begins(parts, row["pointer"].split("/"))), None)
+
+
+def overlaid(before: Mapping[str, Any], typed: Mapping[str, Any]) -> dict[str, Any]:
+    """A referral's data with what may be amended as it was typed, and all else as it was. The needs are the same."""
+    found: dict[str, Any] = deepcopy(dict(before))
+    for row in _amendable():
+        _overlay(found, typed, row["pointer"].split("/")[1:])
+    return found
+
+
+def _overlay(found: Any, typed: Any, parts: Sequence[str]) -> None:
+    name, *rest = parts
+    if name == ANY:
+        for one, other in zip(found, typed, strict=True):
+            _overlay(one, other, rest)
+    elif rest:
+        if name in found:
+            _overlay(found[name], typed[name], rest)
+    elif name in typed:
+        found[name] = typed[name]
+    else:
+        found.pop(name, None)
 
 
 @cache

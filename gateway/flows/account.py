@@ -21,7 +21,7 @@ from gateway.flows.context import Context
 from gateway.flows.ladder import Step, ladders
 from gateway.flows.operate import require_reason
 from gateway.flows.rules_of import with_rules
-from gateway.store import decisions, dossiers, exchanges, handoffs
+from gateway.store import amendments, decisions, dossiers, exchanges, handoffs, referrals
 from gateway.store.dossiers import Days
 from gateway.store.exchanges import KeptInquiry
 
@@ -59,8 +59,17 @@ class CitedInquiry:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Version:
+    """One version of a referral: the submission is the first, each amendment another."""
+
+    number: int
+    message_id: str
+    accepted_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Fate:
-    """去向 of one referral."""
+    """去向 of one referral. versions: in order, the one in force last."""
 
     referral_id: str
     case_number: str
@@ -69,6 +78,7 @@ class Fate:
     holds: tuple[str, ...]
     needs: tuple[NeedFate, ...]
     handoffs: tuple[HandoffFate, ...]
+    versions: tuple[Version, ...]
     inquiry: CitedInquiry | None = None
 
 
@@ -87,6 +97,7 @@ def fate(context: Context, referral_id: str, *, court: str, now: datetime) -> Fa
         holds = dossiers.holds_of(connection, referral_id)
         sent = handoffs.of_referral(connection, referral_id)
         steps = ladders(connection, [row.message_id for row in sent])
+        versions = _versions(connection, referral_id)
         cited = _cited(connection, pairs[0][0].referral.inquiry_ref if pairs else None, court)
     if not pairs or pairs[0][0].referral.court != court:
         raise ReferralUnknown(ids={"referral_id": referral_id})
@@ -107,8 +118,21 @@ def fate(context: Context, referral_id: str, *, court: str, now: datetime) -> Fa
             )
             for row in sent
         ),
+        versions=versions,
         inquiry=cited,
     )
+
+
+def _versions(connection: Connection, referral_id: str) -> tuple[Version, ...]:
+    kept = referrals.where_kept(connection, referral_id)
+    if kept is None:
+        return ()
+    first = Version(number=1, message_id=kept.message_id, accepted_at=kept.received_at)
+    later = [
+        Version(number=one.version, message_id=one.message_id, accepted_at=one.accepted_at)
+        for one in amendments.all_of(connection, referral_id)
+    ]
+    return (first, *later)
 
 
 def _cited(connection: Connection, inquiry_id: str | None, court: str) -> CitedInquiry | None:
@@ -157,6 +181,10 @@ def as_json(fate_: Fate) -> dict[str, Any]:
         "case_number": fate_.case_number,
         "accepted_at": fate_.accepted_at.isoformat(),
         "withdrawn": fate_.withdrawn,
+        "versions": [
+            {"version": one.number, "message_id": one.message_id, "accepted_at": one.accepted_at.isoformat()}
+            for one in fate_.versions
+        ],
         "holds": list(fate_.holds),
         "needs": [
             {

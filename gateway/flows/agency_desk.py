@@ -27,10 +27,12 @@ Columns = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, kw_only=True)
 class OwnHandoff:
-    """一件转办 as the office has it. rows: one a need, keyed by `adapter.sheet_columns`."""
+    """一件转办 as the office has it. message: the one it was issued with, which answers name. rows: one a need, as the
+    court last amended it, keyed by `adapter.sheet_columns`."""
 
     listed: ListedHandoff
     message: VerifiedMessage
+    amended_at: datetime | None
     adapter: Adapter
     sent: SentHandoff
     rows: Sequence[Mapping[str, str]]
@@ -76,22 +78,28 @@ def open_all(
     connection: Connection, context: Context, listed: Sequence[ListedHandoff], *, party: str, now: datetime
 ) -> list[OwnHandoff | XianjieError]:
     """Each, or why it cannot be read; what no adapter of ours reads is left out."""
-    messages = proven(connection, context, [one.message_id for one in listed], party=party, now=now)
+    amended = agency_desk.amended(connection, [one.handoff_id for one in listed])
+    named = [*(one.message_id for one in listed), *amended.values()]
+    messages = proven(connection, context, named, party=party, now=now)
     sent = handoffs.sent(connection, [one.message_id for one in listed])
     needs = agency_desk.needs_of(connection, listed)
     found: list[OwnHandoff | XianjieError] = []
     for one in listed:
         message, adapter = messages[one.message_id], context.adapters.get(one.agency)
+        newest = messages[amended.get(one.handoff_id, one.message_id)]
         if isinstance(message, XianjieError):
             found.append(message)
+        elif isinstance(newest, XianjieError):
+            found.append(newest)
         elif adapter is not None and one.message_id in sent:
             found.append(
                 OwnHandoff(
                     listed=one,
                     message=message,
+                    amended_at=None if newest is message else newest.envelope.time,
                     adapter=adapter,
                     sent=sent_handoff(sent[one.message_id]),
-                    rows=adapter.sheet_rows(message.envelope.data),
+                    rows=adapter.sheet_rows(newest.envelope.data),
                     needs=needs[one.handoff_id],
                     answers=agency_desk.answers_of(connection, one.handoff_id),
                     is_called_back=agency_desk.is_called_back(connection, one.handoff_id),

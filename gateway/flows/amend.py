@@ -9,9 +9,10 @@
 The earlier version stays on file, in its own bytes. A stranger's referral and none at all get the same answer.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -25,6 +26,7 @@ from gateway.flows.context import Context
 from gateway.flows.intake import judge
 from gateway.flows.issue import amendment_of, reissue
 from gateway.flows.message_kind import COURTS, MessageKind, Noted, Told
+from gateway.flows.own_referral import OwnReferral
 from gateway.flows.read_referral import read_amendment
 from gateway.flows.recall import AMENDED, newest, recall_these
 from gateway.store import amendments, handoffs, outbox, referrals
@@ -85,7 +87,7 @@ def _amend(connection: Connection, item: Amendment) -> Noted:
     if isinstance(before, XianjieError):
         raise before
     profile = item.context.snapshot(item.now).agreements[kept.agreement_row]
-    warnings = rejudge(before, item.referral, profile, item.context, now=item.now)
+    warnings = _rejudge(before, item.referral, profile, item.context, now=item.now)
     version = len(amendments.all_of(connection, item.subject)) + 2
     amendments.put(connection, told_row(item) | {"version": version})
     _tell_offices(connection, item, before, profile, version)
@@ -93,7 +95,19 @@ def _amend(connection: Connection, item: Amendment) -> Noted:
     return Noted(warnings=warnings)
 
 
-def rejudge(
+def rehearse(
+    context: Context, data: Mapping[str, Any], before: OwnReferral, *, now: datetime
+) -> tuple[FieldProblem, ...]:
+    """What would be said of an amendment of that version, before anything is signed or sent: its warnings. Raises
+    SchemaInvalid, RuleBlocked."""
+    found = read_amendment(dict(data), court=before.referral.court)
+    if found.amends != before.message_id:
+        raise RuleBlocked(problems=[_problem("/amends", "amended_meanwhile")])
+    profile = context.snapshot(now).agreements[before.agreement_row]
+    return _rejudge(before.referral, found.referral, profile, context, now=now)
+
+
+def _rejudge(
     before: Referral, after: Referral, profile: AgreementProfile, context: Context, *, now: datetime
 ) -> tuple[FieldProblem, ...]:
     """The warnings about what the amendment changes. Raises RuleBlocked where it changes nothing, what may not be
@@ -145,7 +159,7 @@ def _notice(
         yield amendment_of(now_reads, sent, version, context, now=item.now)
 
 
-def told_row(item: Amendment) -> dict[str, object]:
+def told_row(item: Amendment) -> dict[str, Any]:
     """What the message alone says; its version follows from those before it (`flows.audit.amended`)."""
     return {
         "message_id": item.message.envelope.id,

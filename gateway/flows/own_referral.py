@@ -17,18 +17,21 @@ from gateway.errors import CaseErased, NoticeUnknown, ReferralUnknown
 from gateway.flows.context import Context
 from gateway.flows.recall import newest, recall_these
 from gateway.store import court_desk, exchanges, inbox, referrals, sealing
+from schemas.referral import OF_AMENDMENTS
 
 PERSON_VIEWED, WRITTEN_ANEW, CLUE_VIEWED = "person_viewed", "referral_written_anew", "clue_viewed"
+AMENDING = "referral_amending"
 """What the decision says that is put on file before such a look."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OwnReferral:
-    """Its newest version: as it was read, and as it stood on the wire under that message."""
+    """Its newest version: as it was read, and the referral as it stood on the wire under that message."""
 
     referral: Referral
     data: Mapping[str, Any]
     message_id: str
+    agreement_row: int
 
 
 def own_referral(context: Context, referral_id: str, *, court: str, now: datetime) -> OwnReferral:
@@ -46,7 +49,12 @@ def own_referral(context: Context, referral_id: str, *, court: str, now: datetim
         raise found
     keyring = context.snapshot(now).keyring
     message = verify(raw.encode(), keyring, recipient=context.party_id, now=place.received_at, check_time=False)
-    return OwnReferral(referral=found, data=message.envelope.data, message_id=place.message_id)
+    return OwnReferral(
+        referral=found,
+        data={name: said for name, said in message.envelope.data.items() if name not in OF_AMENDMENTS},
+        message_id=place.message_id,
+        agreement_row=place.agreement_row,
+    )
 
 
 def forwarded_clue(context: Context, clue_id: str, *, court: str, now: datetime) -> Mapping[str, Any]:

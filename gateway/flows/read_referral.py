@@ -28,7 +28,7 @@ from gateway.domain.referral import (
 from gateway.envelope.message import field_problems
 from gateway.errors import FieldProblem, SchemaInvalid
 from schemas.fields import StrictSchema
-from schemas.referral import AMENDMENT, REFERRAL
+from schemas.referral import AMENDMENT, OF_AMENDMENTS, REFERRAL
 
 _BRACKETS = str.maketrans("()", "（）")
 _SPELLINGS = str.maketrans("()〔〕[]０１２３４５６７８９", "（）（）（）0123456789", " \u3000")
@@ -58,8 +58,8 @@ class Amended:
 def read_amendment(body: Any, *, court: str) -> Amended:
     """The whole referral in the `data` of `referral.amended`. Raises SchemaInvalid."""
     fields = _fields(body, AMENDMENT)
-    amends, _ = fields.pop("amends"), fields.pop("amendment_reason")
-    return Amended(referral=_referral(fields, court), amends=amends)
+    said = {name: fields.pop(name) for name in OF_AMENDMENTS}
+    return Amended(referral=_referral(fields, court), amends=said["amends"])
 
 
 def _fields(body: Any, shape: StrictSchema) -> dict[str, Any]:

@@ -24,9 +24,9 @@ from gateway.store.prepared import among, ids
 
 _H, _O, _N, _K, _P = t.handoffs.c, t.outbox.c, t.needs.c, t.need_clocks.c, t.replies.c
 _S = HandoffState
-ISSUED, WITHDRAWN = "handoff.issued", "handoff.withdrawn"
+AMENDED, WITHDRAWN = "handoff.amended", "handoff.withdrawn"
 LETTERS = (
-    *("handoff.reminder", WITHDRAWN, "inquiry.forwarded", "match.notice", "match.resolved"),
+    *("handoff.reminder", AMENDED, WITHDRAWN, "inquiry.forwarded", "match.notice", "match.resolved"),
     *("clue.answer", "balance.digest"),
 )
 """Types of what an office is sent besides handoffs."""
@@ -238,6 +238,18 @@ def is_called_back(connection: Connection, handoff_id: str) -> bool:
     statement = sa.select(_O.row).where(_O.handoff_id == handoff_id, _O.type == WITHDRAWN).limit(1)
     return connection.execute(statement).first() is not None
 
+
+def amended(connection: Connection, handoff_ids: Iterable[str]) -> dict[str, str]:
+    """By handoff, the message with which its court last amended it; one that was never amended has none."""
+    rows = connection.execute(_AMENDED, ids(set(handoff_ids)))
+    return {row.handoff_id: row.message_id for row in rows}
+
+
+_AMENDED = (
+    sa.select(_O.handoff_id, _O.message_id)
+    .where(among(_O.handoff_id), _O.type == AMENDED)
+    .order_by(_O.handoff_id, _O.row)
+)
 
 # --- letters ---
 

@@ -61,6 +61,8 @@ class FormReading:
 
     def field_at(self, pointer: str) -> str:
         """The field of a pointer into the referral, of what it is part of, or the first one within it; else ""."""
+        if not pointer:
+            return ""
         above = pointer
         while above:
             if above in self.places:
@@ -162,7 +164,10 @@ def _places(typed: Mapping[str, str], members: Sequence[int]) -> dict[str, str]:
 
 
 def heading_at(pointer: str) -> tuple[str, str]:
-    """(Chinese, English) of the column a pointer into a referral's data leads to; the pointer where none does."""
+    """(Chinese, English) of the column a pointer into a referral's data leads to; the pointer where none does. What is
+    said of the whole referral, or of the version it amends, stands at the referral."""
+    if pointer in ("", "/amends"):
+        return "移送", "The referral"
     parts = pointer.strip("/").split("/")
     number = f" {int(parts[1]) + 1}" if len(parts) > 1 and parts[1].isdigit() else ""
     if parts[0] == "needs":

@@ -47,6 +47,17 @@ def withdraw(installed: Installed, number: int) -> None:
     installed.dispatch()
 
 
+def amend(installed: Installed, number: int, **changes: Any) -> None:
+    """The court's own file: the whole referral, what it amends and why."""
+    with installed.context() as context, context.store.reading() as connection:
+        asked = sa.select(t.referrals.c.message_id).where(t.referrals.c.referral_id == f"r-{number}")
+        amends = connection.scalar(asked)
+    data = a_row(number, needs=[{"programme": "PSY"}]) | changes | {"amends": amends, "amendment_reason": "登记有误"}
+    sent = installed.send(ndjson(installed.folder / "a.ndjson", {"type": "referral.amended", "data": data}))
+    assert sent.exit_code == 0, sent.stderr
+    installed.dispatch()
+
+
 def answer(installed: Installed, *arguments: str, **changes: str) -> Result:
     return installed.inbox("answer", *arguments, **changes)
 
@@ -169,6 +180,36 @@ def test_a_withdrawal_itself_can_be_signed_for(desk: Installed) -> None:
     (number,) = [row["seq"] for row in listed(desk) if row["type"] == "handoff.withdrawn"]
     result = desk.inbox("open", str(number))
     assert (result.exit_code, "handoff_id" in result.stdout) == (0, True), result.stderr
+
+
+# --- amended by the court ---
+
+
+def test_an_amended_handoff_is_shown_signed_for_and_answered_as_it_stands(desk: Installed) -> None:
+    amend(desk, 1, contact={"name": "测试法官乙", "phone": "0851-00000009"})
+    (line,) = [row for row in listed(desk) if row["type"] == "handoff.amended"]
+    assert (line["referral"], line["needs"], line["state"]) == ("r-1", ["r-1:1"], "new")
+    result = desk.inbox("open", "r-1")
+    assert "法院已更正" in result.stderr and "0851-00000009" in result.stdout and "0851-00000000" not in result.stdout
+    assert [row["referral"] for row in listed(desk)] == ["r-2"]
+    result = answer(desk, "r-1", "--code", "服务已提供", "--service", "心理疏导三次", "--officer", "测试经办")
+    assert result.exit_code == 0, result.stderr
+    assert states(desk)[0] == "assisted"
+
+
+def test_the_sheet_holds_what_was_amended_and_is_answered_by_the_handoff(desk: Installed) -> None:
+    amend(desk, 1, contact={"name": "测试法官乙", "phone": "0851-00000009"})
+    sheet = desk.folder / "amended.xlsx"
+    assert desk.inbox("sheet", sheet).exit_code == 0
+    assert sorted(cells(sheet, "need_id")) == ["r-1:1", "r-2:1"]
+    assert any("0851-00000009" in one for one in cells(sheet, "court_contact"))
+
+
+def test_an_amendment_may_be_opened_by_its_own_number(desk: Installed) -> None:
+    amend(desk, 1, contact={"name": "测试法官乙", "phone": "0851-00000009"})
+    (number,) = [row["seq"] for row in listed(desk) if row["type"] == "handoff.amended"]
+    shown = json.loads(desk.inbox("open", str(number), "--peek", "--json").stdout)
+    assert (shown["type"], shown["amended"]) == ("handoff.issued", True)
 
 
 # --- answer ---

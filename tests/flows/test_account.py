@@ -74,7 +74,17 @@ def test_a_fate_tells_of_holds_and_of_needs_without_an_office(world: World) -> N
 def test_a_fate_names_nobody_and_reads_as_json(world: World) -> None:
     world.hand_over()
     shown = as_json(fate(world.context, "r-1", court=COURT, now=world.now))
-    named = {"referral_id", "case_number", "accepted_at", "withdrawn", "holds", "needs", "handoffs", "inquiry"}
+    named = {
+        "referral_id",
+        "case_number",
+        "accepted_at",
+        "withdrawn",
+        "versions",
+        "holds",
+        "needs",
+        "handoffs",
+        "inquiry",
+    }
     assert set(shown) == named
     assert not [secret for secret in (PERSON["name"], PERSON["id_number"]) if secret in str(shown)]
 

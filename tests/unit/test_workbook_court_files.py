@@ -32,6 +32,10 @@ def a_referral(**fields: Any) -> dict[str, Any]:
     }
 
 
+def an_amendment() -> dict[str, Any]:
+    return a_referral() | {"amends": "m-1", "amendment_reason": "登记有误"}
+
+
 def a_withdrawal(**fields: Any) -> dict[str, Any]:
     return {"referral_id": "R-1", "reason": "重复移送", **fields}
 
@@ -207,7 +211,7 @@ def test_an_array_on_a_line_is_no_row(folder: Folder) -> None:
     ("kind", "data"),
     [
         ("referral.submitted", a_referral()),
-        ("referral.amended", a_referral()),
+        ("referral.amended", an_amendment()),
         ("referral.withdrawn", a_withdrawal()),
         ("judicial_assistance.paid", a_payment()),
     ],
@@ -255,9 +259,13 @@ COURT_FACTS = {
 
 @pytest.mark.parametrize("kind", list(SHAPES))
 def test_a_files_name_says_what_its_plain_objects_are(folder: Folder, kind: str) -> None:
-    good = {"referral.withdrawn": a_withdrawal(), "judicial_assistance.paid": a_payment(), **COURT_FACTS}.get(
-        kind, a_referral()
-    )
+    said = {
+        "referral.amended": an_amendment(),
+        "referral.withdrawn": a_withdrawal(),
+        "judicial_assistance.paid": a_payment(),
+        **COURT_FACTS,
+    }
+    good = said.get(kind, a_referral())
     (result,) = folder.read(f"2024-q3-{kind}.ndjson", lines(good))
     assert (result.type, result.problems) == (kind, ())
 

@@ -1,12 +1,17 @@
 """部门门户 One handoff at the portal: looked at on record, signed for, answered by form; nobody else's is there."""
 
 import re
+from datetime import timedelta
+from io import BytesIO
 
+import openpyxl
 import pytest
 import sqlalchemy as sa
+from werkzeug.test import TestResponse
 
 from gateway.domain.access import Role
 from gateway.store import tables as t
+from tests.flows.test_amend import amend
 from tests.gateway_world import DISABLED_PERSONS, World, a_referral_body
 from tests.web.agency_desk import DISABLED, HOSTILE, answer, clerk_of, form_name, handoff_id, holding, second_office
 from tests.web.people import somebody
@@ -192,6 +197,32 @@ def test_the_court_s_withdrawal_is_told_and_can_be_answered(world: World) -> Non
     world.accept(world.court.sign("referral.withdrawn", {"referral_id": "r-1", "reason": "测试"}, now=world.now))
     assert "法院已撤回此件" in clerk.get(f"/agency/handoffs/{found}").text
     assert found in clerk.get("/agency?tab=withdrawn").text
+
+
+def test_what_the_court_amended_is_shown_everywhere_and_answered_as_ever(world: World) -> None:
+    found = handoff_id(world.hand_over())
+    clerk = clerk_of(world, holding(world))
+    clerk.post(f"/agency/handoffs/{found}/sign")
+    world.wait(timedelta(minutes=1))
+    amend(world, person={"phone": "13800000009"})
+    assert "已更正" in clerk.get("/agency?tab=in_hand").text
+    page = clerk.get(f"/agency/handoffs/{found}").text
+    assert "13800000009" in page and PERSON["phone"] not in page and "法院更正" in page
+    (letter,) = re.findall(r'href="(/agency/letters/[^"]+)"', clerk.get("/agency/letters").text)
+    told = clerk.get(letter).text
+    assert "转办更正" in told and f"/agency/handoffs/{found}" in told and "13800000009" not in told
+    assert "13800000009" in cells_of(clerk.post("/agency/sheets/download", {"agency": "civil_affairs", "in_hand": "1"}))
+    form = form_name(page)
+    assert (
+        answer(clerk, found, "受理", next_due="2026-03-20", form=form).headers["Location"].endswith("said=agency_sent")
+    )
+    assert world.states() == ["accepted_by_agency"]
+
+
+def cells_of(sheet: TestResponse) -> str:
+    """Every cell of a downloaded sheet."""
+    page = openpyxl.load_workbook(BytesIO(sheet.data)).worksheets[0]
+    return " ".join(str(cell.value) for row in page.iter_rows() for cell in row)
 
 
 def test_an_erased_case_has_nothing_to_read(world: World) -> None:

@@ -87,7 +87,9 @@ def test_a_neighbours_clerk_gets_what_one_gets_of_no_referral(
     assert clerk.get(f"{CASE}/no-such-form").status_code == 404
 
 
-@pytest.mark.parametrize("path", ["person", "evidence", "anew", "payment", "visit", "plan", "use-report", "withdraw"])
+@pytest.mark.parametrize(
+    "path", ["person", "evidence", "anew", "amend", "payment", "visit", "plan", "use-report", "withdraw"]
+)
 def test_a_neighbours_clerk_can_do_nothing_to_it(world: World, site: Flask, path: str) -> None:
     world.refer()
     other = clerk_of(world, site, NEIGHBOUR)

@@ -198,7 +198,7 @@ def test_a_stale_message_is_refused(world: World, client: FlaskClient, fields: d
     assert world.rows(t.inbox) == []
 
 
-@pytest.mark.parametrize("type_", ["referral.amended", "handoff.outcome", "receipt.submission"])
+@pytest.mark.parametrize("type_", ["correction.submitted", "handoff.outcome", "receipt.submission"])
 def test_a_type_a_court_may_not_send_is_refused(world: World, client: FlaskClient, type_: str) -> None:
     assert told(post(client, world.court.sign(type_, {}, now=world.now))) == (422, "unknown_message_type")
 

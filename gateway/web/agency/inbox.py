@@ -31,6 +31,7 @@ class Line:
     handoff: ListedHandoff
     needs: Sequence[HeldNeed]
     due: Due | None
+    is_amended: bool
 
 
 def pages(desk: Desk) -> Pages:
@@ -63,12 +64,14 @@ def _lines(connection: Connection, visit: Visit, rows: Sequence[ListedHandoff]) 
     needs = agency_desk.needs_of(connection, rows)
     open_ones = [one.message_id for one in rows if any(need.awaits for need in needs[one.handoff_id])]
     messages = proven(connection, visit.context, open_ones, party=party_of(visit), now=visit.now)
+    amended = agency_desk.amended(connection, [one.handoff_id for one in rows])
     told = {key: one.envelope.reply_by for key, one in messages.items() if isinstance(one, VerifiedMessage)}
     return [
         Line(
             handoff=one,
             needs=needs[one.handoff_id],
             due=due_of(due_at(needs[one.handoff_id], told.get(one.message_id)), visit.now),
+            is_amended=one.handoff_id in amended,
         )
         for one in rows
     ]

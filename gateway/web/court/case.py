@@ -61,7 +61,7 @@ def pages(desk: Desk) -> Pages:
 
     @found.get("/<referral_id>", Right.COURT_WORK)
     def referral(visit: Visit, referral_id: str) -> Response:
-        return _shown(visit, referral_id)
+        return case_page(visit, referral_id)
 
     @found.post("/<referral_id>/person", Right.COURT_WORK)
     def reveal_person(visit: Visit, referral_id: str) -> Response:
@@ -69,11 +69,11 @@ def pages(desk: Desk) -> Pages:
         try:
             why = reason_of(visit)
         except SchemaInvalid as error:
-            return _shown(visit, referral_id, refused=error)
+            return case_page(visit, referral_id, refused=error)
         signed = _signed(visit, referral_id)
         if signed is not None:
             visit.log(own.PERSON_VIEWED, referral_id, why)
-        return _shown(visit, referral_id, revealed=None if signed is None else signed.referral)
+        return case_page(visit, referral_id, revealed=None if signed is None else signed.referral)
 
     @found.post("/<referral_id>/anew", Right.COURT_WORK)
     def write_anew(visit: Visit, referral_id: str) -> Response:
@@ -83,7 +83,7 @@ def pages(desk: Desk) -> Pages:
             before = own.own_referral(visit.context, referral_id, court=party_of(visit), now=visit.now)
             typed = filled_from(before.data)
         except (SchemaInvalid, CaseErased) as error:
-            return _shown(visit, referral_id, refused=error)
+            return case_page(visit, referral_id, refused=error)
         visit.log(own.WRITTEN_ANEW, referral_id, why)
         return form_page(visit, typed, anew=referral_id)
 
@@ -93,7 +93,7 @@ def pages(desk: Desk) -> Pages:
         try:
             why = reason_of(visit)
         except SchemaInvalid as error:
-            return _shown(visit, referral_id, refused=error)
+            return case_page(visit, referral_id, refused=error)
         made = evidence.export(visit.context, referral_id, who=visit.who, why=why, now=visit.now, court=party_of(visit))
         return attachment(made, "application/zip", f"{referral_id.replace(':', '_')}.zip")
 
@@ -115,9 +115,10 @@ def _signed(visit: Visit, referral_id: str) -> OwnReferral | None:
         return None
 
 
-def _shown(
+def case_page(
     visit: Visit, referral_id: str, *, refused: XianjieError | None = None, revealed: Referral | None = None
 ) -> Response:
+    """The case, with what was refused of a form on it, or the person in full."""
     case, signed = _case(visit, referral_id), _signed(visit, referral_id)
     sent = receipt_of(visit, visit.asked("message", 64))
     return visit.page(
@@ -135,6 +136,7 @@ def _shown(
         sent_holds=[(code, rule_text(code)) for code in sent.holds] if sent is not None else (),
         can_send=can_send(visit),
         may_withdraw=_may_withdraw(case),
+        may_amend=signed is not None and not case.fate.withdrawn,
         age=lambda moment: (visit.now - moment) // timedelta(days=1),
         OPEN=OPEN_NEEDS,
     )

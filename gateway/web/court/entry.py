@@ -122,7 +122,7 @@ def _checked(visit: Visit, typed: Typed, *, sending: bool) -> Response:
         return _sent(visit, typed, reading, reading.data)
     (said,) = rehearse(visit.context, [reading.data], court=party_of(visit), now=visit.now)
     if said.problems:
-        return form_page(visit, typed, problems=_placed(reading, said.problems), refused=SchemaInvalid())
+        return form_page(visit, typed, problems=placed(reading, said.problems), refused=SchemaInvalid())
     return _preview(visit, typed, reading.data, said)
 
 
@@ -137,7 +137,7 @@ def _sent(visit: Visit, typed: Typed, reading: FormReading, data: dict[str, Any]
     except XianjieError as error:
         if error.status == 500:
             raise
-        return form_page(visit, typed, problems=_placed(reading, error.problems), refused=_plain(error))
+        return form_page(visit, typed, problems=placed(reading, error.problems), refused=_plain(error))
     said = SENT_BEFORE if sent.replayed else SENT
     return visit.back(f"/court/referrals/{quote(referral_id, safe='')}", said, message=sent.message_id)
 
@@ -147,7 +147,8 @@ def _plain(error: XianjieError) -> XianjieError:
     return type(error)(error.note)
 
 
-def _placed(reading: FormReading, problems: Sequence[FieldProblem]) -> list[FormProblem]:
+def placed(reading: FormReading, problems: Sequence[FieldProblem]) -> list[FormProblem]:
+    """Problems of a message's data at the form's fields."""
     found = [within(one) for one in problems]
     return [FormProblem(field=reading.field_at(one.pointer), pointer=one.pointer, code=one.code) for one in found]
 
@@ -169,14 +170,14 @@ def form_page(
         sections=shown_sections(typed.cells, problems),
         members=shown_members(typed.members, problems),
         lists=suggestions(),
-        problems=[_said(one) for one in problems],
+        problems=[said_at(one) for one in problems],
         can_send=can_send(visit),
         most_members=MOST_MEMBERS,
         anew=anew,
     )
 
 
-def _said(one: FormProblem) -> Told:
+def said_at(one: FormProblem) -> Told:
     """In the list on top, leading to the field."""
     where = label_of(one.field) if one.field else _heading(one.pointer)
     return Told(where=where, what=wrong_text(one.code), code=one.code, field=one.field)

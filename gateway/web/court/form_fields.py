@@ -44,12 +44,14 @@ class Shown:
     wrong: Sequence[str]
 
 
-def shown_sections(cells: Mapping[str, str], problems: Sequence[FormProblem]) -> list[tuple[FormSection, list[Shown]]]:
-    """Every section with its fields."""
+def shown_sections(
+    cells: Mapping[str, str], problems: Sequence[FormProblem], sections: Sequence[FormSection] | None = None
+) -> list[tuple[FormSection, list[Shown]]]:
+    """Every section with its fields, unless only some are asked for."""
     wrong = _by_field(problems)
     return [
         (section, [_shown(column, column.key, cells.get(column.key, ""), wrong) for column in section.columns])
-        for section in form_sections()
+        for section in (form_sections() if sections is None else sections)
     ]
 
 

@@ -102,8 +102,8 @@ class ReferralIdTaken(MessageError):
     code = "referral_id_taken"
     title = ("移送编号已被使用", "This referral id is taken")
     next_step = (
-        "换用新的移送编号(建议 UUID);修改已报送的移送请先撤回再用新编号报送。",
-        "Use a new referral id (a UUID is best); to change a referral withdraw it and send it anew.",
+        "换用新的移送编号(建议 UUID);已报送的移送,可更正的栏目请报送更正,其余先撤回再用新编号报送。",
+        "Use a new referral id (a UUID is best); amend what may be amended, else withdraw the first and send it anew.",
     )
 
 

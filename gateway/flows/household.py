@@ -92,7 +92,7 @@ def fill_in(context: Context, *, now: datetime, limit: int = BATCH) -> int:
 
 
 def _fill(connection: Connection, facts: Sequence[Row], members: Sequence[Row], now: datetime) -> None:
-    there = households.circumstances(connection, [row["referral_id"] for row in facts])
+    there = households.circumstances(connection, [row["referral_id"] for row in facts], {})
     fresh = [row for row in facts if row["referral_id"] not in there]
     names = {row["referral_id"] for row in fresh}
     households.put(connection, fresh, [row for row in members if row["referral_id"] in names])

@@ -26,8 +26,9 @@ from gateway.domain.reconciliation.values import (
     ReplyRow,
 )
 from gateway.domain.referral import Decision, ReferralAssessment
-from gateway.store import court_money, exchanges, households, persons, reminders, same_help
+from gateway.store import amendments, court_money, exchanges, households, persons, reminders, same_help
 from gateway.store import tables as t
+from gateway.store.amendments import KeptAmendment
 from gateway.store.clock import from_ms, to_day, to_ms
 from gateway.store.prepared import among, ids
 
@@ -142,12 +143,14 @@ def read(connection: Connection, referral_ids: Sequence[str], *, with_others: bo
     relatives = by_id | _rows(connection, family)
     money = court_money.read(connection, mine)
     cited = exchanges.cited_by(connection, [row for row in first if row["refusal_code"] == "X6"])
-    circumstances, members = households.circumstances(connection, mine), households.members(connection, mine)
+    amended = amendments.newest(connection, mine)
+    circumstances = households.circumstances(connection, mine, amended)
+    members = households.members(connection, mine)
     reminded = reminders.said(connection, mine)
     alike = persons.possible(connection, mine)
     return [
         Dossier(
-            referral=_referral(by_id[key]),
+            referral=_referral(by_id[key], amended.get(key)),
             needs=needs.get(key, ()),
             handoffs=handoffs.get(key, ()),
             replies=replies.get(key, ()),
@@ -236,10 +239,11 @@ def _grouped(
     return {key: tuple(rows) for key, rows in found.items()}
 
 
-def _referral(row: sa.RowMapping) -> ReferralRow:
+def _referral(row: sa.RowMapping, amended: KeptAmendment | None = None) -> ReferralRow:
     return ReferralRow(
         referral_id=row["referral_id"],
         court=row["court"],
+        amended_at=None if amended is None else amended.accepted_at,
         document=row["document"],
         case_number=row["case_number"],
         original_case_group=row["original_case_group"],

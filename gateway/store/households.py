@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from gateway.domain.reconciliation.rows_household import CircumstancesRow, MemberRow
-from gateway.store import amendments
 from gateway.store import tables as t
+from gateway.store.amendments import KeptAmendment
 from gateway.store.clock import from_ms, to_ms
 from gateway.store.prepared import among, ids
 from gateway.store.referrals import Waiting
@@ -41,10 +41,10 @@ _MARK_FAMILIES = (
 )
 
 
-def circumstances(connection: Connection, referral_ids: Iterable[str]) -> dict[str, CircumstancesRow]:
-    """By referral; one that came before they were kept has none."""
-    wanted = set(referral_ids)
-    amended = amendments.newest(connection, wanted)
+def circumstances(
+    connection: Connection, referral_ids: Iterable[str], amended: Mapping[str, KeptAmendment]
+) -> dict[str, CircumstancesRow]:
+    """By referral, as it was last amended; one that came before they were kept has none."""
     return {
         row.referral_id: CircumstancesRow(
             has_authorisation=amended[row.referral_id].has_authorisation
@@ -52,7 +52,7 @@ def circumstances(connection: Connection, referral_ids: Iterable[str]) -> dict[s
             else bool(row.has_authorisation),
             adult_from=row.adult_from,
         )
-        for row in connection.execute(_CIRCUMSTANCES, ids(wanted))
+        for row in connection.execute(_CIRCUMSTANCES, ids(set(referral_ids)))
     }
 
 

@@ -11,6 +11,7 @@ from gateway.evidence.receipt import Receipt
 from gateway.flows.accept import Accepted, accept_many
 from gateway.flows.operate import release
 from gateway.flows.own_referral import own_referral
+from gateway.flows.reconcile import reconcile_all
 from gateway.store import amendments
 from gateway.store import tables as t
 from tests.gateway_world import CIVIL_AFFAIRS, COURT, DISABLED_PERSONS, World, a_referral_body
@@ -125,6 +126,20 @@ def test_what_waits_for_a_person_still_waits_and_goes_out_as_amended(world: Worl
     release(world.context, "r-1", who="测试管理员", why="已核实", now=world.now)
     world.dispatch()
     assert PHONE in str(received(world)[-1].envelope.data)
+
+
+def test_an_office_that_asked_for_material_acts_again_once_the_court_has_amended(world: World) -> None:
+    handoff = world.hand_over()
+    world.answer(handoff, "11", xj_missing=["身份证复印件"])
+    assert world.states() == ["information_requested"]
+    world.wait(timedelta(days=120))
+    reconcile_all(world.context, now=world.now)
+    assert "MISS_RETURNED_NOT_RESUBMITTED" in world.open_codes()
+    amend(world, attachments=[{"sha256": "ab" * 32, "media_type": "application/pdf", "size": 9}])
+    reconcile_all(world.context, now=world.now)
+    assert "MISS_RETURNED_NOT_RESUBMITTED" not in world.open_codes()
+    assert "MISS_NO_DECISION" in world.open_codes()
+    assert [one.envelope.type for one in received(world)][:2] == ["handoff.issued", "handoff.amended"]
 
 
 # --- what may not be amended ---

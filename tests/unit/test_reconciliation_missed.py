@@ -221,6 +221,21 @@ def test_an_office_that_returned_the_papers_waits_for_the_court() -> None:
     assert ("MISS_RETURNED_NOT_RESUBMITTED", COURT) == (found.code, found.must_act)
 
 
+@pytest.mark.parametrize(
+    ("amended_at", "expected"),
+    [
+        ("2026-03-04 10:00", ("MISS_RETURNED_NOT_RESUBMITTED", COURT)),
+        ("2026-03-10 10:00", ("MISS_NO_DECISION", OFFICE)),
+    ],
+)
+def test_a_court_that_amended_since_has_given_the_office_its_papers(amended_at: str, expected: tuple[str, str]) -> None:
+    """2026-03-05  returned for material; the court amends its referral before, or after."""
+    need = taken_up(state=NeedState.INFORMATION_REQUESTED, state_at=at("2026-03-05 10:00"))
+    dossier = a_dossier(needs=(need,), replies=(a_reply("RETURNED"),), referral={"amended_at": at(amended_at)})
+    found = only(dossier, "2026-05-20")
+    assert (found.code, found.must_act) == expected
+
+
 def test_a_forwarded_need_keeps_its_clock() -> None:
     """2026-03-05  forwarded to another organ, which never answers (R08)."""
     need = taken_up(state=NeedState.UNDER_REVIEW)

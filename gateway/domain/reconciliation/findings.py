@@ -47,9 +47,16 @@ def must_act_on(clock: Clock, need: NeedRow, referral: ReferralRow) -> str:
     """Whom a running limit waits for: the operator until an office has it, the court when asked for material."""
     if clock.waits_for in _OURS:
         return OPERATOR
-    if need.state is NeedState.INFORMATION_REQUESTED:
+    if waits_for_material(need, referral):
         return referral.court
     return need.office_id or need.agency or referral.court
+
+
+def waits_for_material(need: NeedRow, referral: ReferralRow) -> bool:
+    """Whether the office asked the court for material and the court has not amended its referral since."""
+    if need.state is not NeedState.INFORMATION_REQUESTED:
+        return False
+    return need.state_at is None or referral.amended_at is None or referral.amended_at < need.state_at
 
 
 def handing_of(need: NeedRow) -> str:

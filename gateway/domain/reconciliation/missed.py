@@ -18,7 +18,14 @@ from gateway.domain.reconciliation.clocks import (
     assessment_clock,
     running_clocks,
 )
-from gateway.domain.reconciliation.findings import OPERATOR, doubt, handing_of, in_order, must_act_on
+from gateway.domain.reconciliation.findings import (
+    OPERATOR,
+    doubt,
+    handing_of,
+    in_order,
+    must_act_on,
+    waits_for_material,
+)
 from gateway.domain.reconciliation.reminding import Standing, standing
 from gateway.domain.reconciliation.values import Check, Dossier, Finding, NeedRow, ReplyRow, Rulebook
 from gateway.domain.replies import ReplyCode
@@ -166,7 +173,7 @@ MISSED: tuple[Check, ...] = (not_assessed, unroutable, overdue, bounced, denied_
 def _late(need: NeedRow, clock: Clock, dossier: Dossier, told: Standing) -> Finding:
     replies = applied_to(need, dossier.replies)
     code = _CODE_OF[clock.waits_for]
-    if code == "MISS_NO_DECISION" and need.state is NeedState.INFORMATION_REQUESTED:
+    if code == "MISS_NO_DECISION" and waits_for_material(need, dossier.referral):
         code = "MISS_RETURNED_NOT_RESUBMITTED"
     elif code == "MISS_NO_DECISION" and replies and replies[-1].code == ReplyCode.FORWARDED:
         code = "MISS_FORWARDED_LOST"

@@ -29,6 +29,7 @@ class ReferralRow:
     """One referral as reconciliation sees it. cap_fen: 36-month cap in force, None when no wage was filled in.
 
     needs_accepted: how many needs intake counted, kept apart from the need rows so that the two can be compared.
+    amended_at: when its court last amended it.
     """
 
     referral_id: str
@@ -57,6 +58,7 @@ class ReferralRow:
     inquiry_waived: bool = False
     case_type: str | None = None
     groups: tuple[str, ...] = ()
+    amended_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -357,11 +357,6 @@ class _RowSchema(StrictSchema):
 _ROW = _RowSchema()
 
 
-def china_moment_text(moment: datetime | None) -> str:
-    """A moment as a clerk reads it: `YYYY-MM-DD HH:MM` in China time; empty for None."""
-    return "" if moment is None else moment.astimezone(CHINA).strftime("%Y-%m-%d %H:%M")
-
-
 @cache
 def _programme_names() -> Mapping[str, str]:
     return {programme.code: programme.name_zh for programme in load_programmes().values()}

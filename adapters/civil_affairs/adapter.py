@@ -14,7 +14,6 @@ from adapters.base import (
     CODE_COARSENED,
     LossNote,
     answered_need,
-    china_moment_text,
     is_stated,
     joined,
     load_shape,
@@ -27,6 +26,7 @@ from adapters.base import (
     yuan_of,
 )
 from adapters.civil_affairs.codes import NO_CODES, TABLES, benefit_codes
+from gateway.domain.calendar import due_text
 from gateway.domain.handoff import Draft, Handoff, HandoffNeed, Outcome, SentHandoff
 from gateway.domain.person import Disability, Guardian, HouseholdMember, Person
 from gateway.domain.regions import load_regions
@@ -315,7 +315,7 @@ def _common_cells(body: Mapping[str, Any]) -> dict[str, str]:
     reply_by = body.get("xj_reply_by")
     return {
         "urgency": body["xj_urgency"],
-        "reply_by": china_moment_text(datetime.fromisoformat(reply_by) if reply_by else None),
+        "reply_by": due_text(datetime.fromisoformat(reply_by) if reply_by else None),
         "name": body.get("axdf0002", ""),
         "id_number": body.get("axdf0004", ""),
         "phone": person.get("xj_phone", ""),

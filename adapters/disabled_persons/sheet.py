@@ -5,9 +5,10 @@ from datetime import datetime
 
 from lxml import etree
 
-from adapters.base import china_moment_text, joined, programme_name, yes_no
+from adapters.base import joined, programme_name, yes_no
 from adapters.disabled_persons.codes import DISABILITY_GRADES, DISABILITY_KINDS, SEXES, STEPS
 from adapters.disabled_persons.document import qualified
+from gateway.domain.calendar import due_text
 
 COLUMNS = (
     ("handoff_id", "转办编号 Handoff"),
@@ -54,7 +55,7 @@ def _handoff_cells(handoff: etree._Element) -> dict[str, str]:
     reply_by = _text(handoff, "ReplyBy")
     return {
         "urgency": _text(handoff, "Urgency"),
-        "reply_by": china_moment_text(datetime.fromisoformat(reply_by) if reply_by else None),
+        "reply_by": due_text(datetime.fromisoformat(reply_by) if reply_by else None),
         "minor": yes_no(_text(handoff, "Minor") == "true"),
         "no_public_notice": yes_no(_text(handoff, "NoPublicNotice") == "true"),
         "survey": _text(handoff, "Survey", "Summary"),

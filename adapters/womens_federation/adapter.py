@@ -17,7 +17,6 @@ from adapters.base import (
     LossNote,
     SheetReply,
     answered_need,
-    china_moment_text,
     is_stated,
     joined,
     programme_name,
@@ -39,7 +38,7 @@ from adapters.womens_federation.codes import (
     WOMEN_CLASSES,
     programme_names,
 )
-from gateway.domain.calendar import CHINA
+from gateway.domain.calendar import CHINA, due_text
 from gateway.domain.handoff import Draft, Handoff, HandoffNeed, Outcome, SentHandoff
 from gateway.domain.person import Guardian, Person
 from gateway.errors import FieldProblem, SchemaInvalid
@@ -251,7 +250,7 @@ def _common_cells(body: Mapping[str, Any]) -> dict[str, str]:
     women_class = body.get("困难妇女类别", "")
     return {
         "urgency": body["紧急程度"],
-        "reply_by": china_moment_text(datetime.fromisoformat(reply_by) if reply_by else None),
+        "reply_by": due_text(datetime.fromisoformat(reply_by) if reply_by else None),
         "safety": body.get("安全保护", ""),
         "protection_order": body.get("人身安全保护令", ""),
         "women_class": joined(women_class, WOMEN_CLASSES.get(women_class)),

@@ -26,7 +26,7 @@ from gateway.cli.days import DAY
 from gateway.cli.notice_words import in_full, in_short
 from gateway.cli.partner import make_client, partner_options
 from gateway.client import Client
-from gateway.domain.calendar import china_day
+from gateway.domain.calendar import china_day, due_text
 from gateway.envelope.signing import VerifiedMessage
 from gateway.errors import ConfigError
 from gateway.flows.clue import is_overdue, since
@@ -185,7 +185,7 @@ def _row(one: VerifiedMessage) -> list[Any]:
         WORDS.get(envelope.type, envelope.type),
         envelope.subject,
         f"{envelope.time:%Y-%m-%d %H:%M}Z",
-        "" if envelope.reply_by is None else china_day(envelope.reply_by).isoformat(),
+        due_text(envelope.reply_by),
         in_short(envelope.type, _body(one)),
     ]
 

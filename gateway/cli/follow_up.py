@@ -20,7 +20,7 @@ from gateway.cli.console import (
     yuan,
 )
 from gateway.cli.days import DAY
-from gateway.domain.calendar import china_day
+from gateway.domain.calendar import due_text
 from gateway.domain.standard import SAMPLE, Circumstance, Recommendation, find_standard, recommend
 from gateway.errors import ConfigError
 from gateway.flows.follow_up import DueVisit, due_visits
@@ -49,7 +49,7 @@ def follow_ups(installation: Installation, court: str | None, overdue: bool, as_
                     one.court,
                     one.referral_id,
                     one.number,
-                    "" if one.due_at is None else china_day(one.due_at).isoformat(),
+                    due_text(one.due_at),
                     "是 yes" if one.is_minor else "",
                     _PAST[one.past],
                 ]

@@ -14,7 +14,7 @@ import click
 from gateway.cli.console import DONE, FINDINGS, explain, json_option, print_json, table
 from gateway.cli.inbox_desk import AMENDED, ANSWERS, ISSUED, RETRIEVED, WITHDRAWN, ClerkDesk, now_utc
 from gateway.client.clerk_book import PENDING, Answered, Letter
-from gateway.domain.calendar import CHINA
+from gateway.domain.calendar import due_text
 from gateway.errors import XianjieError
 
 _RANKS = {"URGENT_24H": 0, "24小时内": 0, "URGENT_48H": 1, "48小时内": 1}
@@ -71,7 +71,7 @@ class Listed:
         """For people."""
         envelope = self.letter.envelope
         pressing = ["未成年 minor"] * self.is_minor + [self.urgency] * (self.urgency in _RANKS)
-        due = envelope.reply_by.astimezone(CHINA).strftime("%Y-%m-%d %H:%M") if envelope.reply_by else ""
+        due = due_text(envelope.reply_by)
         return [
             str(envelope.seq or ""),
             envelope.id,

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from gateway.cli.console import FINDINGS, Installation, json_option, print_json, say, table, with_installation
-from gateway.domain.calendar import CHINA
+from gateway.domain.calendar import due_text
 from gateway.errors import ConfigError
 from gateway.flows.missed import MissedNeed, coming_of_age, missed_needs
 from gateway.flows.missed import as_json as line_as_json
@@ -61,7 +61,7 @@ def _cells(line: MissedNeed) -> list[Any]:
         line.need_id.removeprefix(f"{line.referral_id}:"),
         line.programme,
         "?" if line.age is None else line.age,
-        "" if line.due_at is None else line.due_at.astimezone(CHINA).strftime("%Y-%m-%d"),
+        due_text(line.due_at),
         line.must_act,
         line.reminders or "",
         line.escalated or "",

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.cli.console import table, yuan
-from gateway.domain.calendar import CHINA
+from gateway.domain.calendar import due_text
 from gateway.domain.reconciliation.balance import COLUMNS, BalanceLine, Dimension, total
 from gateway.domain.reconciliation.values import Finding
 from gateway.domain.rules import read_table
@@ -60,7 +60,7 @@ def finding_row(finding: Finding, state: str = "", opened_at: datetime | None = 
         "about": finding.need_id or finding.subject,
         "stake_fen": finding.stake_fen,
         "must_act": finding.must_act,
-        "due": finding.due_at.astimezone(CHINA).strftime("%Y-%m-%d") if finding.due_at else "",
+        "due": due_text(finding.due_at),
         "state": state,
         "opened": opened_at.isoformat() if opened_at else "",
         "evidence": dict(finding.evidence),

@@ -33,6 +33,17 @@ def end_of_china_day(day: date) -> datetime:
     return datetime.combine(day + ONE_DAY, time(), tzinfo=CHINA).astimezone(UTC)
 
 
+def due_text(moment: datetime | None) -> str:
+    """A deadline as people read it, in China: the last day on which one is in time, with the minute where it does not
+    end with the day; empty for None. What runs until 00:00 is due the day before."""
+    if moment is None:
+        return ""
+    there = moment.astimezone(CHINA)
+    if there.time() == time():
+        return (there.date() - ONE_DAY).isoformat()
+    return there.strftime("%Y-%m-%d %H:%M")
+
+
 @dataclass(frozen=True, kw_only=True)
 class WorkCalendar:
     """工作日历 of the published years. holidays may include weekends; makeup_days are weekends worked."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from gateway.domain.calendar import china_day
+from gateway.domain.calendar import due_text
 from gateway.domain.lifecycle import FINDING, FindingState
 from gateway.domain.person import SpecificGroup
 from gateway.domain.reconciliation.evidence import FindingDecision
@@ -63,7 +63,7 @@ def assign_within(
     """The same inside another's transaction."""
     if not to.strip() or len(to) > 100:
         raise InputRefused("请写明指派给谁，不超过100字 name whom it is assigned to, in at most 100 characters")
-    until = "" if due is None else f" until={china_day(due).isoformat()}"
+    until = "" if due is None else f" until={due_text(due)}"
 
     def change(row: Row, _decision_id: str) -> Row:
         here = FindingState(row["state"])

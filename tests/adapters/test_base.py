@@ -17,7 +17,6 @@ from adapters.base import (
     Status,
     Tables,
     answered_need,
-    china_moment_text,
     fen_of,
     is_stated,
     joined,
@@ -323,8 +322,6 @@ def test_columns_of_the_handoff_part_are_not_looked_at() -> None:
 
 
 def test_words_for_a_clerk() -> None:
-    assert china_moment_text(datetime(2024, 8, 25, 16, 30, tzinfo=UTC)) == "2024-08-26 00:30"
-    assert china_moment_text(None) == ""
     assert programme_name("MLG") == "最低生活保障 MLG"
     assert programme_name("NEW") == "NEW"
     assert (yes_no(True), yes_no(False)) == ("是", "否")

@@ -6,7 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 import chinese_calendar
 import pytest
 
-from gateway.domain.calendar import WorkCalendar, calendar_from_rows, china_day, end_of_china_day, load_calendar
+from gateway.domain.calendar import (
+    WorkCalendar,
+    calendar_from_rows,
+    china_day,
+    due_text,
+    end_of_china_day,
+    load_calendar,
+)
 from gateway.domain.rules import read_table
 from gateway.errors import CalendarUnpublished, ConfigError
 
@@ -189,3 +196,16 @@ def test_a_moment_without_a_time_zone_is_refused() -> None:
 
 def test_a_china_day_ends_at_sixteen_hours_utc() -> None:
     assert datetime(2026, 11, 24, 16, 0, tzinfo=UTC) == end_of_china_day(date(2026, 11, 24))
+
+
+@pytest.mark.parametrize(
+    ("moment", "said"),
+    [
+        (datetime(2024, 8, 25, 16, 0, tzinfo=UTC), "2024-08-25"),  # 24:00 of the 25th
+        (datetime(2024, 8, 25, 16, 30, tzinfo=UTC), "2024-08-26 00:30"),
+        (datetime(2024, 12, 31, 16, 0, tzinfo=UTC), "2024-12-31"),
+        (None, ""),
+    ],
+)
+def test_a_deadline_is_told_by_its_last_day(moment: datetime | None, said: str) -> None:
+    assert due_text(moment) == said

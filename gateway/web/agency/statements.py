@@ -95,7 +95,9 @@ def pages(desk: Desk) -> Pages:
             (line["line"], _column(line["pointer"]), code_text(line["code"]), line["code"])
             for line in said["bad_lines"]
         ]
-        return visit.page("agency/statement.html", one=one, said=said, bad=bad, shown=SHOWN)
+        return visit.page(
+            "agency/statement.html", one=one, said=said, compared_at=seen.reconciled_at, bad=bad, shown=SHOWN
+        )
 
     return found
 

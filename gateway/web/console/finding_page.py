@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 
 from gateway.domain.access import Right, Role
 from gateway.domain.adjudication import other_referral_of
-from gateway.domain.calendar import CHINA
+from gateway.domain.calendar import end_of_china_day
 from gateway.domain.lifecycle import FindingState
 from gateway.domain.reconciliation.evidence import FindingDecision
 from gateway.domain.reconciliation.explain import EN, ZH, explain, worded
@@ -142,7 +142,7 @@ def until(text: str) -> datetime | None:
         found = read_day(text)
     except InvalidValue as error:
         raise InvalidQuery(problems=[FieldProblem(pointer="/until", code="not_a_day")]) from error
-    return datetime(found.year, found.month, found.day, 23, 59, 59, tzinfo=CHINA)
+    return end_of_china_day(found)
 
 
 def decision_of(text: str) -> FindingDecision:

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from gateway.domain import values
 from gateway.domain.access import Desk as Sort
 from gateway.domain.access import Right
-from gateway.domain.calendar import CHINA
+from gateway.domain.calendar import CHINA, due_text
 from gateway.domain.field_codes import load_field_codes
 from gateway.domain.programmes import load_programmes
 from gateway.domain.reconciliation.explain import rules
@@ -220,6 +220,7 @@ def install(site: Flask) -> None:
         number,
         day,
         moment,
+        due_text,
         mask_number,
         mask_name,
         problem_text,

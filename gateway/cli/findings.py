@@ -13,7 +13,7 @@ import click
 
 from gateway.cli.console import FINDINGS, Installation, json_option, print_json, say, table, with_installation, yuan
 from gateway.cli.showing import finding_row, show_finding_rows
-from gateway.domain.calendar import CHINA
+from gateway.domain.calendar import CHINA, due_text, end_of_china_day
 from gateway.domain.lifecycle import FindingState
 from gateway.domain.person import SpecificGroup
 from gateway.domain.reconciliation.evidence import DECISION_NAMES, FindingDecision
@@ -115,15 +115,11 @@ def _print(found: Found, as_json: bool) -> None:
 def _handling(one: Kept) -> dict[str, Any]:
     return {
         "assigned_to": one.assigned_to,
-        "assigned_due": None if one.assigned_due_at is None else _day(one.assigned_due_at),
+        "assigned_due": due_text(one.assigned_due_at) or None,
         "decided_as": None if one.decided_as is None else one.decided_as.value,
         "recovered_fen": one.recovered_fen,
         "closed_because": one.closed_because,
     }
-
-
-def _day(moment: datetime) -> str:
-    return moment.astimezone(CHINA).strftime("%Y-%m-%d")
 
 
 @findings.command("show")
@@ -155,7 +151,7 @@ def _tell(shown: Shown) -> None:
     click.echo(f"{told.zh}\n{told.en}\n")
     click.echo(f"依据 rule  {finding.rule_id} {told.rule_zh} {told.rule_en}")
     click.echo(f"出处 source  {told.source or '—'} · {kept.rulebook}")
-    due = "—" if finding.due_at is None else _day(finding.due_at)
+    due = due_text(finding.due_at) or "—"
     click.echo(f"办理 must act  {finding.must_act} · 期限 due {due} · 涉及 at stake {yuan(finding.stake_fen)} 元\n")
     table(["证据 evidence", "", "值 value"], list(members(finding)))
     history = [
@@ -220,7 +216,7 @@ def assign(
     installation: Installation, keys: tuple[str, ...], who: str, why: str, yes: bool, to: str, due: Any, **options: Any
 ) -> None:
     """指派 Gives findings to somebody."""
-    until = None if due is None else due.replace(tzinfo=CHINA, hour=23, minute=59, second=59)
+    until = None if due is None else end_of_china_day(due.date())
     with installation.open() as (context, clock):
         chosen = _chosen(context, keys, options, yes=yes)
         count = (

@@ -4,7 +4,6 @@ Exit 1 from `list` when a match waits for a person. A view of the notice for the
 """
 
 import sys
-from datetime import datetime
 from typing import Any
 
 import click
@@ -20,7 +19,7 @@ from gateway.cli.console import (
     with_installation,
 )
 from gateway.domain.adjudication import RESOLUTION_NAMES, SIDES, DispositionCode, Resolution, StopsBy
-from gateway.domain.calendar import CHINA
+from gateway.domain.calendar import CHINA, due_text
 from gateway.domain.lifecycle import MatchState
 from gateway.errors import MatchUnknown
 from gateway.flows import match_notice, match_resolve, match_said
@@ -84,7 +83,7 @@ def list_(
                     one.match.code,
                     STATE_WORDS[one.match.state],
                     *(_side_words(one, side) for side in SIDES),
-                    _day(min((side.due_at for side in one.sides if side.due_at is not None), default=None)),
+                    due_text(min((side.due_at for side in one.sides if side.due_at is not None), default=None)),
                 ]
                 for one in found
             ],
@@ -99,10 +98,6 @@ def _side_words(kept: KeptMatch, side: str) -> str:
         return ""
     said = kept.standing().get(side)
     return f"{here.office_id or here.party}{f' · {said.code}' if said is not None else ''}"
-
-
-def _day(moment: datetime | None) -> str:
-    return "" if moment is None else moment.astimezone(CHINA).strftime("%Y-%m-%d")
 
 
 def _as_json(kept: KeptMatch) -> dict[str, Any]:
@@ -170,7 +165,7 @@ def show(installation: Installation, match_id: str, as_json: bool) -> None:
                 one.office_id or one.party,
                 one.referral_id,
                 one.need_id,
-                _day(one.due_at),
+                due_text(one.due_at),
                 _last(kept, one.side),
             ]
             for one in kept.sides

@@ -5,7 +5,7 @@
 3. needs of one referral for one office at one step are one handoff: masked (DOMAIN §4), then translated by the
    agency's adapter, outside the database;
 4. in one commit, with the needs locked: those still waiting get their handoff, their message is numbered, signed and
-   queued. What somebody else took meanwhile is dropped.
+   queued. What somebody else took meanwhile is dropped, and what its court amended is planned anew by the next run.
 """
 
 import logging
@@ -40,8 +40,8 @@ from gateway.failpoints import failpoint
 from gateway.flows.context import Context
 from gateway.flows.issue import Issue, message_of, prepare, row_of
 from gateway.flows.needs import NeedInHand
-from gateway.flows.recall import recall
-from gateway.store import handoffs, outbox, referrals, reroutes
+from gateway.flows.recall import newest, recall_these
+from gateway.store import amendments, handoffs, outbox, referrals, reroutes
 from gateway.store.clock import to_ms
 from gateway.store.referrals import Waiting
 
@@ -71,6 +71,8 @@ class _Plan:
     reasons: Mapping[str, str]
     """need id → because (routed) or code (unroutable)."""
     issue: Issue | None = None
+    read_from: str = ""
+    """The message of the version it was made from."""
 
 
 def dispatch(context: Context, *, now: datetime, limit: int = 200) -> Dispatched:
@@ -78,11 +80,12 @@ def dispatch(context: Context, *, now: datetime, limit: int = 200) -> Dispatched
     with context.store.reading() as connection:
         due_now = referrals.waiting(connection, now=now, limit=limit)
         rows = referrals.needs_of(connection, [item.referral_id for item in due_now])
-        recalled = recall(connection, due_now, context, now=now)
+        placed = newest(connection, due_now)
+        recalled = recall_these(connection, placed, context, now=now)
         sent_on = reroutes.targets(connection, [item.referral_id for item in due_now])
     offices = OfficeIndex(context.snapshot(now).offices.values())
     plans: list[_Plan] = []
-    for item in due_now:
+    for item in placed:
         needs = [dict(row) | {"sent_on_to": sent_on.get(row["need_id"])} for row in rows[item.referral_id]]
         plans += _plan_safely(item, needs, recalled[item.referral_id], offices, context, now)
     failpoint("dispatch.planned")
@@ -231,6 +234,7 @@ def _handoff_plan(
         now=now,
         reasons={need_id: routed.because for need_id, routed in group.items()},
         issue=prepare(referral, profile, office, key[1], group, context, now=now),
+        read_from=item.message_id,
     )
 
 
@@ -238,6 +242,7 @@ def _write(connection: Connection, plans: list[_Plan]) -> list[str]:
     """The commit: `handoff`, `unroutable` or `dropped` for each plan."""
     rows = referrals.needs_of(connection, {plan.referral_id for plan in plans}, lock=True)
     in_hand = {row["need_id"]: NeedInHand(row=dict(row)) for found in rows.values() for row in found}
+    amended = amendments.newest(connection, rows)
     written: list[str] = []
     issued: list[tuple[_Plan, Issue]] = []
     for plan in plans:
@@ -247,6 +252,8 @@ def _write(connection: Connection, plans: list[_Plan]) -> list[str]:
         elif plan.issue is None:
             _keep_waiting(needs, plan)
             written.append("unroutable")
+        elif plan.referral_id in amended and amended[plan.referral_id].message_id != plan.read_from:
+            written.append("dropped")
         else:
             _hand_over(needs, plan, plan.issue)
             issued.append((plan, plan.issue))

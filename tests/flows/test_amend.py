@@ -1,14 +1,18 @@
 """移送更正 What a court may put right of a referral that was sent, whom that is told to, and what is never amended."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from adapters.civil_affairs.adapter import CivilAffairs
+from gateway.domain.handoff import Draft, Handoff
 from gateway.envelope.signing import VerifiedMessage
 from gateway.errors import IllegalMove, ReferralUnknown, RuleBlocked, SchemaInvalid
 from gateway.evidence.receipt import Receipt
 from gateway.flows.accept import Accepted, accept_many
+from gateway.flows.dispatch import dispatch
 from gateway.flows.operate import release
 from gateway.flows.own_referral import own_referral
 from gateway.flows.reconcile import reconcile_all
@@ -79,6 +83,22 @@ def test_an_office_at_work_gets_the_same_handoff_with_what_was_amended(world: Wo
     said = str(handoff.envelope.data).replace("13900000000", PHONE)
     assert str(again.envelope.data) == said
     assert world.states() == ["handed_off"]
+
+
+def test_an_amendment_between_plan_and_handoff_is_in_the_handoff(world: World) -> None:
+    world.refer()
+
+    class Interrupted(CivilAffairs):
+        def translate(self, handoff: Handoff) -> Draft:
+            if versions(world) == [1]:
+                amend(world, **NEW_PHONE)
+            return super().translate(handoff)
+
+    slow = replace(world.context, adapters={**world.context.adapters, "civil_affairs": Interrupted()})
+    assert dispatch(slow, now=world.now).handoffs == 0
+    assert world.dispatch().handoffs == 1
+    (handoff,) = received(world)
+    assert handoff.envelope.type == "handoff.issued" and PHONE in str(handoff.envelope.data)
 
 
 def test_an_office_that_learns_nothing_new_is_told_nothing(world: World) -> None:

@@ -1,6 +1,6 @@
 """恢复场景 One seeded run over a restored older copy: what the parties' journals say afterwards.
 
-1. courts refer and withdraw, offices are handed to and answer, in an order the seed decides; some answers are lost;
+1. courts refer, amend, withdraw, offices are handed to and answer, in an order the seed decides; some answers are lost;
 2. somewhere on the way a copy is made, and later put back: all that was done in between is lost to the gateway;
 3. parties knock at the gateway that recovers, then give back, in any order, some twice, some by file; it resumes;
 4. all go on until nothing moves, every message is sent once more, and the judge reads the journals.
@@ -98,6 +98,7 @@ class _Scenario:
         self._quiesce()
         self._repeat_all()
         self._read_fates()
+        self._require_versions()
         counts = judge(self.courts.values(), self.agencies.values())
         counts.recovered += placed.received + placed.issued + placed.proven
         return counts
@@ -106,8 +107,17 @@ class _Scenario:
         self.world.wait(timedelta(seconds=self.random.randint(1, 20)))
         random = self.random
         work: Callable[[], object] = random.choices(
-            (self._refer, self._withdraw, self._dispatch, self._deliver, self._fetch, self._say, self._sign),
-            (20, 4, 18, 24, 8, 24, 6),
+            (
+                self._refer,
+                self._amend,
+                self._withdraw,
+                self._dispatch,
+                self._deliver,
+                self._fetch,
+                self._say,
+                self._sign,
+            ),
+            (20, 6, 4, 18, 24, 8, 24, 6),
         )[0]
         work()
 
@@ -137,6 +147,34 @@ class _Scenario:
             sending = court.write("referral.withdrawn", referral_id, body)
             court.withdrawn[referral_id] = sending
             self._send(court, sending)
+
+    def _amend(self) -> None:
+        """A court amends the last version it has a receipt for."""
+        court = self.random.choice(list(self.courts.values()))
+        versions = [(one, self._versions(court, one)) for one in court.asked if one not in court.withdrawn]
+        found = [(referral_id, known) for referral_id, known in versions if known]
+        if found:
+            referral_id, known = self.random.choice(found)
+            body = json.loads(decode_segment(split(known[-1].raw).payload_segment))["data"]
+            changed = {
+                "amends": known[-1].message_id,
+                "amendment_reason": "登记有误",
+                "custody": f"第{len(known) + 1}版",
+            }
+            self._send(court, court.write("referral.amended", referral_id, body | changed))
+
+    def _versions(self, court: Court, referral_id: str) -> list[Sending]:
+        """What the court has receipts for, in order."""
+        mine = [one for one in court.sendings if one.about == referral_id and one.receipt is not None]
+        return [one for one in mine if one.kind in ("referral.submitted", "referral.amended")]
+
+    def _require_versions(self) -> None:
+        """Whatever was accepted is on file, in order, and the newest is what an office would be handed."""
+        for court in self.courts.values():
+            for referral_id in court.asked:
+                told = [one.message_id for one in self._versions(court, referral_id)]
+                fate = account.fate(self.world.context, referral_id, court=court.party_id, now=self.world.now)
+                assert [one.message_id for one in fate.versions] == told, referral_id
 
     def _dispatch(self) -> None:
         dispatch(self.world.context, now=self.world.now)

@@ -127,6 +127,8 @@ def set_up(world: World, person: Somebody, **more: str) -> Any:
         {"Origin": "null"},
         {"Origin": "http://localhost.example.org"},
         {"Origin": ""},
+        {"Origin": "http://["},
+        {"Origin": "http://℀"},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
     ],
@@ -177,6 +179,9 @@ ELSEWHERE = [
     "javascript:alert(1)",
     "///example.org",
     "/%5cexample.org\\",
+    "//[",
+    "//℀",
+    "http://[",
     "",
 ]
 

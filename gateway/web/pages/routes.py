@@ -152,7 +152,7 @@ def require_own_form(desk: Desk, session: Session | None, expected: str | None =
 def _is_own(desk: Desk, origin: str) -> bool:
     """Whether a page of this site sent it. A Host header is believed only where nothing was said about our address,
     and from this machine itself: a name that somebody makes lead here is not ours."""
-    host = urlsplit(origin).netloc
+    host = origin.partition("://")[2]
     if desk.public_url is not None and host == urlsplit(desk.public_url).netloc:
         return True
     named = urlsplit(f"//{request.host}").hostname
@@ -161,9 +161,8 @@ def _is_own(desk: Desk, origin: str) -> bool:
 
 def own_address(text: str) -> bool:
     """Whether it leads to a page of this site, however a browser reads it."""
-    parts = urlsplit(text)
     odd = "\\" in text or any(character <= " " or character == "\x7f" for character in text)
-    return text.startswith("/") and not text.startswith("//") and not (odd or parts.netloc or parts.scheme)
+    return text.startswith("/") and not text.startswith("//") and not odd
 
 
 def require_confirmed(visit: Visit) -> None:

@@ -189,6 +189,8 @@ def test_overdue_ones_stand_in_the_order_they_became_so(world: World, site: Flas
         "to=99",
         "after=x",
         "after=1-1-1",
+        "after=99999999999999999999-1",
+        "after=1-99999999999999999999",
         "from=2026-03-05&to=2026-03-04",
     ],
 )

@@ -173,6 +173,6 @@ def read_place(text: str) -> Place | None:
     if not text:
         return None
     moment, _, row = text.partition("-")
-    if not (all(one.isascii() and one.isdigit() for one in (moment, row)) and len(text) <= 32):
+    if not all(one.isascii() and one.isdigit() and len(one) <= 15 for one in (moment, row)):
         raise InvalidQuery(problems=[FieldProblem(pointer="/after", code="out_of_range")])
     return int(moment), int(row)

@@ -361,6 +361,21 @@ def test_a_minors_data_takes_two_people_and_is_shown_once(world: World, site: Fl
     assert {"reveal_sealed_asked", "reveal_sealed_granted", "reveal_sealed_used", "person_viewed"} <= set(whats(world))
 
 
+def test_who_does_not_see_a_case_grants_no_look_at_it(world: World, site: Flask) -> None:
+    world.refer(person=a_child(), guardian_consent_ref="测试同意")
+    one = somebody(world, site, Role.RECONCILER)
+    far = somebody(world, site, Role.RECONCILER, name="far", region="5206")
+    near = somebody(world, site, Role.RECONCILER, name="near", region="5201")
+    one.post(f"{ONE}/reveal/ask", {"why": "核对监护人"})
+    (asked,) = world.rows(t.approvals)
+    address = f"/console/approvals/{asked['approval_id']}"
+    assert "核对监护人" not in far.get("/console/approvals").text
+    assert far.post(address, {"verdict": "grant", "why": "同意"}).status_code == 404
+    assert world.rows(t.approvals)[0]["state"] == "asked"
+    assert "核对监护人" in near.get("/console/approvals").text
+    assert near.post(address, {"verdict": "grant", "why": "同意"}).status_code == 200
+
+
 def test_the_evidence_comes_sealed_and_the_export_is_on_file(world: World, site: Flask, logged: LogWorld) -> None:
     world.answer(world.hand_over(), "10")
     person = somebody(world, site, Role.AUDITOR)

@@ -64,7 +64,8 @@ def ask_reset(context: Context, session: Session, name: str, *, codes: bool, why
     """Asks for a new first password. codes: and that codes are set up anew. Raises Forbidden, NotFound, ConfigError."""
     accounts.require_another(session, name)
     account = accounts.find(context, name)
-    return _ask(context, session, approve.RESET_ACCOUNT, account.who, {"codes": codes}, why=why, now=now)
+    fields = {"codes": codes, "before": _fields(account, None)}
+    return _ask(context, session, approve.RESET_ACCOUNT, account.who, fields, why=why, now=now)
 
 
 def _ask(
@@ -122,9 +123,9 @@ def carry_out(context: Context, session: Session, approval_id: str, *, now: date
 
 def _use(connection: Connection, *, session: Session, found: Approval, name: str, now: datetime) -> None:
     approve.use_this_within(connection, session.account, found.approval_id, now=now)
-    if found.what == approve.CHANGE_ACCOUNT:
+    if found.what != approve.CREATE_ACCOUNT:
         row = stored.row_of(connection, name, lock=True)
-        if row is None or _fields(stored.account_of(row), None) != found.fields["before"]:
+        if row is None or _fields(stored.account_of(row), None) != found.fields.get("before"):
             raise IllegalMove("the account was changed since it was asked for")
 
 

@@ -130,16 +130,17 @@ def test_a_change_is_what_was_granted_and_ends_the_sessions(world: World, site: 
     assert (row["role"], row["region"]) == ("reconciler", "5201")
 
 
-def test_a_change_that_was_granted_lapses_when_the_account_is_another_meanwhile(world: World, site: Flask) -> None:
+@pytest.mark.parametrize("asked", ["change", "reset"])
+def test_what_was_granted_lapses_when_the_account_is_another_meanwhile(world: World, site: Flask, asked: str) -> None:
     first, second = administrator(world, site), somebody(world, site, Role.KEY_OFFICER)
     somebody(world, site, Role.AUDITOR)
-    first.post(f"{ROOT}/one/auditor/change", {"shown_as": "样例", "role": "reconciler", "why": "x"})
+    first.post(f"{ROOT}/one/auditor/{asked}", {"shown_as": "样例", "role": "reconciler", "why": "x"})
     grant(second)
     other = an_account(Role.AUDITOR, region="5203")
     accounts.change(world.context, other, session=None, who="test", why="test", now=world.now)
     assert carry_out(first).status_code == 409
-    (asked,) = world.rows(t.approvals)
-    assert asked["state"] == "granted"  # nothing was used up
+    (row,) = world.rows(t.approvals)
+    assert row["state"] == "granted"  # nothing was used up
 
 
 def test_a_new_password_takes_two_people_and_ends_the_sessions(world: World, site: Flask) -> None:

@@ -35,6 +35,11 @@ def alike(world: World, **person: Any) -> str:
     return state_of(world)[0]
 
 
+def name_of(court: str) -> str:
+    """As the world calls it."""
+    return f"测试单位{court[3:]}"
+
+
 def doubted(world: World) -> str:
     """One need asked for by two courts: a match that a finding opened."""
     world.refer()
@@ -265,7 +270,9 @@ def test_who_sees_one_side_sees_nothing_of_the_other_and_decides_nothing(world: 
     text = person.get(f"{LIST}/{match_id}").text
     assert ("（2026）黔01司救执1号" in text, "（2026）黔03司救执2号" in text, "王**" in text) == (True, False, False)
     assert "不在您的查看范围" in text
-    assert "/resolve" not in text
+    assert ("/resolve" in text, "/notice" in text) == (False, False)
+    for page in (text, person.get(LIST).text):  # not even whose case it is, or who is asked about it
+        assert (name_of(COURT) in page, name_of(NEIGHBOUR) in page) == (True, False)
     assert person.post(f"{LIST}/{match_id}/resolve", {"resolution": "LAWFUL", "why": "x"}).status_code == 403
     assert person.post(f"{LIST}/{match_id}/notice", {"side": "A", "why": "x"}).status_code == 403
 

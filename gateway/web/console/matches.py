@@ -5,7 +5,7 @@ outside somebody's region nothing is shown but that there is one. Each look is o
 not decide sees all and no form. Nobody is named but in the notice, which takes a reason.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -37,7 +37,7 @@ from gateway.errors import (
 )
 from gateway.flows import match_look, match_resolve, match_said
 from gateway.flows.match_look import VIEWED, MatchShown, SideShown
-from gateway.store import match_desk
+from gateway.store import match_desk, referrals
 from gateway.store.clock import from_ms
 from gateway.store.match_desk import Place
 from gateway.store.matches import KeptMatch
@@ -167,12 +167,13 @@ def _list(visit: Visit) -> Response:
             connection, states=states, courts=visit.courts, referral_id=referral or None, after=after
         )
         counts = match_desk.counts(connection) if visit.courts is None else {}
+        courts = referrals.court_of(connection, [side.referral_id for one in page.matches for side in one.sides])
     return visit.page(
         "console/matches.html",
         **shown
         | {
             "page": page,
-            "lines": [_line(visit, one) for one in page.matches],
+            "lines": [_line(visit, one, courts) for one in page.matches],
             "counts": [(one.value, counts[one]) for one in MatchState if one in counts],
             "after": after,
             "older": None if page.next is None else f"{page.next[0]}~{page.next[1]}",
@@ -199,14 +200,16 @@ def _read_place(text: str) -> Place | None:
     return (int(rank), int(row))
 
 
-def _line(visit: Visit, kept: KeptMatch) -> dict[str, Any]:
+def _line(visit: Visit, kept: KeptMatch, courts: Mapping[str, str]) -> dict[str, Any]:
     due = min((one.due_at for one in kept.sides if one.due_at is not None), default=None)
     standing = kept.standing()
     return {
         "match": kept.match,
         "sides": [
             {
-                "name": name_of(visit, one.office_id or one.party),
+                "name": name_of(visit, one.office_id or one.party)
+                if visit.sees_court(courts.get(one.referral_id, ""))
+                else _outside(),
                 "said": standing[one.side].code if one.side in standing else None,
                 "is_silent": _is_silent(kept, one.side, one.due_at, visit.now),
             }
@@ -215,6 +218,11 @@ def _line(visit: Visit, kept: KeptMatch) -> dict[str, Any]:
         "due": due,
         "is_overdue": due is not None and due < visit.now and kept.match.state in HEARING,
     }
+
+
+def _outside() -> str:
+    """Instead of whose case it is."""
+    return t("（不在您的查看范围）", "(outside your region)")
 
 
 def _is_silent(kept: KeptMatch, side: str, due: datetime | None, now: datetime) -> bool:
@@ -229,13 +237,15 @@ def _page(visit: Visit, match_id: str, *, refused: XianjieError | None = None, *
     visit.log(VIEWED, match_id, "page")
     shown = match_look.look(visit.context, match_id, now=visit.now)
     match = shown.kept.match
-    decides = visit.may(Right.DECIDE) and _sees_both(visit, shown.courts)
+    sees_both = _sees_both(visit, shown.courts)
+    decides = visit.may(Right.DECIDE) and sees_both
+    sides = {one.name: _side(visit, shown, one) for one in shown.sides}
     hearing = match.state in HEARING
     return visit.page(
         "console/match.html",
         refused=refused,
         match=match,
-        sides=[_side(visit, shown, one) for one in shown.sides],
+        sides=list(sides.values()),
         resolution=None if match.resolution is None else t(*RESOLUTION_NAMES[match.resolution]),
         comes_to=_comes_to(shown),
         chart=None
@@ -243,7 +253,10 @@ def _page(visit: Visit, match_id: str, *, refused: XianjieError | None = None, *
         else chart(shown.scored.steps, verdict=shown.scored.verdict, version=shown.scored.version),
         scored=shown.scored,
         finding=None if match.finding_key is None else name_of_key(match.finding_key),
-        said=[{"one": one, "who": name_of(visit, one.party)} for one in shown.kept.said],
+        said=[
+            {"one": one, "who": name_of(visit, one.party) if sides[one.side]["is_seen"] else _outside()}
+            for one in shown.kept.said
+        ],
         moves=shown.moves,
         acts=[{**row, "at": from_ms(row["at"]), "who": name_of(visit, row["who"])} for row in shown.acts],
         looks=[
@@ -253,7 +266,7 @@ def _page(visit: Visit, match_id: str, *, refused: XianjieError | None = None, *
         may_resolve=decides and hearing,
         may_say=decides and hearing and any(one.is_mute for one in shown.sides),
         may_appeal=decides and match.state not in UNRESOLVED,
-        may_notice=visit.may(Right.REVEAL) and bool(shown.kept.sides),
+        may_notice=visit.may(Right.REVEAL) and sees_both and bool(shown.kept.sides),
         resolutions=[
             (one.value, t(*RESOLUTION_NAMES[one])) for one in Resolution if one is not Resolution.NO_LONGER_SEEN
         ],
@@ -279,8 +292,8 @@ def _side(visit: Visit, shown: MatchShown, one: SideShown) -> dict[str, Any]:
         "is_seen": is_seen,
         "referral_id": one.referral_id,
         "case": one.case if is_seen else None,
-        "court": name_of(visit, None if one.case is None else one.case.court),
-        "heard": "" if side is None else name_of(visit, side.office_id or side.party),
+        "court": name_of(visit, None if one.case is None or not is_seen else one.case.court),
+        "heard": "" if side is None else name_of(visit, side.office_id or side.party) if is_seen else _outside(),
         "by_operator": side is not None and side.party == OPERATOR,
         "programme": None if side is None else side.programme,
         "need_id": None if side is None else side.need_id,

@@ -92,6 +92,15 @@ def test_pressed_twice_a_disposition_is_said_once(world: World, clerk: Somebody,
     assert len(world.rows(t.dispositions)) == 1
 
 
+def test_a_long_reason_in_many_lines_is_taken_whole_or_refused(world: World, clerk: Somebody, match: str) -> None:
+    reason = "\r\n".join(["甲" * 4] * 199) + "末尾"  # a browser sends two characters for the end of a line
+    assert "末尾" in dispose(clerk, match, reason=reason, disposition="").text
+    too_long = dispose(clerk, match, reason="乙" * 1001)
+    assert (too_long.status_code, world.rows(t.dispositions)) == (422, [])
+    assert dispose(clerk, match, reason=reason).status_code == 200
+    assert len(world.rows(t.dispositions)) == 1
+
+
 def test_a_disposition_that_does_not_fit_is_refused_with_what_was_typed(
     world: World, clerk: Somebody, match: str
 ) -> None:

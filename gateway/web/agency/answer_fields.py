@@ -115,7 +115,7 @@ def wrong_text(key: str, code: str) -> str:
 
 def typed(visit: Visit) -> dict[str, str]:
     """As it came; one character more than a cell takes, so that what is too long is refused and not cut."""
-    return {key: visit.text(key, (TEXT if key in _LONG else LINE) + 1).replace("\r\n", "\n") for key in KEYS}
+    return {key: visit.text(key, (TEXT if key in _LONG else LINE) + 1) for key in KEYS}
 
 
 def beginning(visit: Visit) -> dict[str, str]:

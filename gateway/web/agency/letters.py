@@ -201,7 +201,7 @@ def _at_programme(problem: FieldProblem, programmes: Sequence[str], typed: Mappi
 def _answer_match(visit: Visit, letter: ListedLetter, message: VerifiedMessage) -> Response:
     if letter.type != NOTICE:
         raise NotFound
-    typed = {name: visit.text(name, 1001).replace("\r\n", "\n") for name in _MATCH_FIELDS}
+    typed = {name: visit.text(name, 1001) for name in _MATCH_FIELDS}
     body = _body(message)
     data = {
         "match_id": body.get("match_id"),

@@ -43,6 +43,8 @@ from schemas.referral import REFUSALS
 DISPOSED = tells("court_disposed", "处置意见已报送。", "The disposition was sent.")
 ANSWERED = tells("court_clue_answered", "线索反馈已报送。", "The answer to the clue was sent.")
 MOST = 20
+MOST_REASON = 1000
+"""One more is read, so that what is too long is refused and not cut."""
 
 
 def pages(desk: Desk) -> Pages:
@@ -141,14 +143,16 @@ def _match(
 def _dispose(visit: Visit, match_id: str) -> Response:
     kept = _own_match(visit, match_id)
     form = form_of(visit)
-    typed = {name: visit.text(name, 1000) for name in ("side", "disposition", "stops_by", "reason")} | {"form": form}
+    typed = {name: visit.text(name, MOST_REASON + 1) for name in ("side", "disposition", "stops_by", "reason")} | {
+        "form": form
+    }
     side = next((one for one in kept.sides if one.party == party_of(visit) and one.side == typed["side"]), None)
     if side is None:
         raise NotFound
     if not can_send(visit):
         return _match(visit, match_id, typed=typed)
     data = {"match_id": match_id, "side": side.side, "referral_id": side.referral_id}
-    data |= {name: typed[name].replace("\r\n", "\n") for name in ("disposition", "stops_by", "reason") if typed[name]}
+    data |= {name: typed[name] for name in ("disposition", "stops_by", "reason") if typed[name]}
     try:
         _require_shape(MATCH_DISPOSITION, data)
         sent = send(visit, "match.disposition", data, form=act_of(form, data), subject=side.referral_id)

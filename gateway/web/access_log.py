@@ -113,9 +113,12 @@ def _safe(value: object) -> str | int | None:
     """The value if it can be no person's, else None."""
     if isinstance(value, int):
         return None if _PERSONAL.fullmatch(str(value)) else value
-    if isinstance(value, str) and _ID_OR_CODE.fullmatch(value) and not _PERSONAL.search(value):
-        return str(value)
-    return None
+    return value if isinstance(value, str) and is_code(value) else None
+
+
+def is_code(text: str) -> bool:
+    """Whether it looks like an id or a code and like no person's number."""
+    return _ID_OR_CODE.fullmatch(text) is not None and _PERSONAL.search(text) is None
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

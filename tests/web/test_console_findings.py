@@ -109,6 +109,16 @@ def test_a_search_about_somebody_is_on_file_and_a_way_through_the_list_is_not(de
     assert (row["who"], row["subject"], row["why"]) == ("account:reconciler", "findings", f"office={CIVIL_AFFAIRS}")
 
 
+@pytest.mark.parametrize("field", ["findings?referral", "findings?court", "matches?referral", "referrals?office"])
+@pytest.mark.parametrize("personal", ["测试甲", an_id_number(), "13900000000"])
+def test_what_is_typed_into_the_wrong_field_of_a_search_goes_into_no_log(
+    desk: Somebody, world: World, field: str, personal: str
+) -> None:
+    assert desk.get(f"/console/{field}={personal}").status_code == 200
+    (row,) = [row for row in world.rows(t.decisions) if row["what"] == "searched"]
+    assert row["why"] == field.partition("?")[2]
+
+
 @pytest.mark.parametrize("order", list(Order))
 def test_pages_go_on_where_the_last_one_ended_and_lose_nothing(world: World, order: Order) -> None:
     world.refer()

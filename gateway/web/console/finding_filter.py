@@ -17,6 +17,7 @@ from gateway.domain.person import SpecificGroup
 from gateway.domain.rules import read_table
 from gateway.errors import FieldProblem, InvalidQuery, NotFound
 from gateway.store.finding_log import Asked, Order, Place
+from gateway.web.pages.asked import as_kept
 from gateway.web.pages.shown import t
 from gateway.web.pages.visit import Visit
 
@@ -49,7 +50,7 @@ class Filter:
         """What goes on file of it; empty where nothing has to."""
         if not any(self.values[name] for name in SEARCHES):
             return ""
-        return " ".join(f"{name}={value}" for name, value in self.values.items() if value)
+        return as_kept(self.values)
 
     def path(self, **changes: str) -> str:
         """The list with this, changed."""

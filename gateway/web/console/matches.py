@@ -45,6 +45,7 @@ from gateway.web.console.finding_filter import name_of_key
 from gateway.web.console.waterfall import chart
 from gateway.web.console.whose import name_of
 from gateway.web.desk import Desk
+from gateway.web.pages.asked import as_kept
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.said import tells
 from gateway.web.pages.shown import t, words
@@ -161,7 +162,7 @@ def _list(visit: Visit) -> Response:
     except InvalidQuery as error:
         return visit.page("console/matches.html", refused=error, **shown)
     if referral:
-        visit.log("searched", "matches", f"referral={referral}")
+        visit.log("searched", "matches", as_kept({"referral": referral}))
     with visit.context.store.reading() as connection:
         page = match_desk.listed(
             connection, states=states, courts=visit.courts, referral_id=referral or None, after=after

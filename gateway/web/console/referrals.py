@@ -23,7 +23,7 @@ from gateway.store import referral_search
 from gateway.store.referral_search import Asked, Place
 from gateway.web.console.whose import courts_of, name_of, offices_of
 from gateway.web.desk import Desk
-from gateway.web.pages.asked import moment_of
+from gateway.web.pages.asked import as_kept, moment_of
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.shown import t, words
 from gateway.web.pages.visit import Visit
@@ -32,8 +32,8 @@ HOME = "/console/referrals"
 OVERDUE, OPEN = "overdue", "open"
 """Asked as a state, though neither is one."""
 FIELDS = ("case_number", "original_case", "court", "office", "state", "must_act", "from", "to", "group", "case_type")
-_CODES = ("court", "office", "state", "must_act", "from", "to", "group", "case_type")
-"""What may stand in the log word for word; of a number it only says that one was asked for."""
+_NUMBERS = ("case_number", "original_case")
+"""Of these the log only says that one was asked for."""
 _BRACKETS = str.maketrans("()", "（）", " \u3000\t")
 
 
@@ -54,7 +54,7 @@ class Form:
     @property
     def said(self) -> str:
         """What goes on file of it."""
-        return " ".join(f"{name}={value}" if name in _CODES else name for name, value in self.values.items() if value)
+        return as_kept(self.values, unsaid=_NUMBERS)
 
 
 def pages(desk: Desk) -> Pages:

@@ -1,12 +1,15 @@
 """所填 What people type into the consoles' forms and addresses, read strictly: moments, and places of a list.
 
-Rules: a moment without a zone is China's; what cannot be read is told by its field and code, never guessed.
+Rules: a moment without a zone is China's; what cannot be read is told by its field and code, never guessed. Of a search
+ids and codes go on file and nothing else: into any field somebody may type a name or a number.
 """
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from gateway.domain.calendar import CHINA
 from gateway.errors import FieldProblem, InvalidQuery
+from gateway.web.access_log import is_code
 
 _YEARS = range(2000, 2200)
 _DIGITS = 15
@@ -37,6 +40,14 @@ def reason_of(text: str) -> str:
     if not text.strip():
         raise _wrong("why", "required")
     return text.strip()
+
+
+def as_kept(asked: Mapping[str, str], *, unsaid: Collection[str] = ()) -> str:
+    """A search as it goes on file: of what is no id or code, and of `unsaid`, only that it was asked."""
+    given = {name: value for name, value in asked.items() if value}
+    return " ".join(
+        f"{name}={value}" if is_code(value) and name not in unsaid else name for name, value in given.items()
+    )
 
 
 def _wrong(field: str, code: str) -> InvalidQuery:

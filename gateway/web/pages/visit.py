@@ -102,7 +102,7 @@ class Visit:
         return redirect(f"{path}{mark}{urlencode(kept)}" if kept else path, 303)
 
     def text(self, name: str, most: int = 500) -> str:
-        """One field of the form, without blanks around it; a line's end is one character, as whoever typed it counts."""
+        """One field of the form, without blanks around it; the end of a line is one character, as it was typed."""
         return (request.form.get(name) or "").replace("\r\n", "\n").strip()[:most]
 
     def asked(self, name: str, most: int = 200) -> str:

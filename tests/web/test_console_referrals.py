@@ -401,6 +401,16 @@ def test_a_minors_evidence_takes_the_same_grant(world: World, site: Flask, logge
     assert one.post(f"{ONE}/evidence", {"why": "审计"}).status_code == 409
 
 
+def test_a_row_that_was_changed_opens_no_minors_case_to_one_person(world: World, site: Flask, logged: LogWorld) -> None:
+    world.refer(person=a_child(), guardian_consent_ref="测试同意")
+    logged.sign()
+    world.store.write(lambda connection: connection.execute(t.referrals.update().values(is_minor=False)))
+    one = somebody(world, site, Role.RECONCILER)
+    assert one.post(f"{ONE}/reveal", {"why": "x"}).status_code == 409
+    assert one.post(f"{ONE}/evidence", {"why": "x"}).status_code == 409
+    assert an_id_number(date(2015, 6, 1))[-4:] not in one.get(ONE).text
+
+
 def a_held_one(world: World) -> None:
     """A second aid for one original case waits for a person."""
     world.refer()

@@ -287,7 +287,7 @@ def _side(visit: Visit, shown: MatchShown, one: SideShown) -> dict[str, Any]:
     is_seen = one.case is None or visit.sees_court(one.case.court)
     side = one.side
     person = one.signed.person if one.signed is not None and is_seen else None
-    is_minor = one.case is not None and one.case.is_minor
+    is_minor = any(known is not None and known.is_minor for known in (one.case, one.signed))
     return {
         "name": one.name,
         "is_seen": is_seen,

@@ -168,13 +168,13 @@ def _page(
         because=pairs_of,
         rule_text=rule_text,
         age=lambda moment: (china_day(visit.now) - china_day(moment)).days,
-        **_approval(visit, told, refused),
+        **_approval(visit, told, refused, is_minor=isinstance(signed, Referral) and signed.is_minor),
     )
 
 
-def _approval(visit: Visit, told: Story, refused: XianjieError | None) -> dict[str, Any]:
-    """How far a minor's person may be shown to this visitor."""
-    sealed = bool(told.row["is_minor"])
+def _approval(visit: Visit, told: Story, refused: XianjieError | None, *, is_minor: bool) -> dict[str, Any]:
+    """How far a minor's person may be shown to this visitor. is_minor: as the court signed it."""
+    sealed = is_minor or bool(told.row["is_minor"])
     if not sealed or not visit.may(Right.REVEAL):
         return {"sealed": sealed, "granted": None, "waiting": False, "needs_second": False}
     return {

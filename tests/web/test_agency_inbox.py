@@ -104,7 +104,7 @@ def test_a_need_that_went_on_to_another_office_shows_nothing_of_what_that_one_do
     assert "已离开本单位" in page and world.rows(t.handoffs)[1]["handoff_id"] not in page
 
 
-@pytest.mark.parametrize("query", ["tab=none", "after=x", "after=1.-1", "after=1"])
+@pytest.mark.parametrize("query", ["tab=none", "after=x", "after=1.-1", "after=1", "after=9999999999.1"])
 def test_an_address_that_says_nothing_is_refused(world: World, query: str) -> None:
     assert clerk_of(world, holding(world)).get(f"/agency?{query}").status_code == 400
 

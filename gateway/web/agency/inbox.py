@@ -95,6 +95,7 @@ def _place(text: str) -> Place | None:
     if not text:
         return None
     queue, dot, row = text.partition(".")
-    if not (dot and all(one.isascii() and one.isdigit() and len(one) < 16 for one in (queue, row))):
+    fits = all(one.isascii() and one.isdigit() and len(one) <= most for one, most in ((queue, 9), (row, 15)))
+    if not (dot and fits):
         raise InvalidQuery("after")
     return int(queue), int(row)

@@ -25,6 +25,7 @@ from bench.console_rows import Province, fill
 from bench.table import Measured, show
 from gateway.domain.access import Role
 from gateway.domain.agreement import Channel
+from gateway.domain.person import SpecificGroup
 from gateway.domain.rules import read_table
 from gateway.store import tables as t
 from gateway.web.site import create_site
@@ -32,7 +33,7 @@ from tests.gateway_world import World, emptied, migrated
 from tests.web.people import Somebody, signed_in, somebody
 
 ROWS, TIMES, AIM_MS = 1_000_000, 40, 300.0
-LIST, TODAY = "/console/referrals", "/console"
+LIST, FINDINGS, TODAY = "/console/referrals", "/console/findings", "/console"
 
 
 def main() -> None:
@@ -164,7 +165,36 @@ def _pages(world: World, times: int) -> dict[str, list[str]]:
         ),
         "一案 one referral": [f"{LIST}/r-1"] * times,
         "一案 one of the many": [f"{LIST}/{row['referral_id']}" for row in rows],
+        **_pages_of_findings(world, courts, some, chance),
     }
+
+
+def _pages_of_findings(world: World, courts: list[str], offices: list[str], chance: Random) -> dict[str, list[str]]:
+    """The same of the list of findings: from its beginning, or from somewhere in the middle."""
+    with world.store.reading() as connection:
+        highest = connection.scalar(sa.select(sa.func.max(t.findings.c.row))) or 1
+    middle = [{"after": f"0~0~{chance.randrange(highest)}"} for _ in courts]
+
+    def search(*queries: dict[str, Any]) -> list[str]:
+        return [f"{FINDINGS}?{urlencode(query)}" for query in queries]
+
+    found = {
+        "疑点 findings, open": search(*middle),
+        "疑点 findings, open, one prefecture": search(*middle),
+        "疑点·法院 of a court": search(*({"court": court} for court in courts)),
+        "疑点·单位 of an office": search(*({"office": one} for one in offices)),
+        "疑点·金额 most money": search(*({"sort": "stake"} for _ in courts)),
+    }
+    for group in SpecificGroup:
+        asked = {"group": group.value}
+        found |= {
+            f"疑点·群体 of {group.value}": search(*(asked | at for at in middle)),
+            f"疑点·群体 of {group.value}, one prefecture": search(*(asked | at for at in middle)),
+            f"疑点·群体 of {group.value}, closed": search(*(asked | at | {"state": "closed"} for at in middle)),
+            f"疑点·群体 of {group.value}, all, due": search(*(asked | {"state": "all", "sort": "due"} for _ in courts)),
+            f"疑点·群体·法院 of {group.value} and a court": search(*(asked | {"court": court} for court in courts)),
+        }
+    return found
 
 
 def _table(little: dict[str, list[float]], much: dict[str, list[float]]) -> list[Measured]:

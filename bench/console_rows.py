@@ -1,8 +1,8 @@
 """管理台存量 Synthetic rows of a province's years of referrals, inserted in bulk: what the console's pages read.
 
 Courts, offices, states, groups, kinds and limits are spread as in a province; one referral in twenty has an open need,
-one in five of those is overdue, one in fifty has a finding. The messages' own texts are left out (`-`): no list reads
-them, and the referral whose page is measured is a real one.
+one in five of those is overdue, one in four has a finding, one in ten of those is open. The messages' own texts are
+left out (`-`): no list reads them, and the referral whose page is measured is a real one.
 """
 
 import random
@@ -34,7 +34,9 @@ _GROUPS = (("", 55), ("WOMAN", 15), ("ELDERLY", 10), ("MINOR", 10), ("DISABLED",
 _KINDS = ("criminal", "civil", "enforcement", "administrative", "state_compensation", "petition", "other")
 _CHARACTERS = "刑民执行赔访他"
 _PROGRAMMES = ("MLG", "LIM", "TMP_E", "MED", "DST")
-_DUPLICATE, _MISSED = "DUP_SAME_ORIGINAL_CASE", "MISS_NO_DECISION"
+_OF_COURTS, _OF_OFFICES = ("DUP_SAME_ORIGINAL_CASE", "DUP_OPEN_REFERRAL"), ("MISS_NO_DECISION", "MISS_NO_RECEIPT")
+_ONE_FINDING_IN = 4
+_EVIDENCE = '{"limit": "L04", "office": "civil_affairs-520102", "programme": "MLG", "since": "2026-01-05"}'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,9 +157,9 @@ def _referral(batch: Batch, province: Province, number: int, amount: int, chance
     batch.add(t.inbox, source=court, message_id=f"m{referral_id[1:]}", type="referral.submitted", digest="0" * 64,
               subject=referral_id, seq=number, received_at=at, kid="k", jws="-", receipt="-")  # fmt: skip
     for place in range(needs):
-        _need(batch, province, number, place, referral_id, court, at, "MINOR" in groups, chance)
-    if number % 50 == 0:
-        _finding(batch, referral_id, court, at, number)
+        office = _need(batch, province, number, place, referral_id, court, at, "MINOR" in groups, chance)
+        if place == 0 and number % _ONE_FINDING_IN == 0:
+            _finding(batch, province, referral_id, court, at, groups, office, chance)
     batch.add(t.decisions, decision_id=f"d{referral_id[1:]}", at=at, who="account:bench", what="referral_viewed",
               subject=referral_id, why="page")  # fmt: skip
 
@@ -172,7 +174,8 @@ def _need(
     at: int,
     is_minor: bool,
     chance: random.Random,
-) -> None:
+) -> str | None:
+    """The office it was handed to."""
     state, office = _pick(chance, _STATES), chance.choice(province.offices)
     need_id, row = f"{referral_id}:{place + 1}", province.first_row + 2 * number + place
     handed, message_id = state not in ("accepted", "held"), f"o{referral_id[1:]}-{place}"
@@ -210,6 +213,7 @@ def _need(
         batch.add(t.need_clocks, need_row=row, need_id=need_id, referral_id=referral_id, court=court, must_act=office,
                   waits_for="decision", limit_id="L04", is_minor=is_minor, due_at=due, is_unknown=False,
                   is_unexplained=False)  # fmt: skip
+    return office if handed else None
 
 
 def _handed(batch: Batch, referral_id: str, need_id: str, message_id: str, office: str, at: int, state: str) -> None:
@@ -235,10 +239,22 @@ def _handed(batch: Batch, referral_id: str, need_id: str, message_id: str, offic
                   amount_fen=None if denied else 65_000)  # fmt: skip
 
 
-def _finding(batch: Batch, referral_id: str, court: str, at: int, number: int) -> None:
-    code, is_open = (_DUPLICATE if number % 100 else _MISSED), number % 500 == 0
-    batch.add(t.findings, key=f"{code}|{referral_id}|-|", origin="dossier", code=code, rule_id="D01",
-              rulebook="bench/1", referral_id=referral_id, of_court=court, of_minor=False, subject="",
-              evidence="{}", stake_fen=2_000_000,
-              must_act=court, due_at=at + 10 * DAY_MS, state="open" if is_open else "closed", opened_at=at,
+def _finding(
+    batch: Batch,
+    province: Province,
+    referral_id: str,
+    court: str,
+    at: int,
+    groups: str,
+    office: str | None,
+    chance: random.Random,
+) -> None:
+    of_office, is_open = chance.random() < 0.6, chance.random() < 0.1
+    code = chance.choice(_OF_OFFICES if of_office else _OF_COURTS)
+    batch.add(t.findings, key=f"{code}|{referral_id}|{referral_id}:1|", origin="dossier", code=code, rule_id="D01",
+              rulebook="bench/1", referral_id=referral_id, need_id=f"{referral_id}:1", of_court=court,
+              of_minor="MINOR" in groups, of_groups=groups, of_office=office, subject="",
+              evidence=_EVIDENCE, stake_fen=chance.randrange(1, 20_000) * 100,
+              must_act=chance.choice(province.offices) if of_office else court, due_at=at + 10 * DAY_MS,
+              state="open" if is_open else "closed", opened_at=at,
               closed_at=None if is_open else at + DAY_MS)  # fmt: skip

@@ -1,15 +1,18 @@
 """对账日志的存取 The list of findings, a page at a time: by code, state, court, office, who must act, group and limit.
 
 Rules: whatever is asked, the database walks along an index from where the last page ended and never counts, sorts or
-skips a million rows. The narrowest thing that is asked says which index (`_narrow`); several codes, courts or states
-are several walks that are merged. What no index orders is looked for in a bounded stretch of each walk; where that
-ends before the page is full, the page says so and the next one goes on from there.
+skips a million rows. The narrowest thing that is asked says which index (`_walks`); several codes, courts or states,
+and the several spellings of a group among others, are several walks that are merged. What no index orders is looked
+for in a bounded stretch of each walk, in pieces that grow, for mostly the first is enough; where that ends before the
+page is full, the page says so and the next one goes on from there.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
+from itertools import combinations
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,15 +21,18 @@ from sqlalchemy import Connection
 from gateway.domain.lifecycle import FindingState
 from gateway.domain.person import SpecificGroup
 from gateway.domain.reconciliation.findings import OPERATOR
+from gateway.domain.rules import read_table
 from gateway.store import tables as t
 from gateway.store.clock import to_ms
 from gateway.store.findings import AnyRow, Kept, kept_of
 from gateway.store.prepared import among, ids
 
-_F, _R, _N = t.findings.c, t.referrals.c, t.needs.c
+_F = t.findings.c
 LENGTH = 50
 STRETCH = 20_000
 """So many entries of indexes are looked through for what they do not order."""
+FIRST_PIECE, GROWTH = 4, 5
+"""Pieces of a stretch: so many times a page at first, each so many times the one before."""
 FEW_COURTS = 3
 """So many courts are walked one by one; of more, their findings are dense enough among all."""
 Conditions = tuple[sa.ColumnElement[bool], ...]
@@ -163,15 +169,25 @@ def _walk(
     connection: Connection, stream: _Stream, after: Place | None, length: int, stretch: int
 ) -> tuple[list[Place], Place | None]:
     """(entries that are wanted, how far was looked: None where the walk is at its end)."""
-    looks = bool(stream.wants)
-    statement = stream.fitting(after, length, stretch) if looks else stream.entries(after, length)
-    found = [stream.place(row[0], row[1]) for row in connection.execute(statement)]
-    if len(found) == length:
-        return found, found[-1]
-    if not looks:
-        return found, None
-    last = connection.execute(stream.entries(after, 1).offset(stretch - 1)).first()
-    return found, None if last is None else stream.place(last[0], last[1])
+    if not stream.wants:
+        found = _places(connection, stream, stream.entries(after, length))
+        return found, found[-1] if len(found) == length else None
+    found, looked = [], 0
+    piece = stretch if stream.is_small else min(stretch, length * FIRST_PIECE)  # a small walk is sorted each time
+    while looked < stretch:
+        piece = min(piece, stretch - looked)
+        found += _places(connection, stream, stream.fitting(after, length - len(found), piece))
+        if len(found) == length:
+            return found, found[-1]
+        last = _places(connection, stream, stream.entries(after, 1).offset(piece - 1))
+        if not last:
+            return found, None
+        after, looked, piece = last[0], looked + piece, piece * GROWTH
+    return found, after
+
+
+def _places(connection: Connection, stream: _Stream, statement: sa.Select[Any]) -> list[Place]:
+    return [stream.place(row[0], row[1]) for row in connection.execute(statement)]
 
 
 # --- which walks ---
@@ -216,6 +232,9 @@ def _walks(asked: Asked) -> tuple[list[_Walk], Conditions]:
         del said["courts"]
         codes = said.pop("codes", ())
         walks = [_Walk(where=(_F.of_court == court, *codes), is_small=True) for court in asked.courts]
+    elif asked.group is not None and by_age:
+        del said["group"]
+        walks = [_Walk(where=(_F.of_groups == groups,)) for groups in _spellings(asked.group)]
     elif asked.codes and by_age:
         del said["codes"]
         walks = [_Walk(where=(_F.code == code,)) for code in asked.codes]
@@ -224,17 +243,23 @@ def _walks(asked: Asked) -> tuple[list[_Walk], Conditions]:
 
 def _walks_of_office(office: str) -> list[_Walk]:
     """What it must act on, and what else is about its needs."""
-    theirs = (*_has_need(office), _F.must_act != office)
     return [
         _Walk(where=(_F.must_act == office,), is_small=True),
-        _Walk(where=theirs, knows_state=False, is_small=True),
+        _Walk(where=(_F.of_office == office, _F.must_act != office), is_small=True),
     ]
+
+
+@cache
+def _spellings(group: SpecificGroup) -> tuple[str, ...]:
+    """Every way a row spells groups of which this is one: alone, and with any of the others."""
+    others = [one for one in SpecificGroup if one is not group]
+    beside = (more for count in range(len(others) + 1) for more in combinations(others, count))
+    return tuple(" ".join(sorted((group, *more))) for more in beside)
 
 
 def _said(asked: Asked) -> dict[str, Conditions]:
     """Conditions by name."""
     due = sa.func.coalesce(_F.assigned_due_at, _F.due_at)
-    groups = sa.literal(" ") + _R.groups + sa.literal(" ")
     found: dict[str, Sequence[sa.ColumnElement[bool] | None]] = {
         "referral": [None if asked.referral_id is None else _F.referral_id == asked.referral_id],
         "office": [None if asked.office is None else sa.true()],
@@ -242,26 +267,13 @@ def _said(asked: Asked) -> dict[str, Conditions]:
         "must_act": [None if asked.must_act is None else _F.must_act == asked.must_act],
         "courts": [None if asked.courts is None else _F.of_court.in_(asked.courts)],
         "codes": [_F.code.in_(asked.codes) if asked.codes else None],
-        "group": [
-            None
-            if asked.group is None
-            else sa.exists().where(_R.referral_id == _F.referral_id, groups.like(f"% {asked.group.value} %"))
-        ],
+        "group": [None if asked.group is None else _F.of_groups.in_(_spellings(asked.group))],
         "due": [
             None if asked.due_from is None else due >= to_ms(asked.due_from),
             None if asked.due_before is None else due < to_ms(asked.due_before),
         ],
     }
     return {name: tuple(one for one in conditions if one is not None) for name, conditions in found.items()}
-
-
-def _has_need(office: str) -> Conditions:
-    """By the office's needs: their referrals are found by index, and of those the findings about the need."""
-    theirs = sa.select(_N.referral_id).where(_N.office_id == office)
-    return (
-        _F.referral_id.in_(theirs),
-        _F.need_id.in_(sa.select(_N.need_id).where(_N.office_id == office)),
-    )
 
 
 def _in_order(order: Order, state: FindingState, walk: _Walk, wants: Conditions) -> Iterator[_Stream]:
@@ -316,14 +328,22 @@ _OF_KEYS = sa.select(t.findings).where(among(_F.key))
 
 def counts(connection: Connection, asked: Asked) -> dict[str, int]:
     """How many of each code, of all that is asked but the codes themselves, the group and the limit: to count by those
-    would be to read every row. A region's are counted court by court."""
+    would be to read every row. A region's are counted court by court, those of all code by code: so that an index leads
+    to the open ones past the many that are closed."""
     narrowest = replace(asked, codes=(), group=None, due_from=None, due_before=None, order=Order.OLDEST)
     walks, wants = _walks(narrowest)
-    states = {state.value for state in asked.states}
+    states = _F.state.in_([state.value for state in asked.states])
     found: dict[str, int] = {}
     for walk in walks:
-        statement = sa.select(_F.code, _F.state, sa.func.count()).where(*walk.where, *wants).group_by(_F.code, _F.state)
-        for code, state, count in connection.execute(statement):
-            if state in states:
-                found[code] = found.get(code, 0) + int(count)
+        where = (*walk.where, *wants) or (_F.code.in_(_codes()),)
+        for code, count in connection.execute(
+            sa.select(_F.code, sa.func.count()).where(*where, states).group_by(_F.code)
+        ):
+            found[code] = found.get(code, 0) + int(count)
     return dict(sorted(found.items()))
+
+
+@cache
+def _codes() -> tuple[str, ...]:
+    """All there are."""
+    return tuple(row["code"] for row in read_table("findings"))

@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from gateway.store import history
+from gateway.store import finding_courts, history
 from gateway.store.adopt import adopt
 from gateway.store.engine import Store
 
@@ -29,6 +29,7 @@ def migrate(store: Store) -> str:
         command.upgrade(_config(connection), "head")
         adopt(connection)
         history.install(connection)
+        finding_courts.install(connection)
         return current(connection) or ""
 
 

@@ -214,9 +214,13 @@ findings = Table(
     Column("key", String(400), nullable=False, unique=True),
     # which run finds it: a run closes only what it would have found itself
     Column("origin", String(20), nullable=False, server_default="dossier"),
-    # the court whose matter it is, and whether of a minor: neither ever changes, and lists are drawn up by both
+    # the court whose matter it is, whether of a minor, and the groups as the referral's row spells them: none of these
+    # ever changes, and lists are drawn up by all
     Column("of_court", PartyRef),
     Column("of_minor", Boolean, nullable=False, server_default=false()),
+    Column("of_groups", String(60), nullable=False, server_default=""),
+    # the office that has its need now; the database keeps it in step (`store.finding_courts`)
+    Column("of_office", String(100)),
     Column("code", String(40), nullable=False),
     Column("rule_id", String(20), nullable=False),
     Column("rulebook", String(120), nullable=False),
@@ -244,6 +248,8 @@ findings = Table(
     Index("ix_findings_code", "code", "state", "row"),
     Index("ix_findings_court", "of_court", "state", "code", "row"),
     Index("ix_findings_minor", "of_minor", "state", "row"),
+    Index("ix_findings_group", "of_groups", "state", "row"),
+    Index("ix_findings_office", "of_office", "state", "row"),
     Index("ix_findings_due", "state", "due_at", "row"),
     Index("ix_findings_stake", "state", "stake_fen", "row"),
     Index("ix_findings_must_act", "must_act", "state", "row"),

@@ -98,17 +98,17 @@ def count(context: Context, courts: Scope, *, now: datetime) -> Today:
     yesterday_began = end_of_china_day(china_day(now) - 2 * ONE_DAY)
     until = end_of_china_day(china_day(now) + AHEAD_DAYS * ONE_DAY)
     with context.store.reading() as connection:
-        overdue = need_clocks.overdue_by_whom(connection, now=now, courts=courts)
-        late = sum(number for _, number, _ in overdue)
+        standing = need_clocks.standing(connection, now=now, until=until, courts=courts)
+        doubts = books.doubts(connection, since=yesterday_began, until=until, courts=courts)
         return Today(
             at=now,
-            balance=books.balance(connection, now=now, courts=courts, overdue=late),
-            overdue=tuple(overdue),
-            doubts=_doubts(books.doubts(connection, _codes(), since=yesterday_began, courts=courts)),
-            due_doubts=books.due_doubts(connection, until=until, courts=courts),
+            balance=books.balance(connection, courts=courts, standing=standing),
+            overdue=standing.overdue,
+            doubts=_doubts(doubts),
+            due_doubts=sum(one.due for one in doubts),
             stuck=books.stuck(connection),
             lanes=tuple(books.lanes_away(connection, now=now)),
-            days=tuple(need_clocks.falling_due(connection, since=now, until=until, courts=courts)),
+            days=standing.days,
             deadlines=tuple(
                 need_clocks.next_deadlines(connection, since=now, until=until, courts=courts, limit=MOST_DEADLINES)
             ),
@@ -130,5 +130,6 @@ def _codes() -> dict[str, str]:
 def _doubts(found: Sequence[OpenDoubts]) -> tuple[FamilyOfDoubts, ...]:
     family = _codes()
     return tuple(
-        FamilyOfDoubts(family=name, codes=tuple(one for one in found if family[one.code] == name)) for name in FAMILIES
+        FamilyOfDoubts(family=name, codes=tuple(one for one in found if family.get(one.code) == name))
+        for name in FAMILIES
     )

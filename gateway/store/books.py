@@ -18,7 +18,7 @@ from gateway.domain.reconciliation.balance import HELPED, TAKEN_BACK, BalanceLin
 from gateway.store import need_clocks
 from gateway.store import tables as t
 from gateway.store.clock import from_ms, to_ms
-from gateway.store.need_clocks import within
+from gateway.store.need_clocks import Standing, within
 
 _R, _N, _F, _O, _B = t.referrals.c, t.needs.c, t.findings.c, t.offices.c, t.outbox.c
 _OPEN_FINDINGS = (FindingState.OPEN.value, FindingState.ASSIGNED.value)
@@ -29,12 +29,13 @@ MOST_WAITING = 10_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OpenDoubts:
-    """Open findings of one code: how many, the money at stake, how many of them came lately."""
+    """Open findings of one code: how many, the money at stake, how many came lately, how many are due."""
 
     code: str
     count: int
     stake_fen: int
     new: int
+    due: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,15 +48,15 @@ class LaneAway:
     blocked_until: datetime | None
 
 
-def balance(connection: Connection, *, now: datetime, courts: Sequence[str] | None, overdue: int) -> BalanceLine:
-    """The one line of everything these courts referred. overdue: as `need_clocks.overdue_by_whom` counted it."""
+def balance(connection: Connection, *, courts: Sequence[str] | None, standing: Standing) -> BalanceLine:
+    """The one line of everything these courts referred; standing: of the same courts."""
     referrals, accepted = connection.execute(
         sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(_R.needs_accepted), 0)).where(*within(_R.court, courts))
     ).one()
     states = _by_state(connection, courts)
     unpaid = _closed_unpaid(connection, courts)
     unexplained = need_clocks.unexplained(connection, courts=courts)
-    unknown = need_clocks.unknown(connection, now=now, courts=courts)
+    overdue, unknown = sum(needs for _, needs, _ in standing.overdue), standing.unknown
     return BalanceLine(
         referrals=referrals,
         accepted=int(accepted),
@@ -87,29 +88,22 @@ def _closed_unpaid(connection: Connection, courts: Sequence[str] | None) -> int:
 
 
 def doubts(
-    connection: Connection, codes: Collection[str], *, since: datetime, courts: Sequence[str] | None
+    connection: Connection, *, since: datetime, until: datetime, courts: Sequence[str] | None
 ) -> list[OpenDoubts]:
-    """Open findings of these codes; those of no court belong to who sees all."""
+    """Open findings by code; those of no court belong to who sees all. new: opened since then; due: until then."""
+    due_at = sa.func.coalesce(_F.assigned_due_at, _F.due_at)
     new = sa.func.sum(sa.case((_F.opened_at >= to_ms(since), 1), else_=0))
+    due = sa.func.sum(sa.case((due_at < to_ms(until), 1), else_=0))
     statement = (
-        sa.select(_F.code, sa.func.count(), sa.func.sum(_F.stake_fen), new)
-        .where(_F.state.in_(_OPEN_FINDINGS), _F.code.in_(list(codes)), *within(_F.of_court, courts))
+        sa.select(_F.code, sa.func.count(), sa.func.sum(_F.stake_fen), new, due)
+        .where(_F.state.in_(_OPEN_FINDINGS), *within(_F.of_court, courts))
         .group_by(_F.code)
         .order_by(_F.code)
     )
     return [
-        OpenDoubts(code=row[0], count=row[1], stake_fen=int(row[2] or 0), new=int(row[3] or 0))
+        OpenDoubts(code=row[0], count=row[1], stake_fen=int(row[2]), new=int(row[3]), due=int(row[4]))
         for row in connection.execute(statement)
     ]
-
-
-def due_doubts(connection: Connection, *, until: datetime, courts: Sequence[str] | None) -> int:
-    """Open findings that are to be dealt with before then."""
-    due_at = sa.func.coalesce(_F.assigned_due_at, _F.due_at)
-    statement = sa.select(sa.func.count()).where(
-        _F.state.in_(_OPEN_FINDINGS), due_at < to_ms(until), *within(_F.of_court, courts)
-    )
-    return int(connection.scalar(statement) or 0)
 
 
 def stuck(connection: Connection) -> dict[str, int]:

@@ -1,8 +1,9 @@
 """需求时限的存取 The limit of each open need as reconciliation last saw it: replaced with every look."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -66,30 +67,45 @@ def of_referrals(connection: Connection, referral_ids: Collection[str]) -> dict[
     return {row["need_id"]: _kept(row) for row in rows}
 
 
-def overdue_by_whom(
-    connection: Connection, *, now: datetime, courts: Sequence[str] | None
-) -> list[tuple[str, int, int]]:
-    """(who must act, overdue needs, those of minors), most first."""
-    count = sa.func.count().label("count")
-    minors = sa.func.sum(sa.case((_K.is_minor, 1), else_=0))
-    statement = (
-        sa.select(_K.must_act, count, minors)
-        .where(_K.due_at < to_ms(now), *within(_K.court, courts), _stands_in(OPEN, courts))
-        .group_by(_K.must_act)
-        .order_by(count.desc(), _K.must_act)
-    )
-    return [(row[0], row[1], int(row[2] or 0)) for row in connection.execute(statement)]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """Limits of open needs, counted. overdue: (who must act, needs, those of minors), most first; days: (China day,
+    needs whose limit passes with it, those of minors) in the days' order; unknown: needs that are not overdue and whose
+    limit no published calendar can tell."""
+
+    overdue: tuple[tuple[str, int, int], ...]
+    days: tuple[tuple[date, int, int], ...]
+    unknown: int
 
 
-def unknown(connection: Connection, *, now: datetime, courts: Sequence[str] | None) -> int:
-    """Open needs whose limit no published calendar can tell."""
-    statement = sa.select(sa.func.count()).where(
-        _K.is_unknown,
-        sa.or_(_K.due_at.is_(None), _K.due_at >= to_ms(now)),
-        *within(_K.court, courts),
-        _stands_in(OPEN, courts),
+def standing(connection: Connection, *, now: datetime, until: datetime, courts: Sequence[str] | None) -> Standing:
+    """What has passed and what passes until then, in one pass: to find the needs that are open costs the most of it."""
+    rows = connection.execute(_counted(now, until, courts)).all()
+    ahead = [row for row in rows if row.day != _PASSED]
+    return Standing(
+        overdue=tuple((row.whom, row.needs, row.minors) for row in rows if row.day == _PASSED),
+        days=tuple((_EPOCH + timedelta(days=row.day), row.needs, row.minors) for row in ahead if row.day is not None),
+        unknown=sum(row.unknown for row in ahead),
     )
-    return int(connection.scalar(statement) or 0)
+
+
+def _counted(now: datetime, until: datetime, courts: Sequence[str] | None) -> sa.Select[Any]:
+    """(day, who must act on what has passed, needs, minors', unknown ones)."""
+    is_past, needs = _K.due_at < to_ms(now), sa.func.count().label("needs")
+    ends_with = (_K.due_at + (_CHINA_MS - 1)) // _DAY_MS  # a limit that ends with a day ends at its last moment
+    day = sa.case((is_past, _PASSED), (_K.due_at < to_ms(until), ends_with))
+    whom = sa.case((is_past, _K.must_act), else_="")
+    return (
+        sa.select(day.label("day"), whom.label("whom"), needs, _how_many(_K.is_minor, "minors"))
+        .add_columns(_how_many(_K.is_unknown, "unknown"))
+        .where(sa.or_(_K.due_at < to_ms(until), _K.is_unknown), *within(_K.court, courts), _stands_in(OPEN, courts))
+        .group_by(day, whom)
+        .order_by(day, needs.desc(), whom)
+    )
+
+
+def _how_many(column: sa.ColumnElement[bool], name: str) -> sa.Label[Any]:
+    return sa.cast(sa.func.sum(sa.case((column, 1), else_=0)), sa.Integer).label(name)
 
 
 def unexplained(connection: Connection, *, courts: Sequence[str] | None) -> int:
@@ -99,24 +115,19 @@ def unexplained(connection: Connection, *, courts: Sequence[str] | None) -> int:
     return int(connection.scalar(statement) or 0)
 
 
-def falling_due(
-    connection: Connection, *, since: datetime, until: datetime, courts: Sequence[str] | None
-) -> list[tuple[date, int, int]]:
-    """(China day, needs whose limit passes with it, those of minors) of open needs, in the days' order."""
-    day = (_K.due_at + (_CHINA_MS - 1)) // _DAY_MS  # a limit that ends with a day ends at its last moment
-    minors = sa.func.sum(sa.case((_K.is_minor, 1), else_=0))
-    within_days = _due_within(since, until, courts)
-    statement = sa.select(day, sa.func.count(), minors).where(*within_days).group_by(day).order_by(day)
-    return [(_EPOCH + timedelta(days=int(row[0])), row[1], int(row[2] or 0)) for row in connection.execute(statement)]
-
-
 def next_deadlines(
     connection: Connection, *, since: datetime, until: datetime, courts: Sequence[str] | None, limit: int
 ) -> list[Deadline]:
-    """The limits that pass next, minors first."""
-    order = (_K.is_minor.desc(), _K.due_at, _K.need_row)
-    statement = sa.select(t.need_clocks).where(*_due_within(since, until, courts)).order_by(*order).limit(limit)
-    rows = connection.execute(statement).mappings().all()
+    """The limits that pass next, minors first: two walks in the limits' order, each over when there are enough."""
+    rows: list[sa.RowMapping] = []
+    for is_minor in (sa.true(), sa.false()):
+        statement = sa.select(t.need_clocks).where(
+            *(_K.due_at >= to_ms(since), _K.due_at < to_ms(until), _K.is_minor == is_minor),
+            *within(_K.court, courts),
+            sa.exists().where(_N.row == _K.need_row, _N.state.in_(OPEN)),
+        )
+        order = statement.order_by(_K.due_at, _K.need_row).limit(limit - len(rows))
+        rows += connection.execute(order).mappings()
     cases = connection.execute(_CASES, ids({row["referral_id"] for row in rows}))
     numbers = {row.referral_id: row.case_number for row in cases}
     needs = connection.execute(_PROGRAMMES, ids({row["need_row"] for row in rows}))
@@ -132,13 +143,6 @@ def next_deadlines(
     ]
 
 
-def _due_within(since: datetime, until: datetime, courts: Sequence[str] | None) -> Iterator[sa.ColumnElement[bool]]:
-    yield _K.due_at >= to_ms(since)
-    yield _K.due_at < to_ms(until)
-    yield from within(_K.court, courts)
-    yield _stands_in(OPEN, courts)
-
-
 def _stands_in(states: Sequence[str], courts: Sequence[str] | None) -> sa.ColumnElement[bool]:
     """A need that was answered since it was looked at waits for nobody. Asked of the index of states alone: it is small
     for what is open, and the needs' own rows are many."""
@@ -149,6 +153,7 @@ _PROGRAMMES = sa.select(_N.row, _N.programme).where(among(_N.row))
 _CASES = sa.select(_R.referral_id, _R.case_number).where(among(_R.referral_id))
 _DAY_MS, _CHINA_MS = 86_400_000, 8 * 3_600_000
 _EPOCH = date(1970, 1, 1)
+_PASSED = -1
 
 
 def within(column: sa.ColumnElement[str], courts: Sequence[str] | None) -> tuple[sa.ColumnElement[bool], ...]:

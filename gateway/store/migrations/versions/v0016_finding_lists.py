@@ -1,4 +1,4 @@
-"""第十六版库表 Whose matter a finding is: also the groups of the person and the office that has the need."""
+"""第十六版库表 Whose matter a finding is: also the person's groups and the office that has the need; a smaller sum."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,4 +21,5 @@ def upgrade() -> None:
     ):
         op.execute(statement)
     op.create_index("ix_findings_group", "findings", ["of_groups", "state", "row"], unique=False)
+    op.create_index("ix_referrals_needs", "referrals", ["needs_accepted"], unique=False)
     op.create_index("ix_findings_office", "findings", ["of_office", "state", "row"], unique=False)

@@ -7,9 +7,12 @@ from gateway.domain.reconciliation.balance import Dimension
 from gateway.flows.balance import read_balance
 from gateway.flows.reconcile import reconcile_due
 from gateway.flows.today import Board, count
+from gateway.store import findings
 from gateway.store import tables as t
+from gateway.store.clock import to_ms
 from tests.builders import an_id_number
 from tests.gateway_world import CIVIL_AFFAIRS, COURT, NEIGHBOUR, World, a_referral_body
+from tests.store.test_findings import a_finding
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 APPROVED: dict[str, Any] = {"xj_amount": "650.00", "abaf0028": "202603", "abaf0029": "202702"}
@@ -138,6 +141,29 @@ def test_deadlines_come_by_day_and_minors_first(world: World) -> None:
     assert sum(number for _, number, _ in seen.days) == len(seen.deadlines)
     assert sum(minors for _, _, minors in seen.days) == 1
     assert list(seen.days) == sorted(seen.days)
+
+
+def test_open_doubts_are_counted_with_their_money_and_what_is_due_of_them(world: World) -> None:
+    world.refer(**a_case(1))
+    dues = (-1, 6, 30, None)
+    made = [
+        a_finding(
+            code, "o-1", subject=str(at), stake_fen=100 + at, due_at=None if due is None else world.now + due * DAY
+        )
+        for code in ("DUP_PAYMENT", "MM_AMOUNT")
+        for at, due in enumerate(dues)
+    ]
+    world.store.write(lambda c: findings.open_now(c, [(one, "v1") for one in made], now=world.now))
+    f = t.findings
+    world.change(f.update().where(f.c.code == "MM_AMOUNT", f.c.subject == "0").values(state="closed"))
+    later = to_ms(world.now + 30 * DAY)
+    world.change(f.update().where(f.c.code == "MM_AMOUNT", f.c.subject == "1").values(assigned_due_at=later))
+    seen = count(world.context, None, now=world.now)
+    told = {one.family: (one.count, one.stake_fen, one.new) for one in seen.doubts if one.count}
+    assert told == {"duplicate": (4, 406, 4), "mismatch": (3, 306, 3)}
+    assert seen.due_doubts == 2
+    assert count(world.context, (COURT,), now=world.now).due_doubts == 2
+    assert count(world.context, (NEIGHBOUR,), now=world.now).due_doubts == 0
 
 
 def test_a_second_look_says_the_same(world: World) -> None:

@@ -245,6 +245,13 @@ def is_overdue(clue: KeptClue, context: Context, as_of: datetime) -> bool | None
         return None
 
 
+def standing(clue: KeptClue, context: Context, now: datetime) -> str:
+    """Where it stands: done, waiting, overdue, or unknown where no published calendar can tell."""
+    if since(clue) is None:
+        return "done"
+    return {True: "overdue", None: "unknown", False: "waiting"}[is_overdue(clue, context, now)]
+
+
 def unanswered(connection: Connection, context: Context, as_of: datetime) -> Iterator[Finding]:
     """R14: clues that nobody answered to the end in time; one without a court at once."""
     for clue in exchanges.clues(connection):

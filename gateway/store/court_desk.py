@@ -194,6 +194,12 @@ def inquiries_of(
     return [found[row.inquiry_id] for row in rows[:most]], rows[most - 1].row if len(rows) > most else None
 
 
+def inquiry_of(connection: Connection, court: str, inquiry_id: str) -> KeptInquiry | None:
+    """One inquiry the court asked."""
+    found = exchanges.inquiries(connection, [inquiry_id]).get(inquiry_id)
+    return found if found is not None and found.court == court else None
+
+
 def clues_of(connection: Connection, court: str, *, after: int | None, most: int) -> tuple[list[KeptClue], int | None]:
     """Clues put before the court, newest first, and where the next page begins."""
     c = t.clues.c

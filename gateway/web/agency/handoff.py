@@ -18,9 +18,10 @@ from gateway.flows.receive import RETRIEVED
 from gateway.store import agency_desk
 from gateway.web.agency import answer_fields
 from gateway.web.agency.inbox import due_at
-from gateway.web.agency.parts import at_fields, due_of, office_names, offices_of, plain
+from gateway.web.agency.parts import due_of, office_names, offices_of
 from gateway.web.desk import Desk
 from gateway.web.pages.clerk import act_of, can_send, form_of, new_form, party_of, send
+from gateway.web.pages.filled import at_fields, plain
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.said import tells
 from gateway.web.pages.visit import Visit

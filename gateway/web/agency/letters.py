@@ -25,10 +25,11 @@ from gateway.flows.retrieved import TYPE as READ_TYPE
 from gateway.store import agency_desk, exchanges, matches
 from gateway.store.agency_desk import ListedLetter
 from gateway.store.matches import KeptMatch
-from gateway.web.agency.parts import at_fields, due_of, is_whole, office_names, offices_of, plain
+from gateway.web.agency.parts import due_of, is_whole, office_names, offices_of
 from gateway.web.desk import Desk
 from gateway.web.pages.asked import row_of
 from gateway.web.pages.clerk import MOST, act_of, can_send, form_of, new_form, party_of, send
+from gateway.web.pages.filled import at_fields, plain
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.said import tells
 from gateway.web.pages.visit import Visit

@@ -1,13 +1,10 @@
-"""门户之件 What the pages of an agency share: whose offices, how long is left, what is wrong at which field."""
+"""门户之件 What the pages of an agency share: whose offices, how long is left."""
 
-from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from gateway.domain.calendar import china_day
 from gateway.domain.deadlines import INSTANT
-from gateway.errors import FieldProblem, XianjieError
-from gateway.web.pages.shown import problem_text
 from gateway.web.pages.visit import Visit
 
 
@@ -48,25 +45,3 @@ def due_of(moment: datetime | None, now: datetime) -> Due | None:
         return None
     last_day = china_day(moment - INSTANT)
     return Due(at=moment, last_day=last_day, days=(last_day - china_day(now)).days, is_past=moment < now)
-
-
-def at_fields(
-    problems: Iterable[FieldProblem], known: Container[str], said: Callable[[str, str], str] | None = None
-) -> tuple[dict[str, str], list[FieldProblem]]:
-    """What is wrong at each field of a form, in words, and what is at none of them. said: (field, code) → words."""
-    wrong: dict[str, str] = {}
-    others = []
-    for one in problems:
-        key = one.pointer.rpartition("/")[2]
-        if key in known:
-            wrong.setdefault(key, problem_text(one) if said is None else said(key, one.code))
-        else:
-            others.append(one)
-    return wrong, others
-
-
-def plain(error: XianjieError, problems: Iterable[FieldProblem] = ()) -> XianjieError:
-    """The refusal with only what stands at no field. A fault of our own goes on as it is."""
-    if error.status == 500:
-        raise error
-    return type(error)(error.note, problems=problems, ids=error.ids, retry_after=error.retry_after)

@@ -20,12 +20,12 @@ from gateway.flows.on_behalf import sent_before
 from gateway.flows.reservation_read import CONFIRMED, RELEASED, REQUESTED
 from gateway.store import own_reservations
 from gateway.store.own_reservations import OwnReservation
-from gateway.web.agency.parts import at_fields, office_names, offices_of, plain, scope_of
+from gateway.web.agency.parts import office_names, offices_of, scope_of
 from gateway.web.agency.sheets import agencies_of
-from gateway.web.agency.statements import agreements_of
 from gateway.web.desk import Desk
 from gateway.web.pages.asked import row_of
-from gateway.web.pages.clerk import MOST, act_of, can_send, form_of, name_of, new_form, party_of, send
+from gateway.web.pages.clerk import MOST, act_of, agreements_of, can_send, form_of, name_of, new_form, party_of, send
+from gateway.web.pages.filled import at_fields, plain
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.said import tells
 from gateway.web.pages.visit import Visit, require_found

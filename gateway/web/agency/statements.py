@@ -25,12 +25,13 @@ from gateway.errors import FieldProblem, FileUnreadable, MessageError, SchemaInv
 from gateway.flows.statement import SUBMITTED
 from gateway.flows.statement_intake import MOST_PIECE, status_of, take
 from gateway.store import own_statements, statements
-from gateway.web.agency.parts import at_fields, is_whole, office_names, offices_of, plain, scope_of
+from gateway.web.agency.parts import is_whole, office_names, offices_of, scope_of
 from gateway.web.agency.sheets import agencies_of
 from gateway.web.desk import Desk
 from gateway.web.pages.asked import row_of
 from gateway.web.pages.carried import XLSX, attachment, uploaded
-from gateway.web.pages.clerk import MOST, can_send, name_of, party_of, send
+from gateway.web.pages.clerk import MOST, agreements_of, can_send, name_of, party_of, send
+from gateway.web.pages.filled import at_fields, plain
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.said import tells
 from gateway.web.pages.shown import code_text, t
@@ -135,13 +136,6 @@ def _page(
         correctable=[one for one, _ in listed if one.row not in replaced],
         can_send=can_send(visit),
     )
-
-
-def agreements_of(visit: Visit) -> list[str]:
-    """The documents in force today that name the party."""
-    today = china_day(visit.now)
-    newest = {one.document: one for _, one in sorted(visit.snapshot.agreements.items())}
-    return [name for name, one in newest.items() if one.is_valid_on(today) and one.names(party_of(visit))]
 
 
 def _programmes(visit: Visit) -> list[str]:

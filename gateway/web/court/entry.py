@@ -17,13 +17,13 @@ from flask import request
 from werkzeug.wrappers import Response
 
 from gateway.domain.access import Right
-from gateway.domain.calendar import china_day
 from gateway.errors import FieldProblem, SchemaInvalid, XianjieError
 from gateway.flows.rehearse import Rehearsal, rehearse, within
+from gateway.store import court_desk
 from gateway.web.court.form_fields import LONGEST, label_of, shown_members, shown_sections, suggestions, wrong_text
 from gateway.web.court.parts import Told, told
 from gateway.web.desk import Desk
-from gateway.web.pages.clerk import act_of, can_send, form_of, new_form, party_of, send
+from gateway.web.pages.clerk import act_of, agreements_of, can_send, form_of, new_form, party_of, send
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.said import tells
 from gateway.web.pages.shown import rule_text
@@ -95,11 +95,13 @@ def filled_from(before: Mapping[str, Any]) -> Typed:
 
 
 def _beginning(visit: Visit) -> dict[str, str]:
-    """A fresh id, and the agreement where only one is in force for the court."""
-    today = china_day(visit.now)
-    newest = {one.document: one for _, one in sorted(visit.snapshot.agreements.items())}
-    fitting = [name for name, one in newest.items() if one.is_valid_on(today) and one.names(party_of(visit))]
+    """A fresh id, the agreement where only one is in force for the court, and the inquiry of its own that is cited."""
+    fitting = agreements_of(visit)
     known = {"agreement_document": fitting[0]} if len(fitting) == 1 else {}
+    with visit.context.store.reading() as connection:
+        cited = court_desk.inquiry_of(connection, party_of(visit), visit.asked("inquiry", 64))
+    if cited is not None:
+        known |= {"inquiry_ref": cited.inquiry_id, "case_number": cited.case_number}
     return {"referral_id": str(uuid4()), **known}
 
 

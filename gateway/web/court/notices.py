@@ -6,7 +6,6 @@ a clue is about is shown after a reason, and that is on file. Another court's ma
 
 from typing import Any
 
-from marshmallow import Schema
 from werkzeug.wrappers import Response
 
 from gateway.domain.access import Right
@@ -23,7 +22,7 @@ from gateway.errors import (
     XianjieError,
 )
 from gateway.flows import own_referral as own
-from gateway.flows.clue import is_overdue, since
+from gateway.flows.clue import standing
 from gateway.store import court_desk
 from gateway.store.exchanges import KeptClue
 from gateway.store.matches import KeptMatch
@@ -31,10 +30,10 @@ from gateway.web.court.entry import SENT_BEFORE
 from gateway.web.court.parts import reason_of, row_of
 from gateway.web.desk import Desk
 from gateway.web.pages.clerk import act_of, can_send, form_of, new_form, party_of, send
+from gateway.web.pages.filled import require_shape
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.said import tells
 from gateway.web.pages.visit import Visit
-from gateway.workbook.rows import shape_problems
 from gateway.workbook.spellings import read_yuan
 from schemas.exchanges import CLUE_ANSWER, CLUE_ANSWERS
 from schemas.match import MATCH_DISPOSITION
@@ -99,17 +98,11 @@ def _lists(visit: Visit) -> Response:
         court=court,
         heard=heard,
         asked=asked,
-        clues=[(one, _clue_state(visit, one)) for one in clues],
+        clues=[(one, standing(one, visit.context, visit.now)) for one in clues],
         places=places,
         more={"matches": more_matches, "inquiries": more_asked, "clues": more_clues},
         HEARING=HEARING,
     )
-
-
-def _clue_state(visit: Visit, clue: KeptClue) -> str:
-    if since(clue) is None:
-        return "done"
-    return {True: "overdue", None: "unknown", False: "waiting"}[is_overdue(clue, visit.context, visit.now)]
 
 
 def _own_match(visit: Visit, match_id: str) -> KeptMatch:
@@ -154,7 +147,7 @@ def _dispose(visit: Visit, match_id: str) -> Response:
     data = {"match_id": match_id, "side": side.side, "referral_id": side.referral_id}
     data |= {name: typed[name] for name in ("disposition", "stops_by", "reason") if typed[name]}
     try:
-        _require_shape(MATCH_DISPOSITION, data)
+        require_shape(MATCH_DISPOSITION, data)
         sent = send(visit, "match.disposition", data, form=act_of(form, data), subject=side.referral_id)
     except MatchUnknown:
         raise NotFound from None
@@ -185,7 +178,7 @@ def _clue(
         status=200 if refused is None else refused.status,
         refused=refused,
         clue=kept,
-        state=_clue_state(visit, kept),
+        state=standing(kept, visit.context, visit.now),
         told=told,
         form_id=new_form() if typed is None else typed["form"],
         typed=typed or {},
@@ -207,7 +200,7 @@ def _answer(visit: Visit, clue_id: str) -> Response:
     try:
         if typed["amount_yuan"]:
             data["amount_fen"] = read_yuan(typed["amount_yuan"])
-        _require_shape(CLUE_ANSWER, data)
+        require_shape(CLUE_ANSWER, data)
         sent = send(visit, "clue.answered", data, form=act_of(form, data), subject=clue_id)
     except InvalidValue as wrong:
         return _clue(visit, clue_id, refused=_at("amount_fen", wrong.code), typed=typed)
@@ -216,13 +209,6 @@ def _answer(visit: Visit, clue_id: str) -> Response:
     except XianjieError as error:
         return _clue(visit, clue_id, refused=_expected(error), typed=typed)
     return visit.back(f"/court/notices/clues/{clue_id}", SENT_BEFORE if sent.replayed else ANSWERED)
-
-
-def _require_shape(schema: Schema, data: dict[str, Any]) -> None:
-    """Raises SchemaInvalid with everything the wire's shape refuses."""
-    found = shape_problems(schema, data)
-    if found:
-        raise SchemaInvalid(problems=[FieldProblem(pointer=pointer, code=code) for pointer, code in found])
 
 
 def _at(field: str, code: str) -> SchemaInvalid:

@@ -6,6 +6,7 @@ import secrets
 from hashlib import sha256
 from typing import Any
 
+from gateway.domain.calendar import china_day
 from gateway.errors import FormExpired
 from gateway.flows.on_behalf import SentOnBehalf, can_sign_for, send_on_behalf
 from gateway.web.pages.visit import Visit
@@ -24,6 +25,13 @@ def party_of(visit: Visit) -> str:
 def can_send(visit: Visit) -> bool:
     """Whether the gateway holds the party's key."""
     return can_sign_for(visit.context, visit.account.party_id)
+
+
+def agreements_of(visit: Visit) -> list[str]:
+    """The documents in force today that name the party."""
+    today = china_day(visit.now)
+    newest = {one.document: one for _, one in sorted(visit.snapshot.agreements.items())}
+    return [name for name, one in newest.items() if one.is_valid_on(today) and one.names(party_of(visit))]
 
 
 def new_form() -> str:

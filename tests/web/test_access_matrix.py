@@ -83,11 +83,14 @@ PLACEHOLDERS = [
         inside="inquiry.forwarded to civil_affairs-520102",
         outside="inquiry.forwarded to civil_affairs-520302",
     ),
-    Placeholder(
-        prefix="/agency/letters/<message_id>/match",
-        name="message_id",
-        inside="match.notice to civil_affairs-520102",
-        outside="match.notice to cn/court/520300",
+    *(
+        Placeholder(
+            prefix=f"/agency/letters/<message_id>/{act}",
+            name="message_id",
+            inside="match.notice to civil_affairs-520102",
+            outside="match.notice to cn/court/520300",
+        )
+        for act in ("appeal", "match")
     ),
     Placeholder(prefix="/console/accounts", name="name", inside="auditor"),
     Placeholder(prefix="/console", name="approval_id", inside="approval"),
@@ -106,6 +109,7 @@ FILLED = {
     "/agency/handoffs/<handoff_id>/answer": {"need_id": "r-1:1"},
     "/console/approvals/<approval_id>": {"why": "测试", "verdict": "refuse"},
     "/court/notices/matches/<match_id>": {"side": "B"},
+    "/court/notices/matches/<match_id>/appeal": {"side": "B"},
 }
 """What a form must hold for its page to ask whose it is."""
 NOT_EVERYBODYS = {

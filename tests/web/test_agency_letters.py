@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from gateway.domain.access import Role
+from gateway.domain.adjudication import Resolution
 from gateway.domain.agreement import Channel
 from gateway.domain.reconciliation.findings import doubt
 from gateway.flows.adjudicate import adjudicate
+from gateway.flows.match_resolve import resolve
 from gateway.flows.reconcile import reconcile_due
 from gateway.store import findings
 from gateway.store import tables as t
@@ -93,7 +95,8 @@ def test_what_is_wrong_with_an_answer_stands_at_its_field(world: World, fields: 
     assert sent(world, "inquiry.answered") == 0
 
 
-def test_a_match_is_answered_with_a_disposition_and_its_reason(world: World) -> None:
+def match_between(world: World) -> tuple[str, str]:
+    """A doubt about two offices of the party, and both told: the first one's letter, the other office."""
     world.hand_over()
     other = second_office(world)
     found = doubt(
@@ -109,7 +112,11 @@ def test_a_match_is_answered_with_a_disposition_and_its_reason(world: World) -> 
     )
     world.store.write(lambda c: findings.open_now(c, [(found, "v1")], now=world.now, origin="statement"))
     adjudicate(world.context, now=world.now)
-    letter = letter_of(world, "match.notice")
+    return letter_of(world, "match.notice"), other
+
+
+def test_a_match_is_answered_with_a_disposition_and_its_reason(world: World) -> None:
+    letter, _ = match_between(world)
     clerk = clerk_of(world, holding(world))
     assert "同项目同期重复" in clerk.get(f"/agency/letters/{letter}").text
     refused = answer(clerk, letter, "match", disposition="STOP_MINE", reason="经查")
@@ -121,6 +128,38 @@ def test_a_match_is_answered_with_a_disposition_and_its_reason(world: World) -> 
         )
         assert done.status_code == 303, done.text
     assert [row["code"] for row in world.rows(t.dispositions)] == ["LAWFUL_BOTH"]
+
+
+def test_how_a_match_was_resolved_is_appealed_once_from_the_letter_that_tells_it(world: World) -> None:
+    asked, other = match_between(world)
+    site = holding(world)
+    clerk, stranger = clerk_of(world, site), clerk_of(world, site, DISABLED)
+    assert "/appeal" not in clerk.get(f"/agency/letters/{asked}").text
+    early = answer(clerk, asked, "appeal", reason="不接受")
+    assert early.status_code == 409 and "illegal_move" in early.text
+    (match,) = world.rows(t.matches)
+    resolve(
+        world.context, match["match_id"], Resolution.DUPLICATE, stops="A", who="tester", why="经查重复", now=world.now
+    )
+    letter = letter_of(world, "match.resolved")
+    page = clerk.get(f"/agency/letters/{letter}").text
+    assert f"/agency/letters/{letter}/appeal" in page and "确认重复" in page
+    refused = answer(clerk, letter, "appeal", reason="", evidence=HOSTILE[0])
+    assert refused.status_code == 422 and 'id="reason-wrong"' in refused.text
+    assert "&lt;script&gt;alert" in refused.text and HOSTILE[0] not in refused.text
+    for person in (stranger, clerk_of(world, site, name="limited", office_ids=(other,))):
+        assert person.post(f"/agency/letters/{letter}/appeal", {"form": "x", "reason": "x"}).status_code == 404
+    assert world.rows(t.dispositions) == []
+    form = form_name(clerk.get(f"/agency/letters/{letter}").text)
+    for _ in range(2):
+        done = answer(clerk, letter, "appeal", form=form, reason="本单位给付依据不同", evidence="文号1\r\n文号2")
+        assert "said=match_appeal_sent" in done.headers["Location"], done.text
+    assert [(row["code"], row["side"]) for row in world.rows(t.dispositions)] == [("APPEAL", "A")]
+    assert sent(world, "match.appealed") == 1
+    page = clerk.get(f"/agency/letters/{letter}").text
+    assert "已申诉" in page and "/appeal" not in page
+    adjudicate(world.context, now=world.now)
+    assert [(row["state"], row["round"]) for row in world.rows(t.matches)] == [("notified", 2)]
 
 
 def test_a_reminder_leads_to_its_handoff_and_is_taken_as_read(world: World) -> None:
@@ -149,9 +188,9 @@ def test_another_party_and_a_clerk_of_another_office_find_nothing(world: World) 
     path = f"/agency/letters/{letter}"
     for person in (clerk_of(world, site, DISABLED), clerk_of(world, site, office_ids=(other,))):
         assert person.get(path).status_code == 404
-        assert [person.post(f"{path}/{one}", {"form": "x"}).status_code for one in ("read", "inquiry", "match")] == [
-            404
-        ] * 3
+        assert [
+            person.post(f"{path}/{one}", {"form": "x"}).status_code for one in ("read", "inquiry", "match", "appeal")
+        ] == [404] * 4
         assert letter not in person.get("/agency/letters").text
     assert somebody(world, site, Role.RECONCILER).get(path).status_code == 403
 
@@ -161,7 +200,8 @@ def test_a_handoff_is_no_letter_and_an_inquiry_is_no_match(world: World) -> None
     letter = inquire(world)
     clerk = clerk_of(world, holding(world))
     assert clerk.get(f"/agency/letters/{message.envelope.id}").status_code == 404
-    assert clerk.post(f"/agency/letters/{letter}/match", {"form": "x"}).status_code == 404
+    for act in ("match", "appeal"):
+        assert clerk.post(f"/agency/letters/{letter}/{act}", {"form": "x"}).status_code == 404
     assert handoff_id(message) in clerk.get("/agency").text
 
 

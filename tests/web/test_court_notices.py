@@ -1,13 +1,16 @@
 """告知与交换 Matches the court is heard about, its inquiries, its clues: its own side alone, answered once."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 
+from gateway.domain.adjudication import Resolution
 from gateway.domain.agreement import Channel
 from gateway.flows.adjudicate import adjudicate
+from gateway.flows.match_resolve import resolve
 from gateway.flows.reconcile import reconcile_all
 from gateway.store import tables as t
 from tests.builders import an_id_number
@@ -125,6 +128,59 @@ def test_nobodys_match_and_anothers_are_alike(world: World, clerk: Somebody, sit
     assert third.get(match).status_code == third.get(f"{LIST}/matches/none").status_code == 404
     assert third.post(match, {"form": "f", "side": "A"}).status_code == 404
     assert "没有匹配告知" in third.get(LIST).text
+
+
+def resolved(world: World) -> None:
+    """A person decided it, and both were told."""
+    (row,) = world.rows(t.matches)
+    resolve(world.context, row["match_id"], Resolution.LAWFUL, who="tester", why="经查可以并存", now=world.now)
+
+
+def appeal(person: Somebody, address: str, **fields: str) -> Any:
+    page = person.get(address).text
+    form = fields.pop("form", None) or form_name(page)
+    side = page.split('name="side" value="')[1][0] if 'name="side" value="' in page else "B"
+    return person.post(f"{address}/appeal", {"form": form, "side": side, "reason": "结论所据事实有误", **fields})
+
+
+def test_a_resolved_match_is_appealed_with_its_reason_and_both_are_heard_again(
+    world: World, clerk: Somebody, site: Flask, match: str
+) -> None:
+    assert "/appeal" not in clerk.get(match).text
+    resolved(world)
+    form = form_name(clerk.get(match).text)
+    for said in ("申诉已报送", "未重复报送"):
+        answer = appeal(clerk, match, form=form, evidence="（2026）黔01证1号\r\n\r\n 附卷2 ")
+        assert answer.status_code == 200 and said in answer.text
+    (row,) = world.rows(t.dispositions)
+    assert (row["code"], row["party"]) == ("APPEAL", world.court.party_id)
+    assert json.loads(row["evidence"]) == ["（2026）黔01证1号", "附卷2"]
+    page = clerk.get(match).text
+    assert "本院意见：申诉" in page and "/appeal" not in page and "结论所据事实有误" not in page
+    assert "申诉" not in clerk_of(world, site, NEIGHBOUR).get(match).text.replace("已申诉", "")
+    adjudicate(world.context, now=world.now)
+    (kept,) = world.rows(t.matches)
+    assert (kept["state"], kept["round"]) == ("notified", 2)
+    assert dispose(clerk, match).status_code == 200
+
+
+def test_an_appeal_that_does_not_fit_is_refused_with_what_was_typed(
+    world: World, clerk: Somebody, site: Flask, match: str
+) -> None:
+    early = appeal(clerk, match)
+    assert early.status_code == 409 and "illegal_move" in early.text
+    resolved(world)
+    refused = appeal(clerk, match, reason="", evidence=HOSTILE[0])
+    assert refused.status_code == 422 and 'id="reason-wrong"' in refused.text
+    assert "&lt;script&gt;alert" in refused.text and HOSTILE[0] not in refused.text
+    assert 'id="reason-wrong"' in appeal(clerk, match, reason="长" * 1001).text
+    assert appeal(clerk, match, side="A").status_code == 404
+    world.add_court("cn/court/520200", "520200")
+    third = clerk_of(world, site, "cn/court/520200")
+    assert third.post(f"{match}/appeal", {"form": "f", "side": "A", "reason": "x"}).status_code == 404
+    assert world.rows(t.dispositions) == []
+    clerk.client.set_cookie("xianjie_language", "en")
+    assert "Send the appeal" in clerk.get(match).text
 
 
 def test_an_inquiry_is_listed_with_what_was_answered(world: World, clerk: Somebody, site: Flask) -> None:

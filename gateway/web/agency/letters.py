@@ -14,26 +14,28 @@ from werkzeug.wrappers import Response
 from gateway.domain.access import Right
 from gateway.domain.adjudication import HEARING, NOTICE, DispositionCode, StopsBy
 from gateway.domain.calendar import china_day
-from gateway.domain.values import InvalidValue
 from gateway.envelope.signing import VerifiedMessage
 from gateway.errors import FieldProblem, MessageError, NotFound, SchemaInvalid, XianjieError
 from gateway.flows.agency_desk import open_letter
 from gateway.flows.inquiry import FORWARDED
 from gateway.flows.inquiry_answer import ANSWERED
 from gateway.flows.match_said import DISPOSED
+from gateway.flows.match_words import RESOLVED
 from gateway.flows.retrieved import TYPE as READ_TYPE
 from gateway.store import agency_desk, exchanges, matches
 from gateway.store.agency_desk import ListedLetter
 from gateway.store.matches import KeptMatch
 from gateway.web.agency.parts import due_of, is_whole, office_names, offices_of
 from gateway.web.desk import Desk
+from gateway.web.pages.appealed import APPEAL_FIELDS, APPEAL_SENT, may_appeal, send_appeal
 from gateway.web.pages.asked import row_of
 from gateway.web.pages.clerk import MOST, act_of, can_send, form_of, new_form, party_of, send
-from gateway.web.pages.filled import at_fields, plain
+from gateway.web.pages.filled import at_fields, iso_day, plain, read_field, typed_of
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.said import tells
+from gateway.web.pages.shown import worded
 from gateway.web.pages.visit import Visit
-from gateway.workbook.spellings import read_day, read_yuan
+from gateway.workbook.spellings import read_yuan
 from schemas.exchanges import INQUIRY_ANSWERS
 
 VIEWED = "letter_viewed"
@@ -78,6 +80,10 @@ def pages(desk: Desk) -> Pages:
     def answer_match(visit: Visit, message_id: str) -> Response:
         return _answer_match(visit, *_own(visit, message_id))
 
+    @found.post("/<message_id>/appeal", Right.AGENCY_WORK)
+    def appeal_match(visit: Visit, message_id: str) -> Response:
+        return _appeal(visit, *_own(visit, message_id))
+
     return found
 
 
@@ -107,7 +113,8 @@ def _shown(
     visit.log(VIEWED, letter.subject or letter.message_id, f"type={letter.type} message={letter.message_id}")
     with visit.context.store.reading() as connection:
         asked = exchanges.inquiries(connection, [letter.subject or ""]).get(letter.subject or "")
-        match = matches.find(connection, str(_body(message).get("match_id", "")))
+        about_match = letter.type in (NOTICE, RESOLVED)
+        match = matches.find(connection, str(_body(message).get("match_id", ""))) if about_match else None
     questions = [] if asked is None else [one for one in asked.questions if one.forwarded_id == letter.message_id]
     return visit.page(
         "agency/letter.html",
@@ -118,12 +125,13 @@ def _shown(
         due=due_of(message.envelope.reply_by, visit.now),
         office=office_names(visit).get(letter.office_id or "", ""),
         questions=questions if letter.type == FORWARDED else [],
-        answers=INQUIRY_ANSWERS,
-        match=match if letter.type == NOTICE else None,
+        answers=worded(INQUIRY_ANSWERS, "inquiry_answer"),
+        match=match,
         own_said=_own_said(match, _body(message), party_of(visit)),
         is_heard=match is not None and letter.type == NOTICE and match.match.state in HEARING,
-        dispositions=[one.value for one in DispositionCode],
-        stops=[one.value for one in StopsBy],
+        may_appeal=match is not None and may_appeal(match),
+        dispositions=worded(DispositionCode, "disposition"),
+        stops=worded(StopsBy, "stops_by"),
         today=china_day(visit.now).isoformat(),
         typed=typed or {},
         wrong=wrong or {},
@@ -166,24 +174,14 @@ def _inquiry_answers(programmes: Sequence[str], typed: Mapping[str, str]) -> lis
     for code in (one for one in programmes if typed[f"{one}-answer"]):
         given: dict[str, Any] = {"programme": code, "answer": typed[f"{code}-answer"]}
         for name in ("as_of", "since", "until"):
-            given |= _read(name, typed[f"{code}-{name}"], f"{code}-{name}", problems)
-        given |= _read("amount_yuan", typed[f"{code}-amount_yuan"], f"{code}-amount_yuan", problems)
-        found.append(given)
+            given[name] = read_field(iso_day, typed, f"{code}-{name}", problems)
+        given["amount_fen"] = read_field(read_yuan, typed, f"{code}-amount_yuan", problems)
+        found.append({name: value for name, value in given.items() if value is not None})
     if not found and not problems:
         problems = [FieldProblem(pointer=f"/{code}-answer", code="required") for code in programmes]
     if problems:
         raise SchemaInvalid(problems=problems)
     return found
-
-
-def _read(name: str, text: str, field: str, problems: list[FieldProblem]) -> dict[str, Any]:
-    if not text:
-        return {}
-    try:
-        return {"amount_fen": read_yuan(text)} if name == "amount_yuan" else {name: read_day(text).isoformat()}
-    except InvalidValue as wrong:
-        problems.append(FieldProblem(pointer=f"/{field}", code=wrong.code))
-        return {}
 
 
 def _at_programme(problem: FieldProblem, programmes: Sequence[str], typed: Mapping[str, str]) -> FieldProblem:
@@ -220,3 +218,16 @@ def _answer_match(visit: Visit, letter: ListedLetter, message: VerifiedMessage) 
         wrong, others = at_fields(error.problems, typed)
         return _shown(visit, letter, message, refused=plain(error, others), typed=typed, wrong=wrong)
     return visit.back(f"/agency/letters/{quote(letter.message_id, safe='')}", DISPOSITION_SENT)
+
+
+def _appeal(visit: Visit, letter: ListedLetter, message: VerifiedMessage) -> Response:
+    if letter.type not in (NOTICE, RESOLVED):
+        raise NotFound
+    form, typed, body = form_of(visit), typed_of(APPEAL_FIELDS), _body(message)
+    side = {name: body.get(name) for name in ("match_id", "side", "referral_id")}
+    try:
+        send_appeal(visit, side, typed, form=form, **_answers(message))
+    except MessageError as error:
+        wrong, others = at_fields(error.problems, APPEAL_FIELDS)
+        return _shown(visit, letter, message, refused=plain(error, others), typed=typed, wrong=wrong)
+    return visit.back(f"/agency/letters/{quote(letter.message_id, safe='')}", APPEAL_SENT)

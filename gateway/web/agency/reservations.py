@@ -28,6 +28,7 @@ from gateway.web.pages.clerk import MOST, act_of, agreements_of, can_send, form_
 from gateway.web.pages.filled import at_fields, plain
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.said import tells
+from gateway.web.pages.shown import worded
 from gateway.web.pages.visit import Visit, require_found
 from gateway.workbook.spellings import read_yuan
 from schemas.referral import ID_TYPES
@@ -113,7 +114,7 @@ def _page(
         offices=office_names(visit),
         agreements=agreements,
         programmes=_programmes(visit),
-        id_types=PAPERS,
+        id_types=worded(PAPERS, "id_type"),
         form_id=new_form() if refused is None else visit.text("form", 60),
         can_send=can_send(visit),
     )

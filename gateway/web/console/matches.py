@@ -48,7 +48,7 @@ from gateway.web.desk import Desk
 from gateway.web.pages.asked import as_kept
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.said import tells
-from gateway.web.pages.shown import t, words
+from gateway.web.pages.shown import t, worded, words
 from gateway.web.pages.visit import Visit
 
 HOME = "/console/matches"
@@ -271,7 +271,7 @@ def _page(visit: Visit, match_id: str, *, refused: XianjieError | None = None, *
         resolutions=[
             (one.value, t(*RESOLUTION_NAMES[one])) for one in Resolution if one is not Resolution.NO_LONGER_SEEN
         ],
-        dispositions=words("disposition"),
+        dispositions=worded(DispositionCode, "disposition"),
         stops_by=words("stops_by"),
         typed={
             name: visit.text(name)

@@ -4,12 +4,13 @@ Rules: of a match a side sees its own case, what is in doubt, its time and its o
 a clue is about is shown after a reason, and that is on file. Another court's matter and none at all answer alike.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from werkzeug.wrappers import Response
 
 from gateway.domain.access import Right
-from gateway.domain.adjudication import HEARING, DispositionCode, StopsBy
+from gateway.domain.adjudication import HEARING, DispositionCode, MatchSide, StopsBy
 from gateway.domain.values import InvalidValue
 from gateway.errors import (
     CaseErased,
@@ -29,11 +30,12 @@ from gateway.store.matches import KeptMatch
 from gateway.web.court.entry import SENT_BEFORE
 from gateway.web.court.parts import reason_of, row_of
 from gateway.web.desk import Desk
+from gateway.web.pages.appealed import APPEAL_FIELDS, APPEAL_SENT, may_appeal, send_appeal
 from gateway.web.pages.clerk import act_of, can_send, form_of, new_form, party_of, send
-from gateway.web.pages.filled import require_shape
+from gateway.web.pages.filled import at_fields, plain, require_shape, typed_of
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.said import tells
-from gateway.web.pages.visit import Visit
+from gateway.web.pages.visit import Visit, require_found
 from gateway.workbook.spellings import read_yuan
 from schemas.exchanges import CLUE_ANSWER, CLUE_ANSWERS
 from schemas.match import MATCH_DISPOSITION
@@ -61,6 +63,10 @@ def pages(desk: Desk) -> Pages:
     @found.post("/matches/<match_id>", Right.COURT_WORK, confirmed=True)
     def dispose(visit: Visit, match_id: str) -> Response:
         return _dispose(visit, match_id)
+
+    @found.post("/matches/<match_id>/appeal", Right.COURT_WORK)
+    def appeal_match(visit: Visit, match_id: str) -> Response:
+        return _appeal(visit, match_id)
 
     @found.get("/clues/<clue_id>", Right.COURT_WORK)
     def clue(visit: Visit, clue_id: str) -> Response:
@@ -107,14 +113,20 @@ def _lists(visit: Visit) -> Response:
 
 def _own_match(visit: Visit, match_id: str) -> KeptMatch:
     with visit.context.store.reading() as connection:
-        found = court_desk.match_of(connection, party_of(visit), match_id)
-    if found is None:
-        raise NotFound
-    return found
+        return require_found(court_desk.match_of(connection, party_of(visit), match_id))
+
+
+def _own_side(visit: Visit, kept: KeptMatch, name: str) -> MatchSide:
+    return require_found(next((one for one in kept.sides if (one.party, one.side) == (party_of(visit), name)), None))
 
 
 def _match(
-    visit: Visit, match_id: str, *, refused: XianjieError | None = None, typed: dict[str, str] | None = None
+    visit: Visit,
+    match_id: str,
+    *,
+    refused: XianjieError | None = None,
+    typed: dict[str, str] | None = None,
+    wrong: Mapping[str, str] | None = None,
 ) -> Response:
     kept, court = _own_match(visit, match_id), party_of(visit)
     return visit.page(
@@ -125,6 +137,8 @@ def _match(
         sides=[one for one in kept.sides if one.party == court],
         own_words=[one for one in kept.said if one.party == court],
         is_heard=kept.match.state in HEARING,
+        may_appeal=may_appeal(kept),
+        wrong=wrong or {},
         form_id=new_form() if typed is None else typed["form"],
         typed=typed or {},
         codes=[one.value for one in DispositionCode],
@@ -136,12 +150,9 @@ def _match(
 def _dispose(visit: Visit, match_id: str) -> Response:
     kept = _own_match(visit, match_id)
     form = form_of(visit)
-    typed = {name: visit.text(name, MOST_REASON + 1) for name in ("side", "disposition", "stops_by", "reason")} | {
-        "form": form
-    }
-    side = next((one for one in kept.sides if one.party == party_of(visit) and one.side == typed["side"]), None)
-    if side is None:
-        raise NotFound
+    names = ("side", "disposition", "stops_by", "reason")
+    typed = {name: visit.text(name, MOST_REASON + 1) for name in names} | {"form": form}
+    side = _own_side(visit, kept, typed["side"])
     if not can_send(visit):
         return _match(visit, match_id, typed=typed)
     data = {"match_id": match_id, "side": side.side, "referral_id": side.referral_id}
@@ -156,12 +167,24 @@ def _dispose(visit: Visit, match_id: str) -> Response:
     return visit.back(f"/court/notices/matches/{match_id}", SENT_BEFORE if sent.replayed else DISPOSED)
 
 
+def _appeal(visit: Visit, match_id: str) -> Response:
+    kept, form = _own_match(visit, match_id), form_of(visit)
+    typed = typed_of((*APPEAL_FIELDS, "side")) | {"form": form}
+    side = _own_side(visit, kept, typed["side"])
+    if not can_send(visit):
+        return _match(visit, match_id, typed=typed)
+    own_side = {"match_id": match_id, "side": side.side, "referral_id": side.referral_id}
+    try:
+        sent = send_appeal(visit, own_side, typed, form=form)
+    except XianjieError as error:
+        wrong, others = at_fields(error.problems, APPEAL_FIELDS)
+        return _match(visit, match_id, refused=plain(error, others), typed=typed, wrong=wrong)
+    return visit.back(f"/court/notices/matches/{match_id}", SENT_BEFORE if sent.replayed else APPEAL_SENT)
+
+
 def _own_clue(visit: Visit, clue_id: str) -> KeptClue:
     with visit.context.store.reading() as connection:
-        found = court_desk.clue_of(connection, party_of(visit), clue_id)
-    if found is None:
-        raise NotFound
-    return found
+        return require_found(court_desk.clue_of(connection, party_of(visit), clue_id))
 
 
 def _clue(

@@ -67,6 +67,11 @@ def words(kind: str) -> list[tuple[str, str]]:
     return [(code, t(*texts)) for (of, code), texts in _words().items() if of == kind]
 
 
+def worded(codes: Iterable[str], kind: str) -> list[tuple[str, str]]:
+    """(code, word) of these codes, for a list to choose from."""
+    return [(str(code), word(code, kind)) for code in codes]
+
+
 def region(code: str | None) -> str:
     """A region's name, else its code."""
     if not code:

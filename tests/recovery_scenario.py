@@ -23,7 +23,7 @@ from gateway.flows.deliver import Courier, deliver
 from gateway.flows.dispatch import dispatch
 from gateway.flows.recovery.taking import holding, take
 from gateway.flows.recovery.values import Placed
-from gateway.store import outbox
+from gateway.store import outbox, undelivered
 from gateway.transport.answer import Answer
 from tests.builders import an_id_number
 from tests.faults.judge import Counts, judge
@@ -298,7 +298,7 @@ class _Scenario:
         agencies = self.agencies.values()
         plans = [len(matter.plan) for agency in agencies for matter in agency.matters.values()]
         with self.world.store.reading() as connection:
-            stuck = len(outbox.stuck(connection))
+            stuck = len(undelivered.listed(connection))
         return (
             len(sendings),
             sum(one.is_open for one in sendings),

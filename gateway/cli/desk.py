@@ -16,8 +16,7 @@ from gateway.cli.console import (
 )
 from gateway.domain.reconciliation.chain import CHAIN_NAMES
 from gateway.flows import account, operate
-from gateway.store import outbox as outbox_store
-from gateway.store import referrals
+from gateway.store import referrals, undelivered
 
 
 @click.command()
@@ -121,7 +120,7 @@ def outbox_list(installation: Installation, as_json: bool) -> None:
     with installation.open() as (context, _), context.store.reading() as connection:
         rows = [
             [one.message_id, one.office_id, one.state.value, one.reason or "", one.attempts, one.referral_id or ""]
-            for one in outbox_store.stuck(connection)
+            for one in undelivered.listed(connection)
         ]
     names = ("message_id", "office", "state", "reason", "attempts", "referral")
     if as_json:

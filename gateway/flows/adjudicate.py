@@ -31,7 +31,7 @@ from gateway.domain.reconciliation.values import Dossier, Finding
 from gateway.flows import match_words
 from gateway.flows.context import Context
 from gateway.flows.match_resolve import decide_finding, resolve_within, resting, weigh
-from gateway.store import audit_rows, dossiers, finding_desk, findings, matches
+from gateway.store import audit_rows, dossiers, finding_desk, findings, match_turn, matches
 from gateway.store import tables as t
 from gateway.store.finding_desk import Wanted
 from gateway.store.findings import kept_of
@@ -75,7 +75,7 @@ def adjudicate(
     def look(connection: Connection) -> bool:
         if any(search(connection) for search in _searches(late, referral_prefix)):
             return True
-        pairs = matches.unmatched_pairs(connection, limit=1, referral_prefix=referral_prefix)
+        pairs = match_turn.unmatched_pairs(connection, limit=1, referral_prefix=referral_prefix)
         return bool(pairs or _fresh(connection, limit, referral_prefix))
 
     with context.store.reading() as connection:
@@ -100,11 +100,11 @@ def adjudicate(
 
 def _searches(late: datetime, referral_prefix: str) -> Sequence[Callable[[Connection], object]]:
     return (
-        lambda connection: matches.to_begin(connection, limit=1),
-        lambda connection: matches.overdue(connection, now=late, limit=1, referral_prefix=referral_prefix),
-        lambda connection: matches.gone(connection, limit=1),
-        lambda connection: matches.back(connection, limit=1),
-        lambda connection: matches.done(connection, limit=1),
+        lambda connection: match_turn.to_begin(connection, limit=1),
+        lambda connection: match_turn.overdue(connection, now=late, limit=1, referral_prefix=referral_prefix),
+        lambda connection: match_turn.gone(connection, limit=1),
+        lambda connection: match_turn.back(connection, limit=1),
+        lambda connection: match_turn.done(connection, limit=1),
         _silence_changed,
     )
 
@@ -117,7 +117,7 @@ def _fresh(connection: Connection, limit: int, referral_prefix: str) -> list[tup
     found: list[tuple[str, Finding]] = []
     after = 0
     while len(found) < limit:
-        page = matches.unmatched(connection, limit=limit, after=after, referral_prefix=referral_prefix)
+        page = match_turn.unmatched(connection, limit=limit, after=after, referral_prefix=referral_prefix)
         if not page:
             break
         after = page[-1][0]
@@ -154,7 +154,7 @@ def _follow(connection: Connection, match_id: str, *, who: str, now: datetime) -
 
 
 def _open_pairs(connection: Connection, limit: int, referral_prefix: str, now: datetime) -> int:
-    pairs = matches.unmatched_pairs(connection, limit=limit, referral_prefix=referral_prefix)
+    pairs = match_turn.unmatched_pairs(connection, limit=limit, referral_prefix=referral_prefix)
     for pair in pairs:
         _put(connection, cause_of(POSSIBLE, None, *pair), POSSIBLE, None, *pair, now)
     return len(pairs)
@@ -181,7 +181,7 @@ def _put(
 
 
 def _begin(connection: Connection, context: Context, limit: int, now: datetime) -> int:
-    ids = matches.to_begin(connection, limit=limit)
+    ids = match_turn.to_begin(connection, limit=limit)
     for kept in matches.read(connection, ids, lock=True).values():
         _notify(connection, context, kept, now)
     return len(ids)
@@ -246,7 +246,7 @@ def _finding(connection: Connection, match: Match) -> Finding:
 
 
 def _escalate(connection: Connection, limit: int, referral_prefix: str, now: datetime) -> int:
-    ids = matches.overdue(connection, now=now, limit=limit, referral_prefix=referral_prefix)
+    ids = match_turn.overdue(connection, now=now, limit=limit, referral_prefix=referral_prefix)
     for kept in matches.read(connection, ids, lock=True).values():
         matches.move(connection, kept.match, [MatchState.ESCALATED], cause=OVERDUE, now=now)
     if ids or _silence_changed(connection):
@@ -264,7 +264,7 @@ def _silence_changed(connection: Connection) -> bool:
 
 
 def _end(connection: Connection, context: Context, limit: int, now: datetime) -> int:
-    gone, back = matches.gone(connection, limit=limit), matches.back(connection, limit=limit)
+    gone, back = match_turn.gone(connection, limit=limit), match_turn.back(connection, limit=limit)
     for kept in matches.read(connection, gone, lock=True).values():
         resolve_within(
             connection,
@@ -278,14 +278,14 @@ def _end(connection: Connection, context: Context, limit: int, now: datetime) ->
         )
     for kept in matches.read(connection, back, lock=True).values():
         matches.move(connection, kept.match, [MatchState.OPEN], cause=findings.Change.NEW_EVIDENCE, now=now)
-    done = matches.done(connection, limit=limit)
+    done = match_turn.done(connection, limit=limit)
     resting(connection, done, who=context.party_id, now=now)
     return len(gone) + len(back) + len(done)
 
 
 def silences(connection: Connection) -> Iterator[Finding]:
     """A finding for each side whose time passed without a disposition; it ends when the side, or a person, has said."""
-    for one in matches.silent(connection):
+    for one in match_turn.silent(connection):
         side = one.side
         yield doubt(
             MISSED,

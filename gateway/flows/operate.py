@@ -15,10 +15,10 @@ from gateway.domain.lifecycle import HANDOFF, HandoffState, NeedState
 from gateway.errors import IllegalMove, InputRefused, ReferralUnknown
 from gateway.flows.context import Context
 from gateway.flows.needs import NeedInHand
-from gateway.store import decisions, directory, handoffs, matches, outbox, referrals
+from gateway.store import decisions, directory, handoffs, match_turn, referrals, undelivered
 from gateway.store.clock import to_ms
 from gateway.store.handoffs import SentRow
-from gateway.store.outbox import Stuck
+from gateway.store.undelivered import Stuck
 
 MAX_WHO, MAX_REASON = 100, 500
 
@@ -44,7 +44,7 @@ def _decide_hold(context: Context, referral_id: str, there: NeedState, *, who: s
         if not held:
             raise IllegalMove("nothing is held", ids={"referral_id": referral_id})
         of_match = any(HOLD in (need.row["held_for"] or "").split() for need in held)
-        if of_match and matches.decides(connection, referral_id):
+        if of_match and match_turn.decides(connection, referral_id):
             raise IllegalMove("it is held for a match: resolve that", ids={"referral_id": referral_id})
         for need in held:
             need.move(there, at=now, now=now, cause=f"decision:{who}"[:100])
@@ -66,10 +66,10 @@ def send_again(context: Context, message_ids: Sequence[str], *, who: str, why: s
     require_reason(who, why)
 
     def write(connection: Connection) -> int:
-        found = outbox.stuck(connection, message_ids)
+        found = undelivered.listed(connection, message_ids)
         referrals.needs_of(connection, {row.referral_id for row in found if row.referral_id}, lock=True)
         stuck, issued = _not_over(connection, found)
-        count = outbox.requeue(connection, [row.message_id for row in stuck], now=now)
+        count = undelivered.requeue(connection, [row.message_id for row in stuck], now=now)
         again = {row.message_id for row in stuck}
         back = {
             row.handoff_id: HandoffState.ISSUED
@@ -94,7 +94,7 @@ def _not_over(connection: Connection, found: Sequence[Stuck]) -> tuple[list[Stuc
 
 def would_send_again(connection: Connection, message_ids: Sequence[str]) -> set[str]:
     """Of these messages the ones that `send_again` would send now. Changes nothing."""
-    return {row.message_id for row in _not_over(connection, outbox.stuck(connection, message_ids))[0]}
+    return {row.message_id for row in _not_over(connection, undelivered.listed(connection, message_ids))[0]}
 
 
 def set_paused(context: Context, office_id: str, *, paused: bool, who: str, why: str, now: datetime) -> None:

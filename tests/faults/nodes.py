@@ -24,7 +24,7 @@ from gateway.domain.holiday_notice import HolidayNotice
 from gateway.envelope.keyring import Keyring
 from gateway.flows.context import Context
 from gateway.flows.recent import RecentReferrals
-from gateway.store import log, outbox, referrals
+from gateway.store import log, outbox, referrals, undelivered
 from gateway.store.directory import Directory, Snapshot
 from gateway.store.engine import Store
 from gateway.store.vault import OPTION
@@ -201,7 +201,7 @@ class Node:
     def stuck(self) -> list[str]:
         """Messages that go no further without a person."""
         with self.context.store.reading() as connection:
-            return [row.message_id for row in outbox.stuck(connection)]
+            return [row.message_id for row in undelivered.listed(connection)]
 
     def log_size(self) -> int:
         """Leaves of the log."""

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from gateway.domain.agreement import Channel, Office
 from gateway.domain.lifecycle import MessageState
 from gateway.errors import IllegalMove, LeaseLost
-from gateway.store import counts, directory, mailbox, outbox
+from gateway.store import counts, directory, mailbox, outbox, undelivered
 from gateway.store import tables as t
 from gateway.store.engine import Store
 from gateway.store.outbox import Leased, Outbound, Settlement
@@ -354,9 +354,9 @@ def test_a_stuck_message_goes_again_from_the_first_rung_with_its_own_bytes(lane:
     settle(lane, parked, MessageState.PARKED, error="http_500")
     settle(lane, fine, MessageState.RELAYED)
     with lane.reading() as connection:
-        (stuck,) = outbox.stuck(connection)
+        (stuck,) = undelivered.listed(connection)
     assert (stuck.message_id, stuck.state, stuck.reason, stuck.attempts) == ("1", MessageState.PARKED, "http_500", 1)
-    assert lane.write(lambda c: outbox.requeue(c, ["1", "2"], now=NOW)) == 1
+    assert lane.write(lambda c: undelivered.requeue(c, ["1", "2"], now=NOW)) == 1
     (again,) = lease(lane)
     assert (again.jws, again.attempts, again.rung) == (parked.jws, 2, 1)
 
@@ -365,7 +365,7 @@ def test_an_office_without_a_server_finds_what_is_sent_again_in_its_mailbox(lane
     put(lane, a_message("1"))
     settle(lane, lease(lane)[0], MessageState.PARKED)
     lane.write(lambda c: directory.put_office(c, an_office(channel=Channel.MAILBOX, url=None), now=NOW))
-    lane.write(lambda c: outbox.requeue(c, ["1"], now=NOW))
+    lane.write(lambda c: undelivered.requeue(c, ["1"], now=NOW))
     assert state_of(lane, "1") == "available"
 
 

@@ -138,6 +138,26 @@ def _paths() -> dict[str, dict[str, Any]]:
                 path="referral_id",
             )
         },
+        **_account_paths(),
+        **_statement_paths(),
+        **_pair_paths(jose),
+        "/v1/recovery": _recovery(),
+        **_log_paths(),
+        "/v1/keys": {"get": _open("网关公钥 The gateway's public keys (JWKS).")},
+        "/v1/participants": {
+            "get": _operation(
+                "参与方名录 Parties, their public keys with validity, offices; a JWS of the gateway.",
+                {"200": ("xianjie-participants+jws", jose)},
+                is_open=True,
+            )
+        },
+        "/v1/openapi.json": {"get": _open("本文档 This document.")},
+    }
+
+
+def _account_paths() -> dict[str, Any]:
+    """What adds up, and what is late."""
+    return {
         "/v1/balance": {
             "get": _operation(
                 "平衡表 The balance, with the signed checkpoint it was read at.",
@@ -155,19 +175,6 @@ def _paths() -> dict[str, dict[str, Any]]:
                 {"200": ("", _json())},
             )
         },
-        **_statement_paths(),
-        **_pair_paths(jose),
-        "/v1/recovery": _recovery(),
-        **_log_paths(),
-        "/v1/keys": {"get": _open("网关公钥 The gateway's public keys (JWKS).")},
-        "/v1/participants": {
-            "get": _operation(
-                "参与方名录 Parties, their public keys with validity, offices; a JWS of the gateway.",
-                {"200": ("xianjie-participants+jws", jose)},
-                is_open=True,
-            )
-        },
-        "/v1/openapi.json": {"get": _open("本文档 This document.")},
     }
 
 

@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 from gateway.domain.access import Account
+from gateway.envelope.keyring import Keyring
 from gateway.envelope.message import Envelope, digest
 from gateway.envelope.signing import MESSAGE_TYP, sign
 from gateway.errors import FieldProblem, Forbidden, SameIdDifferentBytes
@@ -92,7 +93,8 @@ def send_on_behalf(
         if before is None:
             raise
         return before
-    return _sent(context, party_id, message_id, accepted.receipt, now, replayed=accepted.replayed)
+    keyring = context.snapshot(now).keyring
+    return _sent(context, keyring, party_id, message_id, accepted.receipt, now, replayed=accepted.replayed)
 
 
 def message_id_of(party_id: str, type_: str, form: str) -> str:
@@ -101,17 +103,20 @@ def message_id_of(party_id: str, type_: str, form: str) -> str:
 
 
 def sent_before(context: Context, party_id: str, message_id: str, now: datetime) -> SentOnBehalf | None:
-    """What the party's message of that id was told; None where none was taken."""
+    """What the party's message of that id was told; None where none was taken. Its receipt is proven as of then: our
+    key may have ended since."""
     with context.store.reading() as connection:
         found = inbox.earlier(connection, [(party_id, message_id)]).get((party_id, message_id))
-    return None if found is None else _sent(context, party_id, message_id, found.receipt, now, replayed=True)
+    if found is None:
+        return None
+    keyring = context.snapshot(now).keyring
+    return _sent(context, keyring, party_id, message_id, found.receipt, found.received_at, replayed=True)
 
 
 def _sent(
-    context: Context, party_id: str, message_id: str, receipt: str, now: datetime, *, replayed: bool
+    context: Context, keyring: Keyring, party_id: str, message_id: str, receipt: str, at: datetime, *, replayed: bool
 ) -> SentOnBehalf:
-    keyring = context.snapshot(now).keyring
-    told = read(receipt.encode(), keyring, recipient=party_id, issuer=context.party_id, now=now)
+    told = read(receipt.encode(), keyring, recipient=party_id, issuer=context.party_id, now=at)
     return SentOnBehalf(
         message_id=message_id, replayed=replayed, warnings=told.warnings, holds=told.holds, answer=told.answer
     )

@@ -17,6 +17,7 @@ from gateway.errors import CaseErased, NoticeUnknown, ReferralUnknown
 from gateway.flows.context import Context
 from gateway.flows.recall import newest, recall_these
 from gateway.store import court_desk, exchanges, inbox, referrals, sealing
+from gateway.store.clock import from_ms
 from schemas.referral import OF_AMENDMENTS
 
 PERSON_VIEWED, WRITTEN_ANEW, CLUE_VIEWED = "person_viewed", "referral_written_anew", "clue_viewed"
@@ -60,14 +61,15 @@ def own_referral(context: Context, referral_id: str, *, court: str, now: datetim
 def forwarded_clue(context: Context, clue_id: str, *, court: str, now: datetime) -> Mapping[str, Any]:
     """What our notice told this court of a clue. Raises NoticeUnknown, CaseErased."""
     with context.store.reading() as connection:
-        raw = _notice(connection, clue_id, court)
+        raw, sent_at = _notice(connection, clue_id, court)
     keyring = context.snapshot(now).keyring
-    message = verify(raw, keyring, recipient=court, now=now, check_time=False)
+    message = verify(raw, keyring, recipient=court, now=sent_at, check_time=False)  # our key may have ended since
     data: Mapping[str, Any] = message.envelope.data
     return data
 
 
-def _notice(connection: Connection, clue_id: str, court: str) -> bytes:
+def _notice(connection: Connection, clue_id: str, court: str) -> tuple[bytes, datetime]:
+    """Our notice's bytes, and when it was signed."""
     sent = exchanges.last_notice(connection, "clue.forwarded", clue_id)
     row = None if sent is None else court_desk.own_message(connection, court, sent)
     if row is None:
@@ -75,4 +77,4 @@ def _notice(connection: Connection, clue_id: str, court: str) -> bytes:
     opened = sealing.outbound(connection, [row]).get(row["message_id"])
     if opened is None:
         raise CaseErased(ids={"message_id": row["message_id"]})
-    return opened.jws.encode()
+    return opened.jws.encode(), from_ms(row["created_at"])

@@ -220,7 +220,7 @@ def clue_of(connection: Connection, court: str, clue_id: str) -> KeptClue | None
 def own_message(connection: Connection, recipient: str, message_id: str) -> Mapping[str, Any] | None:
     """The stored row of a message of ours to this party, still sealed."""
     o = t.outbox.c
-    statement = sa.select(o.message_id, o.referral_id, o.recipient, o.jws, o.wire).where(
+    statement = sa.select(o.message_id, o.referral_id, o.recipient, o.jws, o.wire, o.created_at).where(
         o.message_id == message_id, o.recipient == recipient
     )
     row = connection.execute(statement).mappings().first()

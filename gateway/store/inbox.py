@@ -39,6 +39,7 @@ class Earlier:
 
     digest: str
     receipt: str
+    received_at: datetime
 
 
 def earlier(connection: Connection, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Earlier]:
@@ -48,15 +49,16 @@ def earlier(connection: Connection, keys: Iterable[tuple[str, str]]) -> dict[tup
         return {}
     rows = connection.execute(_EARLIER, ids({message_id for _, message_id in wanted}))
     return {
-        (row.source, row.message_id): Earlier(digest=row.digest, receipt=row.receipt)
+        (row.source, row.message_id): Earlier(
+            digest=row.digest, receipt=row.receipt, received_at=from_ms(row.received_at)
+        )
         for row in rows
         if (row.source, row.message_id) in wanted
     }
 
 
-_EARLIER = sa.select(t.inbox.c.source, t.inbox.c.message_id, t.inbox.c.digest, t.inbox.c.receipt).where(
-    among(t.inbox.c.message_id)
-)
+_I = t.inbox.c
+_EARLIER = sa.select(_I.source, _I.message_id, _I.digest, _I.receipt, _I.received_at).where(among(_I.message_id))
 _INSERT = t.inbox.insert()
 
 

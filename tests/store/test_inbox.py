@@ -36,7 +36,9 @@ def test_the_first_receipt_is_found_again_under_sender_and_id(store: Store) -> N
     put(store, a_message())
     key = ("cn/court/520100", "m-1")
     with store.reading() as connection:
-        assert inbox.earlier(connection, [key]) == {key: Earlier(digest="d" * 64, receipt="the.first.receipt")}
+        assert inbox.earlier(connection, [key]) == {
+            key: Earlier(digest="d" * 64, receipt="the.first.receipt", received_at=a_message().received_at)
+        }
         assert inbox.bytes_of(connection, [key]) == {key: "the.very.bytes"}
 
 

@@ -8,6 +8,7 @@ from flask import Flask
 
 from gateway.domain.access import Role
 from gateway.flows.context import Context
+from gateway.store import directory
 from gateway.web.site import create_site
 from tests.builders import an_id_number
 from tests.gateway_world import COURT, NEIGHBOUR, World
@@ -28,6 +29,13 @@ def clerk_of(world: World, site: Flask, party: str = COURT) -> Somebody:
     """Signed in."""
     name = party.rpartition("/")[2]
     return somebody(world, site, Role.COURT_CLERK, name=f"clerk-{name}", party_id=party)
+
+
+def end_our_key(world: World) -> None:
+    """The gateway's own: what it signed before stays proven."""
+    kid = world.context.key.kid
+    world.store.write(lambda connection: directory.end_key(connection, kid, at=world.now, now=world.now))
+    world.context.directory.forget()
 
 
 def form_name(page: str) -> str:

@@ -15,7 +15,7 @@ from gateway.store import tables as t
 from tests.builders import an_id_number
 from tests.gateway_world import NEIGHBOUR, World
 from tests.log_world import LogWorld
-from tests.web.court_desk import HOSTILE, clerk_of, form_name, holding
+from tests.web.court_desk import HOSTILE, clerk_of, end_our_key, form_name, holding
 from tests.web.people import Somebody, signed_in
 
 CASE = "/court/referrals/r-1"
@@ -211,4 +211,7 @@ def test_a_receipt_of_anothers_message_is_not_shown(world: World, clerk: Somebod
     foreign = next(row["message_id"] for row in world.rows(t.inbox) if row["source"] == NEIGHBOUR)
     assert "网关已接收报文" not in clerk.get(CASE, query_string={"message": foreign}).text
     own = next(row["message_id"] for row in world.rows(t.inbox) if row["source"] != NEIGHBOUR)
+    assert "网关已接收报文" in clerk.get(CASE, query_string={"message": own}).text
+    world.wait(timedelta(minutes=1))
+    end_our_key(world)
     assert "网关已接收报文" in clerk.get(CASE, query_string={"message": own}).text

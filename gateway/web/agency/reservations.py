@@ -182,10 +182,7 @@ def _request(visit: Visit, typed: Mapping[str, str], number: str) -> dict[str, A
 
 
 def _one(visit: Visit, own: OwnReservation, refused: XianjieError | None = None) -> Response:
-    try:
-        said = sent_before(visit.context, party_of(visit), own.message_id, visit.now)
-    except XianjieError:  # signed with a key of ours that has ended since: the codes on file are left
-        said = None
+    said = sent_before(visit.context, party_of(visit), own.message_id, visit.now)
     answer = None if said is None else said.answer
     return visit.page(
         "agency/reservation.html",

@@ -139,6 +139,7 @@ def test_further_bad_lines_are_reached_by_number(
     assert "line=4" in person.get(f"{HOME}/s-1?line=2").text
     assert "line=6" not in person.get(f"{HOME}/s-1?line=4").text
     assert person.get(f"{HOME}/s-1?line=x").status_code == 400
+    assert person.get(f"{HOME}/s-1?line={10**10}").status_code == 400  # more than a file has, or a column holds
 
 
 def test_an_id_that_two_parties_used_is_asked_back(world: World, person: Somebody) -> None:

@@ -38,6 +38,7 @@ PAGE = 50
 BAD_LINES = 100
 SECONDS, MOST_TURNS = 5, 60
 """How often, and how many times, a page looks again by itself."""
+_LINE_DIGITS = 9
 OPEN = (FindingState.OPEN, FindingState.ASSIGNED)
 MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
@@ -191,7 +192,10 @@ def _one(visit: Visit, statement_id: str) -> Response:
 
 
 def _told(visit: Visit, one: Statement) -> Response:
-    after, turn = row_of(visit.asked("line", 20), "line") or 0, row_of(visit.asked("turn", 20), "turn") or 0
+    after, turn = (
+        row_of(visit.asked("line", 20), "line", digits=_LINE_DIGITS) or 0,
+        row_of(visit.asked("turn", 20), "turn") or 0,
+    )
     with visit.context.store.reading() as connection:
         seen, name = statements.progress(connection, one.row), statement_desk.name_of(connection, one)
         said = status_of(connection, one, seen, limit=0)

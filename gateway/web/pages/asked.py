@@ -26,11 +26,12 @@ def moment_of(text: str, field: str) -> datetime:
     return found if found.tzinfo is not None else found.replace(tzinfo=CHINA)
 
 
-def row_of(text: str, field: str = "before") -> int | None:
-    """The row a page begins beside; None where none is named. Raises InvalidQuery."""
+def row_of(text: str, field: str = "before", *, digits: int = _DIGITS) -> int | None:
+    """The row a page begins beside; None where none is named. digits: as many as its column holds. Raises
+    InvalidQuery."""
     if not text:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+    if not (text.isascii() and text.isdigit() and len(text) <= digits):
         raise _wrong(field, "out_of_range")
     return int(text)
 

@@ -6,18 +6,29 @@ from collections.abc import Iterator
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
 from gateway.app import Clock, build_context, load_adapters
 from gateway.cli.console import FINDINGS, Installation, json_option, print_json, with_installation
+from gateway.config import Config
 from gateway.errors import XianjieError
 from gateway.flows import health
 from gateway.flows.context import Context
 from gateway.flows.health import Health
 from gateway.store import migrate
+from gateway.transport.provider import ProviderSettings
+from gateway.web.pages.provider import BACK
 
-EXTRAS = {"openpyxl": "export", "xlsxwriter": "export", "reportlab": "export", "psycopg": "postgres", "gmssl_pyx": "sm"}
+EXTRAS = {
+    "openpyxl": "export",
+    "xlsxwriter": "export",
+    "reportlab": "export",
+    "psycopg": "postgres",
+    "gmssl_pyx": "sm",
+    "authlib": "oidc",
+}
 Checked = tuple[str, bool, str]
 """(what, in order, note)."""
 
@@ -26,7 +37,7 @@ Checked = tuple[str, bool, str]
 @json_option
 @with_installation
 def doctor(installation: Installation, as_json: bool) -> None:
-    """体检 Checks packages, configuration, keys, database, adapters, agreements, offices, calendar."""
+    """体检 Checks packages, configuration, sign-in, keys, database, adapters, agreements, offices, calendar."""
     found = list(_checks(installation))
     if as_json:
         print_json([{"what": what, "ok": ok, "note": note} for what, ok, note in found])
@@ -40,12 +51,14 @@ def doctor(installation: Installation, as_json: bool) -> None:
 def _checks(installation: Installation) -> Iterator[Checked]:
     yield _packages()
     for module, extra in EXTRAS.items():
-        there = importlib.util.find_spec(module) is not None
+        there = _is_installed(module)
         note = "installed" if there else f"not installed (optional: pip install 'xianjie[{extra}]')"
         yield f"可选组件 optional {module}", True, note
     try:
         config = installation.config
         yield "配置 configuration", True, installation.path.name
+        if config.provider is not None:
+            yield _provider(config, config.provider)
         yield "适配器 adapters", True, ", ".join(load_adapters(config.adapters))
         context = build_context(config)
     except XianjieError as error:
@@ -57,6 +70,28 @@ def _checks(installation: Installation) -> Iterator[Checked]:
         yield "数据库 database", False, error.note or error.title[1]
     finally:
         context.store.close()
+
+
+def _is_installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def _provider(config: Config, provider: ProviderSettings) -> Checked:
+    """What can be known without asking it; the configuration itself refuses what can never work."""
+    back = (config.public_url or "").rstrip("/")
+    own, theirs = urlsplit(back), urlsplit(provider.issuer)
+    wrong = []
+    if not _is_installed("authlib"):
+        wrong.append("not installed, and `serve` does not start without it: pip install 'xianjie[oidc]'")
+    if theirs.scheme != "https" and not config.demo:
+        wrong.append("[oidc] `issuer` is plain http: give the provider's https address")
+    if own.scheme != "https" and not config.demo:
+        wrong.append("[gateway] `public_url` is not https: the provider leads people back to it with their codes")
+    if not own.hostname or own.path or own.query or own.fragment:
+        wrong.append("[gateway] `public_url` must be scheme and host alone: pages are served at its root")
+    secret = "" if provider.secret else ", without a secret (a public client)"
+    right = f"{provider.issuer} as {provider.client_id}{secret}; register {back}{BACK} there"
+    return "统一身份认证 identity provider", not wrong, "; ".join(wrong) or right
 
 
 def _packages() -> Checked:

@@ -53,9 +53,9 @@ class ProviderSettings:
 
     def __post_init__(self) -> None:
         if not _is_safe(self.issuer) or urlsplit(self.issuer).query or urlsplit(self.issuer).fragment:
-            raise ConfigError("[oidc] `issuer` is the provider's https address")
+            raise ConfigError("[oidc] `issuer` must be the provider's https address, with nothing behind a `?` or `#`")
         if not self.client_id:
-            raise ConfigError("[oidc] needs `client_id`")
+            raise ConfigError("[oidc] needs `client_id`: the name this gateway is registered under at the provider")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

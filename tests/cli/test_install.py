@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+import sys
 from base64 import b64encode
 from datetime import timedelta
 from pathlib import Path
@@ -159,7 +160,7 @@ def test_a_whole_installation_is_in_order(installed: Installed) -> None:
     result = installed.run("doctor")
     assert result.exit_code == 0, result.stdout
     assert "✗" not in result.stdout
-    assert len(checks(installed)) == 17
+    assert len(checks(installed)) == 18
 
 
 def test_doctor_without_a_configuration_says_what_is_missing(tmp_path: Path) -> None:
@@ -252,6 +253,71 @@ def test_doctor_sees_a_year_without_a_calendar(installed: Installed) -> None:
     ok, note = checks(installed, XIANJIE_CLOCK_OFFSET_SECONDS=str(far))["calendar"]
     year = TODAY.year + 40
     assert (ok, note.startswith(f"{year}; no holiday notice for {year}")) == (False, True)
+
+
+OIDC = {"issuer": "https://id.example.test", "client_id": "xianjie", "public_url": "https://gateway.example.test"}
+
+
+def with_provider(installed: Installed, *, demo: bool = False, **changes: str) -> tuple[bool, str]:
+    """What `doctor` says once an identity provider is configured so."""
+    told = OIDC | changes
+    text = installed.config_path.read_text(encoding="utf-8").replace("demo = true", f"demo = {str(demo).lower()}")
+    before, _, rest = text.partition("[adapters]")
+    rest = rest.partition("[oidc]")[0]
+    own = f'public_url = "{told.pop("public_url")}"\n\n'
+    named = "".join(f'{name} = "{value}"\n' for name, value in told.items() if value)
+    installed.config_path.write_text(f"{before}{own}[adapters]{rest}\n[oidc]\n{named}", encoding="utf-8")
+    found = checks(installed)
+    return found.get("identity provider") or found["configuration"]
+
+
+def test_doctor_says_what_to_register_at_the_identity_provider(installed: Installed) -> None:
+    assert "identity provider" not in checks(installed)
+    assert with_provider(installed) == (
+        True,
+        "https://id.example.test as xianjie, without a secret (a public client); "
+        "register https://gateway.example.test/sign-in/provider/back there",
+    )
+
+
+def test_doctor_does_not_speak_of_a_secret_that_is_there(installed: Installed) -> None:
+    (installed.folder / "gw" / "keys" / "oidc.secret").write_text("s-e-c-r-e-t", encoding="utf-8")
+    ok, note = with_provider(installed, secret_file="keys/oidc.secret")
+    assert (ok, "secret" in note) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"issuer": "http://127.0.0.1:8080"}, "`issuer` is plain http"),
+        ({"issuer": "http://id.example.test"}, "`issuer` must be the provider's https address"),
+        ({"client_id": ""}, "[oidc] needs `client_id`"),
+        ({"public_url": ""}, "[oidc] needs [gateway] `public_url`"),
+        ({"public_url": "http://gateway.example.test"}, "`public_url` is not https"),
+        ({"public_url": "https://gateway.example.test/xianjie"}, "`public_url` must be scheme and host alone"),
+        ({"public_url": "https://"}, "`public_url` must be scheme and host alone"),
+        ({"secret_file": "keys/none"}, "`secret_file` keys/none cannot be read"),
+    ],
+    ids=str,
+)
+def test_doctor_sees_an_identity_provider_nobody_can_come_back_from(
+    installed: Installed, changes: dict[str, str], says: str
+) -> None:
+    ok, note = with_provider(installed, **changes)
+    assert (ok, says in note) == (False, True), note
+
+
+def test_a_demonstration_may_have_its_identity_provider_on_this_machine(installed: Installed) -> None:
+    ok, _ = with_provider(installed, demo=True, issuer="http://127.0.0.1:8080", public_url="http://localhost:8420")
+    assert ok
+
+
+def test_doctor_sees_that_the_extra_of_the_identity_provider_is_not_installed(
+    installed: Installed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "authlib", None)
+    ok, note = with_provider(installed)
+    assert (ok, "pip install 'xianjie[oidc]'" in note) == (False, True)
 
 
 def test_only_a_demonstration_moves_its_clock(installed: Installed) -> None:

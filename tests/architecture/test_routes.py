@@ -8,6 +8,7 @@ which right each asks for, and that it asks, is `tests/web/test_access_matrix.py
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 
 import pytest
 from flask import Flask
@@ -58,6 +59,16 @@ ADDRESSES = {
 """Of rules that answer only when something is named."""
 UNDESCRIBED = {"/docs", "/docs/errors", "/healthz", "/readyz", "/", "/metrics", "/static/<name>"}
 """For people and for operations: no part of what partners program against. So are all pages."""
+
+OVERLAPPING = {
+    ("/console/delivery/<office_id>/pause", "/console/delivery/messages/<message_id>"): "our message ids are UUIDs",
+    ("/console/findings/<name>", "/console/findings/compare"): "no finding has this name: it is no base64 of a key",
+    ("/court/referrals/<referral_id>/<path>", "/court/referrals/<referral_id>/anew"): "a path is one of our words",
+    ("/court/referrals/<referral_id>/<path>", "/court/referrals/<referral_id>/evidence"): "a path is one of our words",
+    ("/court/referrals/<referral_id>/<path>", "/court/referrals/<referral_id>/person"): "a path is one of our words",
+    ("/court/referrals/<referral_id>/<path>", "/court/referrals/<referral_id>/withdraw"): "a path is one of our words",
+}
+"""Pairs of addresses that one path may fit, and why no id that somebody chose is ever hidden by the other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +170,21 @@ def test_what_is_proven_by_signature_takes_nothing_unsigned(world: World, site: 
     text = response.get_data(as_text=True)
     assert any(f'"code": "{code}"' in text for code in ("not_jose", "not_trusted", "checkpoint_invalid"))
     assert "referral_id" not in text
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether some path fits both."""
+    parts = [(a, b) for a, b in zip(one.split("/"), other.split("/"), strict=False)]
+    return one.count("/") == other.count("/") and all(a == b or "<" in (a[:1], b[:1]) for a, b in parts)
+
+
+def test_no_page_hides_behind_an_id_that_somebody_else_chose(site: Flask) -> None:
+    found = {
+        tuple(sorted((one.rule, other.rule)))
+        for one, other in combinations(routes(site), 2)
+        if one.method == other.method and overlap(one.rule, other.rule)
+    }
+    assert found == set(OVERLAPPING)
 
 
 def test_every_name_in_these_tables_is_a_route(site: Flask) -> None:

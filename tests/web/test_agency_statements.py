@@ -8,7 +8,7 @@ import pytest
 from gateway.domain.access import Role
 from gateway.flows.statement_read import read_waiting
 from gateway.store import tables as t
-from tests.flows.statement_world import DOCUMENT, a_line, ndjson
+from tests.flows.statement_world import DOCUMENT, a_line, ndjson, send
 from tests.gateway_world import CIVIL_AFFAIRS, World
 from tests.web.agency_desk import DISABLED, HOSTILE, clerk_of, holding, second_office
 from tests.web.people import Somebody, somebody
@@ -114,9 +114,16 @@ def test_another_party_and_a_clerk_of_another_office_find_nothing(world: World) 
     assert somebody(world, site, Role.COURT_CLERK).get(path).status_code == 403
 
 
+@pytest.mark.parametrize("statement_id", ["template", "template.xlsx"])
+def test_a_statement_may_be_called_as_the_template_is(world: World, statement_id: str) -> None:
+    send(world, [a_line()], statement_id=statement_id)
+    clerk = clerk_of(world, holding(world))
+    assert f"<code>{statement_id}</code>" in clerk.get(f"/agency/statements/{statement_id}").text
+
+
 def test_the_template_can_be_had_and_hostile_words_come_out_as_words(world: World) -> None:
     clerk = clerk_of(world, holding(world))
-    assert clerk.get("/agency/statements/template.xlsx").data.startswith(b"PK")
+    assert clerk.get("/agency/statements/template/xlsx").data.startswith(b"PK")
     for hostile in HOSTILE:
         assert (
             hostile not in upload(clerk, ndjson([a_line()]), period_from=hostile, replaces=hostile, office=hostile).text

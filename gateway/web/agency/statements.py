@@ -77,7 +77,7 @@ def pages(desk: Desk) -> Pages:
     def own_statements_page(visit: Visit) -> Response:
         return _page(visit)
 
-    @found.get("/template.xlsx", Right.AGENCY_WORK)
+    @found.get("/template/xlsx", Right.AGENCY_WORK)  # two parts: no statement has such an id
     def statement_template(_visit: Visit) -> Response:
         target = BytesIO()
         write_statement_template(target)

@@ -28,6 +28,10 @@ class FieldProblem:
     code: str
 
 
+ASK_THE_OPERATOR = ("请联系网关运维人员。", "Ask the gateway's operator.")
+"""All that is left to a person in a browser."""
+
+
 class XianjieError(Exception):
     """Base of every error; `code` is stable, texts are (Chinese, English)."""
 
@@ -40,6 +44,13 @@ class XianjieError(Exception):
         "请稍后重试;如持续出现,请把编号告知运维人员。",
         "Try again later; if it persists, give the reference to the operator.",
     )
+    page_step: ClassVar[tuple[str, str]] = next_step
+    """What whoever has a browser alone can do; a class that says only `next_step` means it on pages too."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "next_step" in vars(cls) and "page_step" not in vars(cls):
+            cls.page_step = cls.next_step
 
     def __init__(
         self,

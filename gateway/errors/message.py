@@ -1,6 +1,6 @@
 """报文之错 A bad message or question: the sender has to change something."""
 
-from gateway.errors.base import Fault, XianjieError
+from gateway.errors.base import ASK_THE_OPERATOR, Fault, XianjieError
 
 
 class MessageError(XianjieError):
@@ -14,6 +14,7 @@ class MessageError(XianjieError):
         "按错误列表改正后用新的报文编号重发。",
         "Correct the listed errors and send again under a new message id.",
     )
+    page_step = ("按所列错误改正后重新提交。", "Correct what is listed and submit again.")
 
 
 class MalformedJson(MessageError):
@@ -26,6 +27,10 @@ class MalformedJson(MessageError):
         "按 RFC 7493 生成 JSON:无重复键、无 NaN、整数不超过 2^53-1、嵌套不超过 32 层。",
         "Produce RFC 7493 JSON: no duplicate keys, no NaN, integers within 2^53-1, depth at most 32.",
     )
+    page_step = (
+        "该文件不是合格的 JSON;请由原系统重新导出后上传,或改用模板填写。",
+        "The file is no acceptable JSON: export it anew from where it comes from, or fill in the template.",
+    )
 
 
 class MalformedXml(MessageError):
@@ -37,6 +42,7 @@ class MalformedXml(MessageError):
         "按随附 XSD 校验后重发;不得含 DTD 或实体。",
         "Validate against the shipped XSD and send again; no DTD, no entities.",
     )
+    page_step = ASK_THE_OPERATOR
 
 
 class SchemaInvalid(MessageError):
@@ -52,6 +58,7 @@ class RuleBlocked(MessageError):
     code = "rule_blocked"
     title = ("业务规则阻断", "A rule blocks this message")
     next_step = ("补齐规则要求的内容后重发。", "Supply what the rule asks for and send again.")
+    page_step = ("补齐规则要求的内容后重新提交。", "Supply what the rule asks for and submit again.")
 
 
 class WrongRecipient(MessageError):
@@ -60,6 +67,10 @@ class WrongRecipient(MessageError):
     code = "wrong_recipient"
     title = ("收件方不符", "The message is addressed to someone else")
     next_step = ("核对 recipient 后重发。", "Check `recipient` and send again.")
+    page_step = (
+        "核对该文件是否发给本网关;不是的,请交给应收的单位。",
+        "See whether the file is meant for this gateway; else take it to whom it is meant for.",
+    )
 
 
 class StaleMessage(MessageError):
@@ -68,6 +79,7 @@ class StaleMessage(MessageError):
     code = "stale_message"
     title = ("报文已过期或时间超前", "The message has expired or comes from the future")
     next_step = ("校准时钟后重新签发报文。", "Correct the clock and issue the message anew.")
+    page_step = ("请制作该文件的单位重新制作。", "Have whoever made the file make it anew.")
 
 
 class SameIdDifferentBytes(MessageError):
@@ -76,6 +88,10 @@ class SameIdDifferentBytes(MessageError):
     code = "same_id_different_bytes"
     title = ("报文编号重复而内容不同", "This message id was used before with other bytes")
     next_step = ("重发须用原字节;新内容须用新编号。", "A resend must carry the same bytes; new content needs a new id.")
+    page_step = (
+        "该表单此前已提交,内容不同;请从列表查看,确需另报的重新打开表单填写。",
+        "This form was submitted before with other content: look at its list; open it anew for something else.",
+    )
 
 
 class StillProcessing(MessageError):
@@ -86,6 +102,7 @@ class StillProcessing(MessageError):
     retryable = True
     title = ("同一报文正在处理", "This message is still being processed")
     next_step = ("稍后用同一字节重发。", "Send the same bytes again shortly.")
+    page_step = ("正在办理;稍后刷新页面查看结果。", "It is under way: load the page again in a moment.")
 
 
 class UnknownMessageType(MessageError):
@@ -94,6 +111,7 @@ class UnknownMessageType(MessageError):
     code = "unknown_message_type"
     title = ("报文类型不支持", "This message type is not served")
     next_step = ("核对 type 与本方身份是否匹配。", "Check `type` and that your kind of party may send it.")
+    page_step = ("请从本单位的页面办理。", "Use the pages of your own court or agency.")
 
 
 class ReferralIdTaken(MessageError):
@@ -104,6 +122,10 @@ class ReferralIdTaken(MessageError):
     next_step = (
         "换用新的移送编号(建议 UUID);已报送的移送,可更正的栏目请报送更正,其余先撤回再用新编号报送。",
         "Use a new referral id (a UUID is best); amend what may be amended, else withdraw the first and send it anew.",
+    )
+    page_step = (
+        "换用新的移送编号;修改已报送的移送请先撤回再报送。",
+        "Use another referral id; to change a referral withdraw it and send it anew.",
     )
 
 
@@ -126,6 +148,10 @@ class InquiryUnknown(MessageError):
         "答复须引用本单位收到的协查报文编号与摘要。",
         "Answer the forwarded inquiry: name its message id and digest.",
     )
+    page_step = (
+        "从“催办与其他来件”重新打开该协查再答复。",
+        "Open the inquiry again from the list of letters and answer it there.",
+    )
 
 
 class ClueUnknown(MessageError):
@@ -144,6 +170,7 @@ class NoticeUnknown(MessageError):
     status = 404
     title = ("无此报文", "No such message")
     next_step = ("引用收到的报文编号与摘要。", "Name the id and the digest of the message that was received.")
+    page_step = ("从来件列表重新打开。", "Open it again from its list.")
 
 
 class ReservationUnknown(MessageError):
@@ -168,6 +195,7 @@ class MatchUnknown(MessageError):
         "按通知中的复核编号、本方代号和本方移送编号填写。",
         "Name the match, the side and your own referral as the notice did.",
     )
+    page_step = ("从列表重新打开该匹配复核。", "Open the match again from its list.")
 
 
 class StatementUnknown(MessageError):
@@ -177,6 +205,10 @@ class StatementUnknown(MessageError):
     status = 404
     title = ("无此对账单", "No such statement")
     next_step = ("先报送已签名的对账单首部,再传明细。", "Send the signed manifest first, then its lines.")
+    page_step = (
+        "从对账单列表重新打开;列表中没有的,请重新上传。",
+        "Open it again from the list of statements; upload it anew where it is not there.",
+    )
 
 
 class StatementMisplaced(MessageError):
@@ -186,6 +218,10 @@ class StatementMisplaced(MessageError):
     status = 409
     title = ("明细续传位置不符", "This piece does not begin where the last one ended")
     next_step = ("查询已收字节数,从该处续传。", "Ask how many bytes are there and go on from there.")
+    page_step = (
+        "重新上传整个文件;已收到的部分不会重复。",
+        "Upload the whole file again; what is here is not taken twice.",
+    )
 
 
 class StatementDiffers(MessageError):
@@ -197,6 +233,10 @@ class StatementDiffers(MessageError):
         "整份明细未被采用;请重传签名首部所指的原文件,或另报一份对账单。",
         "Nothing of it was used; send the very file that was signed for, or submit another statement.",
     )
+    page_step = (
+        "整份明细未被采用;请上传当初报送的原文件,或另报一份对账单。",
+        "Nothing of it was used: upload the very file that was sent first, or send another statement.",
+    )
 
 
 class IllegalMove(MessageError):
@@ -206,6 +246,7 @@ class IllegalMove(MessageError):
     status = 409
     title = ("当前状态不允许此操作", "The present state does not allow this")
     next_step = ("先查询最新状态。", "Ask for the present state first.")
+    page_step = ("刷新页面查看最新状态。", "Load the page again: it shows the present state.")
 
 
 class AgreementUnknown(MessageError):
@@ -225,6 +266,7 @@ class DeniedWithoutReason(MessageError):
     code = "denied_without_reason"
     title = ("不予救助未附书面理由", "A denial must give written reasons")
     next_step = ("补充理由代码和文字后用新编号重发。", "Add the reason code and text and send under a new id.")
+    page_step = ("补充理由代码和文字后重新提交。", "Add the reason code and text and submit again.")
 
 
 class NotJose(MessageError):
@@ -237,6 +279,7 @@ class NotJose(MessageError):
         "请求体应为一个紧凑 JWS,Content-Type: application/jose。",
         "Send one compact JWS with Content-Type: application/jose.",
     )
+    page_step = ASK_THE_OPERATOR
 
 
 class TooLarge(MessageError):
@@ -246,6 +289,10 @@ class TooLarge(MessageError):
     status = 413
     title = ("报文过大", "The message is too large")
     next_step = ("正文不超过 256 KiB;附件只传摘要。", "Keep the body within 256 KiB; send attachments by digest.")
+    page_step = (
+        "请缩减内容,或拆分文件后分次提交。",
+        "Make it shorter, or split the file and submit the parts one by one.",
+    )
 
 
 class UnsupportedMediaType(MessageError):
@@ -255,6 +302,7 @@ class UnsupportedMediaType(MessageError):
     status = 415
     title = ("内容类型不支持", "This content type is not served")
     next_step = ("使用 application/jose 或 application/x-ndjson。", "Use application/jose or application/x-ndjson.")
+    page_step = ("请使用页面上的表单提交。", "Use the form on the page.")
 
 
 class InvalidQuery(MessageError):
@@ -264,6 +312,10 @@ class InvalidQuery(MessageError):
     status = 400
     title = ("查询参数不合格", "A query parameter is not acceptable")
     next_step = ("按接口文档改正参数。", "Correct the parameter as the API document says.")
+    page_step = (
+        "改正所列条件,或从页面上的链接和筛选重新进入。",
+        "Correct what is listed, or come again by the page's own links and filters.",
+    )
 
 
 class NotFound(MessageError):
@@ -273,6 +325,7 @@ class NotFound(MessageError):
     status = 404
     title = ("无此地址", "No such address")
     next_step = ("见 /docs。", "See /docs.")
+    page_step = ("核对地址,或从首页重新进入。", "Check the address, or begin at the first page.")
 
 
 class MethodNotAllowed(MessageError):
@@ -282,6 +335,7 @@ class MethodNotAllowed(MessageError):
     status = 405
     title = ("方法不允许", "This method is not allowed here")
     next_step = ("见 /docs。", "See /docs.")
+    page_step = ("从页面上的链接或按钮重新进入。", "Come again by a link or a button of a page.")
 
 
 class FileUnreadable(MessageError):
@@ -292,6 +346,10 @@ class FileUnreadable(MessageError):
     next_step = (
         "用 xianjie send --template 生成模板并按模板填写。",
         "Make a template with `xianjie send --template` and fill that in.",
+    )
+    page_step = (
+        "下载页面上的模板或表格,按其填写后重新上传。",
+        "Download the template or sheet this page gives, fill that in and upload it.",
     )
 
 
@@ -304,6 +362,7 @@ class CheckpointInvalid(MessageError):
         "核对日志名称、公钥和签名行;检查点须逐字节原样传递。",
         "Check the log's name, its public key and the signature lines; pass checkpoints on byte for byte.",
     )
+    page_step = ASK_THE_OPERATOR
 
 
 class StickRefused(MessageError):

@@ -1,6 +1,6 @@
 """自身之错 Ourselves and our operator: load, database, keys, configuration."""
 
-from gateway.errors.base import Fault, XianjieError
+from gateway.errors.base import ASK_THE_OPERATOR, Fault, XianjieError
 
 
 class Busy(XianjieError):
@@ -11,6 +11,7 @@ class Busy(XianjieError):
     retryable = True
     title = ("系统繁忙", "The gateway is busy")
     next_step = ("按 Retry-After 稍后用同一字节重发。", "Send the same bytes again after Retry-After.")
+    page_step = ("稍后再试;未保存任何内容。", "Try again in a moment; nothing was saved.")
 
 
 class SignInsBusy(Busy):
@@ -29,6 +30,10 @@ class StoreUnavailable(XianjieError):
     retryable = True
     title = ("数据库不可用", "The database is unavailable")
     next_step = ("按 Retry-After 稍后用同一字节重发。", "Send the same bytes again after Retry-After.")
+    page_step = (
+        "稍后再试;未保存任何内容。如持续出现,请联系网关运维人员。",
+        "Try again in a moment; nothing was saved. If it persists, ask the gateway's operator.",
+    )
 
 
 class InRecovery(XianjieError):
@@ -44,6 +49,10 @@ class InRecovery(XianjieError):
         "运维:运行 xianjie recovery status。",
         "Sender: run `xianjie give-back`, then send the same bytes again after Retry-After. "
         "Operator: run `xianjie recovery status`.",
+    )
+    page_step = (
+        "网关正在恢复数据,暂不受理;未保存任何内容,请稍后再试或联系网关运维人员。",
+        "The gateway takes back what it lost; nothing was saved. Try again later, or ask its operator.",
     )
 
 
@@ -68,6 +77,7 @@ class RecoveryIncomplete(XianjieError):
         "催请所列单位交还;确实无法取回的,附理由使用 --accept-gaps。",
         "Ask the parties named to give back; what cannot come back is accepted with --accept-gaps and a reason.",
     )
+    page_step = ASK_THE_OPERATOR
 
 
 class LeaseLost(XianjieError):
@@ -89,6 +99,10 @@ class CaseErased(XianjieError):
         "内容已不可恢复,摘要和日志仍可核验;新情况请用新的移送报送。",
         "The content cannot be restored, digests and log still verify; report what is new under a new referral.",
     )
+    page_step = (
+        "内容已不可恢复;新情况请另报新的移送。",
+        "The content cannot be restored; report what is new as a new referral.",
+    )
 
 
 class StillRetained(XianjieError):
@@ -102,6 +116,10 @@ class StillRetained(XianjieError):
         "期满后再清除;有法院裁定的,以 --court-order 注明文号。",
         "Erase it when the term has ended; where a court orders it, name the order with --court-order.",
     )
+    page_step = (
+        "期满后再清除;有法院裁定的,请交网关运维人员办理。",
+        "Erase it when the term has ended; take a court's order to the gateway's operator.",
+    )
 
 
 class SealBroken(XianjieError):
@@ -114,6 +132,7 @@ class SealBroken(XianjieError):
         "核查谁改动了数据库;从备份恢复该行。",
         "Find out who changed the database, and restore the row from a copy.",
     )
+    page_step = ASK_THE_OPERATOR
 
 
 class EvidenceNotReady(XianjieError):
@@ -127,6 +146,10 @@ class EvidenceNotReady(XianjieError):
         "稍后重试;如持续出现,请检查 xianjie work 是否运行。",
         "Try again in a moment; if it persists, see that `xianjie work` runs.",
     )
+    page_step = (
+        "稍后重试;如持续出现,请联系网关运维人员。",
+        "Try again in a moment; if it persists, ask the gateway's operator.",
+    )
 
 
 class EvidenceDamaged(XianjieError):
@@ -138,6 +161,7 @@ class EvidenceDamaged(XianjieError):
         "运行 xianjie verify --log 查明缺损之处。",
         "Run `xianjie verify --log`; it names what is missing or altered.",
     )
+    page_step = ASK_THE_OPERATOR
 
 
 class EvidenceTooLarge(XianjieError):
@@ -145,7 +169,7 @@ class EvidenceTooLarge(XianjieError):
 
     code = "evidence_too_large"
     title = ("证据包超出上限", "The evidence is larger than a bundle may be")
-    next_step = ("请联系网关运维人员。", "Ask the gateway's operator.")
+    next_step = ASK_THE_OPERATOR
 
 
 class ConfigError(XianjieError):
@@ -157,6 +181,10 @@ class ConfigError(XianjieError):
     next_step = (
         "按提示修改配置后重试;可运行 xianjie doctor。",
         "Mend the configuration as told; `xianjie doctor` helps.",
+    )
+    page_step = (
+        "按提示处理;不能处理的,请联系网关运维人员。",
+        "Do as told; where you cannot, ask the gateway's operator.",
     )
 
 
@@ -180,6 +208,10 @@ class CalendarUnpublished(XianjieError):
         "用 `xianjie calendar load` 载入国务院办公厅放假通知后重试。",
         "Load the State Council's holiday notice with `xianjie calendar load` and try again.",
     )
+    page_step = (
+        "请网关运维人员载入国务院办公厅该年度放假通知,之后重试。",
+        "Ask the gateway's operator to load the State Council's holiday notice for that year, then try again.",
+    )
 
 
 class MissingExtra(XianjieError):
@@ -189,6 +221,10 @@ class MissingExtra(XianjieError):
     fault = Fault.OPERATOR
     title = ("缺少可选组件", "An optional component is not installed")
     next_step = ("按提示安装对应扩展。", "Install the extra named in the message.")
+    page_step = (
+        "改用其他格式,或请网关运维人员安装该组件。",
+        "Choose another format, or ask the gateway's operator to install it.",
+    )
 
 
 class ExampleKeyRefused(XianjieError):
@@ -198,3 +234,7 @@ class ExampleKeyRefused(XianjieError):
     fault = Fault.OPERATOR
     title = ("示例密钥不得用于正式环境", "Example keys are refused outside demo and tests")
     next_step = ("用 xianjie keys generate 生成正式密钥。", "Make real keys with `xianjie keys generate`.")
+    page_step = (
+        "请该单位自行生成正式密钥,再登记其公钥。",
+        "Have the party make a real key of its own, then register that.",
+    )

@@ -38,6 +38,10 @@ class CommitmentContradicted(XianjieError):
         "稍后重新核对;仍不符的,请保存日志簿并联系管理员。",
         "Compare again later; if it persists, keep the journal and contact the administrator.",
     )
+    page_step = (
+        "稍后重新核对;仍不符的,请联系网关运维人员。",
+        "Compare again later; if it persists, ask the gateway's operator.",
+    )
 
 
 class PartnerUnreachable(XianjieError):
@@ -49,6 +53,10 @@ class PartnerUnreachable(XianjieError):
     retryable = True
     title = ("对方系统不可达", "The partner cannot be reached")
     next_step = ("稍后用同一字节重发。", "Send the same bytes again later.")
+    page_step = (
+        "稍后再试;如持续出现,请联系网关运维人员。",
+        "Try again later; if it persists, ask the gateway's operator.",
+    )
 
 
 class AddressRefused(XianjieError):

@@ -54,8 +54,10 @@ def errors_page() -> str:
 def _error(error: type[XianjieError]) -> str:
     meaning = " ".join((error.__doc__ or "").split())
     zh, en = error.title
-    todo_zh, todo_en = error.next_step
-    return f"## {error.code}\n\n**{zh}** {en}\n\n{meaning}\n\n- {todo_zh}\n- {todo_en}"
+    steps = [*error.next_step]
+    if error.page_step != error.next_step:
+        steps.append("页面上 On a page: " + " ".join(error.page_step))
+    return f"## {error.code}\n\n**{zh}** {en}\n\n{meaning}\n\n" + "\n".join(f"- {one}" for one in steps)
 
 
 def states_page() -> str:

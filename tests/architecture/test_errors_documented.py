@@ -1,5 +1,6 @@
 """The generated pages say what the code says; `python -m tests.architecture.generate_docs --write` mends them."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -7,10 +8,14 @@ import pytest
 
 from gateway.domain.field_codes import load_field_codes
 from gateway.domain.lifecycle import MACHINES
-from gateway.errors import every_error
+from gateway.errors import FileUnreadable, MessageError, SchemaInvalid, every_error
 from tests.architecture.generate_docs import PAGES, errors_page, out_of_step, states_page, write
 from tests.architecture.sources import ROOT
 
+FOR_PROGRAMS = re.compile(
+    r"`|xianjie|--|/docs|Retry-After|Content-Type|RFC|JWS|XSD|UUID|[Bb]ytes|字节|message id|digest|摘要|接口|API|重发"
+)
+"""Words for programs, and for whoever types commands."""
 MEND = "run: python -m tests.architecture.generate_docs --write"
 
 
@@ -36,9 +41,27 @@ def test_every_error_has_its_own_heading_to_link_to() -> None:
 
 def test_every_error_explains_itself_in_both_languages() -> None:
     silent = [
-        error.code for error in every_error() if not (error.__doc__ and all(error.title) and all(error.next_step))
+        error.code
+        for error in every_error()
+        if not (error.__doc__ and all((*error.title, *error.next_step, *error.page_step)))
     ]
     assert silent == []
+
+
+def test_what_a_page_says_can_be_done_with_a_browser() -> None:
+    assert {one.code: one.page_step for one in every_error() if FOR_PROGRAMS.search(" ".join(one.page_step))} == {}
+
+
+def test_a_page_step_is_its_own_classs_or_what_the_class_says_everywhere() -> None:
+    class Mended(FileUnreadable):
+        """Says what to do anew, and so on pages too."""
+
+        code = "mended"
+        next_step = ("一", "one")
+
+    assert Mended().page_step == ("一", "one")
+    assert FileUnreadable().page_step != FileUnreadable().next_step
+    assert SchemaInvalid.page_step == MessageError.page_step
 
 
 def test_every_field_code_is_on_the_errors_page() -> None:

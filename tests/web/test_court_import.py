@@ -168,6 +168,7 @@ def test_other_messages_of_the_court_go_in_by_their_type(world: World, clerk: So
 def test_what_is_no_file_of_a_courts_is_refused_with_what_to_do(clerk: Somebody, raw: bytes, name: str) -> None:
     answer = give(clerk, raw, name)
     assert answer.status_code == 422 and "file_unreadable" in answer.text
+    assert "下载页面上的模板或表格" in answer.text and "--template" not in answer.text
     assert "<script>alert" not in answer.text
 
 
@@ -175,7 +176,7 @@ def test_no_file_and_too_many_rows_are_refused(clerk: Somebody) -> None:
     assert clerk.post("/court/import", {"step": "check"}).status_code == 422
     many = as_json(*[{"referral_id": f"r-{number}"} for number in range(501)])
     answer = give(clerk, many)
-    assert answer.status_code == 422 and "xianjie send" in answer.text
+    assert answer.status_code == 422 and "超过 500 行，请拆分" in answer.text
     assert give(clerk, b"[" + b" " * (16 * 2**20) + b"]").status_code == 413
 
 

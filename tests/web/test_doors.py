@@ -120,3 +120,12 @@ def test_pages_are_kept_from_other_sites_and_from_caches(world: World, site: Fla
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert "unsafe" not in headers["Content-Security-Policy"]
     assert headers["Cache-Control"] == "no-store"
+
+
+def test_what_a_page_says_is_for_a_browser_and_what_a_program_gets_is_for_a_program(world: World, site: Flask) -> None:
+    person = somebody(world, site, Role.AUDITOR)
+    shown = person.get("/console/nowhere")
+    assert (shown.status_code, "从首页重新进入" in shown.text, "/docs" in shown.text) == (404, True, False)
+    person.client.set_cookie("xianjie_language", "en")
+    assert "begin at the first page" in person.get("/console/nowhere").text
+    assert site.test_client().get("/v1/nowhere").get_json()["detail"] == "见 /docs。"

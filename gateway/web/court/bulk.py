@@ -125,7 +125,7 @@ def _read(name: str, raw: bytes) -> list[RowResult]:
     try:
         for row in read_court_bytes(raw, name):
             if len(found) == MOST_ROWS:
-                raise FileUnreadable(f"more than {MOST_ROWS} rows: split it, or send it with `xianjie send`")
+                raise FileUnreadable(t(f"超过 {MOST_ROWS} 行，请拆分", f"more than {MOST_ROWS} rows: split it"))
             found.append(row)
     except MalformedJson as error:
         raise FileUnreadable(f"not acceptable as JSON: {error.note}") from error

@@ -82,7 +82,7 @@ def label_of(name: str) -> str:
 def wrong_text(code: str) -> str:
     """What is wrong and how to mend it."""
     if code == ReferralIdTaken.code:  # the one refusal of a whole referral that is one field's fault
-        title, mend = ReferralIdTaken.title, ReferralIdTaken.next_step
+        title, mend = ReferralIdTaken.title, ReferralIdTaken.page_step
         return t(f"{title[0]}；{mend[0]}", f"{title[1]}. {mend[1]}")
     return code_text(code)
 

@@ -126,9 +126,9 @@ def code_text(code: str) -> str:
 
 
 def refusal_text(error: XianjieError) -> tuple[str, str]:
-    """(title, what to do) of an error in the reader's language."""
+    """(title, what to do with a browser) of an error in the reader's language."""
     at = 0 if chosen_language() == "zh" else 1
-    return error.title[at], error.next_step[at]
+    return error.title[at], error.page_step[at]
 
 
 def tag(text: str, sort: str = "") -> Markup:

@@ -15,9 +15,8 @@ from gateway.flows.context import Context
 from gateway.flows.statement_engines import ENGINES, compare
 from gateway.flows.statement_intake import digest_of, on_disk, status_of
 from gateway.flows.statement_read import read_lines, read_waiting
-from gateway.flows.statement_reconcile import STATEMENT
 from gateway.store import findings, statements
-from gateway.store.findings import Changes
+from gateway.store.findings import STATEMENT, Changes
 
 
 @click.command("import")

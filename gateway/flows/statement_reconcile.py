@@ -29,13 +29,11 @@ from gateway.store import dossiers, findings, statements
 from gateway.store import statements_sql as sql
 from gateway.store import tables as t
 from gateway.store.clock import from_ms
-from gateway.store.findings import Changes
+from gateway.store.findings import STATEMENT, Changes
 from gateway.store.statements_sql import Scope
 
 logger = logging.getLogger(__name__)
 
-STATEMENT = "statement"
-"""Origin of these findings."""
 AT_ONCE = 500
 MOST_LINES = 400
 """Of one person that are compared with each other: whoever has more is found by these."""
@@ -374,10 +372,7 @@ def _settle(context: Context, name: str, found: Iterator[Found], now: datetime, 
     found, then what is found no more."""
     f = t.findings.c
     with context.store.reading() as connection:
-        mine = sa.and_(
-            f.origin == STATEMENT, sa.or_(f.subject == name, f.subject.startswith(f"{name}|", autoescape=True))
-        )
-        on_file = set(connection.scalars(sa.select(f.key).where(mine)))
+        on_file = set(connection.scalars(sa.select(f.key).where(f.of_statement == name)))
     changes = Changes()
     while piece := list(islice(found, AT_ONCE)):
         keys = [finding.key for finding, _ in piece]

@@ -52,12 +52,14 @@ class Order(StrEnum):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
     """What is looked for; what is None, or empty, is not asked. courts: any of these, None: all, and what belongs to
-    none. office: must act, or has the need. due_from, due_before: of whoever it is assigned to, else its own."""
+    none. statement: by its name. office: must act, or has the need. due_from, due_before: of whoever it is assigned to,
+    else its own."""
 
     states: tuple[FindingState, ...] = (FindingState.OPEN, FindingState.ASSIGNED)
     codes: tuple[str, ...] = ()
     courts: tuple[str, ...] | None = None
     referral_id: str | None = None
+    statement: str | None = None
     office: str | None = None
     must_act: str | None = None
     assigned_to: str | None = None
@@ -221,6 +223,10 @@ def _walks(asked: Asked) -> tuple[list[_Walk], Conditions]:
     walks = [_Walk()]
     if "referral" in said:
         walks = [_Walk(where=said.pop("referral"), knows_state=False, is_small=True)]
+    elif "statement" in said:
+        # told so that the index of codes is not taken: the statement's own holds them too
+        codes = sa.func.coalesce(_F.code, "").in_(asked.codes) if said.pop("codes", ()) else sa.true()
+        walks = [_Walk(where=(*said.pop("statement"), codes), is_small=not by_age)]
     elif asked.office is not None:
         walks = _walks_of_office(asked.office)
         del said["office"]
@@ -262,7 +268,8 @@ def _said(asked: Asked) -> dict[str, Conditions]:
     due = sa.func.coalesce(_F.assigned_due_at, _F.due_at)
     found: dict[str, Sequence[sa.ColumnElement[bool] | None]] = {
         "referral": [None if asked.referral_id is None else _F.referral_id == asked.referral_id],
-        "office": [None if asked.office is None else sa.true()],
+        "statement": [None if asked.statement is None else _F.of_statement == asked.statement],
+        "office": [None if asked.office is None else sa.or_(_F.must_act == asked.office, _F.of_office == asked.office)],
         "assigned": [None if asked.assigned_to is None else _F.assigned_to == asked.assigned_to],
         "must_act": [None if asked.must_act is None else _F.must_act == asked.must_act],
         "courts": [None if asked.courts is None else _F.of_court.in_(asked.courts)],

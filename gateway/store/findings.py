@@ -23,8 +23,10 @@ from gateway.store import tables as t
 from gateway.store.clock import from_ms, to_ms
 
 CURED = "cured"
-DOSSIER, EXCHANGE = "dossier", "exchange"
-"""Origins: what the checks of one referral find, and what belongs to the exchange as a whole."""
+DOSSIER, EXCHANGE, STATEMENT = "dossier", "exchange", "statement"
+"""Origins: what the checks of one referral find, what belongs to the exchange as a whole, what statements lead to."""
+OF_STATEMENT = "|"
+"""Stands between a statement's name and what else the subject of its finding says."""
 _OPEN = (FindingState.OPEN.value, FindingState.ASSIGNED.value)
 UNDECIDED: Mapping[str, Any] = {
     "closed_at": None,
@@ -246,6 +248,7 @@ def _row(finding: Finding, version: str, now: datetime, origin: str) -> dict[str
         "referral_id": finding.referral_id,
         "need_id": finding.need_id,
         "subject": finding.subject,
+        "of_statement": finding.subject.partition(OF_STATEMENT)[0] if origin == STATEMENT else None,
         "state": FindingState.OPEN.value,
         "opened_at": to_ms(now),
         **_evidence(finding, version),

@@ -20,10 +20,6 @@ from gateway.store.clock import from_ms
 from gateway.store.statements import Progress
 
 _S, _P, _L, _F = t.statements.c, t.statement_progress.c, t.statement_lines.c, t.findings.c
-STATEMENT = "statement"
-"""Origin of the findings statements lead to."""
-_BAR, _BEHIND_BAR = "|", "}"
-"""What stands between a statement's name and what the finding is about, and the character after it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,18 +101,9 @@ def doubts(
 
 
 def _doubts(connection: Connection, name: str, courts: Sequence[str] | None) -> Mapping[tuple[str, FindingState], int]:
-    asked = sa.select(_F.code, _F.state, sa.func.count()).where(_of(connection, name), *_of_courts(courts))
+    asked = sa.select(_F.code, _F.state, sa.func.count()).where(_F.of_statement == name, *_of_courts(courts))
     rows = connection.execute(asked.group_by(_F.code, _F.state).order_by(_F.code, _F.state))
     return {(row[0], FindingState(row[1])): row[2] for row in rows}
-
-
-def _of(connection: Connection, name: str) -> sa.ColumnElement[bool]:
-    """Written so that each engine walks a stretch of `ix_findings_statement`: SQLite orders texts by their bytes."""
-    stretch, begins = (_F.subject.startswith(one, autoescape=True) for one in (name, f"{name}{_BAR}"))
-    if connection.dialect.name == "sqlite":
-        stretch = sa.and_(_F.subject >= name, _F.subject < f"{name}{_BEHIND_BAR}")
-        begins = _F.subject >= f"{name}{_BAR}"
-    return sa.and_(_F.origin == sa.literal_column(f"'{STATEMENT}'"), stretch, sa.or_(_F.subject == name, begins))
 
 
 def _of_courts(courts: Sequence[str] | None) -> list[sa.ColumnElement[bool]]:
@@ -129,7 +116,7 @@ def matched(connection: Connection, statement: Statement, name: str) -> Matched:
     row = connection.execute(sa.select(sa.func.count(), sa.func.count(sa.distinct(_L.need_id))).where(*mine)).one()
     still = _F.state.in_([FindingState.OPEN.value, FindingState.ASSIGNED.value])
     named_in = sa.select(_L.row).where(*mine, _L.need_id == _F.need_id).exists()
-    about = sa.select(sa.func.count(sa.distinct(_F.need_id))).where(_of(connection, name), still, named_in)
+    about = sa.select(sa.func.count(sa.distinct(_F.need_id))).where(_F.of_statement == name, still, named_in)
     return Matched(named=row[0], needs=row[1], in_doubt=connection.scalar(about) or 0)
 
 

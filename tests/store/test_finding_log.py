@@ -36,6 +36,8 @@ ASKED = [
     Asked(must_act="operator"),
     Asked(assigned_to="somebody", states=EVERY),
     Asked(referral_id="r-3", states=EVERY),
+    Asked(statement="s-1@p"),
+    Asked(statement="s-1@p", states=EVERY, codes=("MM_AMOUNT",)),
     Asked(group=SpecificGroup.MINOR),
     Asked(group=SpecificGroup.DISABLED, states=EVERY),
     Asked(group=SpecificGroup.WOMAN, codes=("MM_AMOUNT",), courts=COURTS[:2], states=EVERY),
@@ -62,14 +64,15 @@ def _fill(connection: sa.Connection) -> None:
             "DUP_PAYMENT" if at % 3 else "MM_AMOUNT",
             f"r-{at % 8}",
             need_id=f"r-{at % 8}:1",
-            subject=str(at),
+            subject=str(at) if at < 28 else f"s-1@p|{at}",
             stake_fen=at % 5,
             must_act=("operator", "office-1", "office-2")[at % 3],
             due_at=None if at % 4 == 0 else NOW + timedelta(days=at % 7 - 3),
         )
         for at in range(40)
     ]
-    findings.open_now(connection, [(one, "v1") for one in made], now=NOW)
+    findings.open_now(connection, [(one, "v1") for one in made[:28]], now=NOW)
+    findings.open_now(connection, [(one, "v1") for one in made[28:]], now=NOW, origin=findings.STATEMENT)
     f = t.findings
     states = {"assigned": (5, 11, 17), "decided": (6, 12), "closed": (7, 13, 19)}
     for state, subjects in states.items():
@@ -211,6 +214,17 @@ def test_a_need_that_goes_to_another_office_takes_its_findings_along(log: Store)
     assert {key.split("|")[1] for key in found} == {"r-1"}
     assert set(found) == fitting(log, asked)
     assert set(keys(log, replace(asked, office="office-1"), 3)) == fitting(log, replace(asked, office="office-1"))
+
+
+@pytest.mark.parametrize("narrow", [Asked(referral_id="r-1"), Asked(statement="s-1@p"), Asked(courts=COURTS[:2])])
+def test_an_office_is_asked_beside_whatever_else_is(log: Store, narrow: Asked) -> None:
+    whole = replace(narrow, states=EVERY)
+    with log.reading() as connection:
+        every = finding_log.search(connection, whole, length=100).findings
+        found = finding_log.search(connection, replace(whole, office="office-1"), length=100).findings
+    theirs = {"r-1:1", "r-3:1", "r-5:1", "r-7:1"}
+    mine = [one for one in every if one.kept.finding.must_act == "office-1" or one.kept.finding.need_id in theirs]
+    assert found == tuple(mine)
 
 
 def test_what_no_index_orders_is_looked_for_in_stretches_until_it_is_found(

@@ -6,13 +6,25 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from gateway.store.engine import Store
-from gateway.store.migrate import head, is_current, migrate
+from gateway.store.migrate import _config, head, is_current, migrate
 from gateway.store.tables import metadata
 from tests.postgres import RunningPostgres
+
+FINDING = {
+    "code": "MM_ROSTER",
+    "rule_id": "x",
+    "rulebook": "x",
+    "evidence": "{}",
+    "stake_fen": 0,
+    "must_act": "operator",
+    "state": "open",
+    "opened_at": 1,
+}
 
 
 @pytest.fixture
@@ -85,6 +97,21 @@ def test_a_database_from_a_later_version_is_not_taken_for_ours(store: Store) -> 
 def shape(store: Store) -> dict[str, list[str]]:
     found = sa.inspect(store.engine)
     return {name: sorted(column["name"] for column in found.get_columns(name)) for name in found.get_table_names()}
+
+
+def test_a_doubt_that_was_there_knows_its_statement(database_url: str) -> None:
+    store = Store(database_url)
+    with store.engine.connect().execution_options(xianjie_write=True) as connection, connection.begin():
+        command.upgrade(_config(connection), "0014")
+        before = sa.table("findings", *(sa.column(name) for name in (*FINDING, "key", "origin", "subject")))
+        subjects = ("s-1@p", "s-1@p|a|b", "s-1@p2|a")
+        rows = [FINDING | {"key": one, "origin": "statement", "subject": one} for one in subjects]
+        connection.execute(before.insert(), [*rows, FINDING | {"key": "x", "origin": "dossier", "subject": "s-1@p|a"}])
+    migrate(store)
+    with store.reading() as connection:
+        found = connection.execute(sa.text('SELECT of_statement FROM findings ORDER BY "row"')).scalars().all()
+    store.close()
+    assert found == ["s-1@p", "s-1@p", "s-1@p2", None]
 
 
 @pytest.mark.parametrize("table", ["inbox", "outbox", "receipts", "attempts", "need_moves", "replies"])

@@ -4,6 +4,7 @@ import tempfile
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
@@ -13,6 +14,7 @@ from gateway.flows.statement_intake import take
 from gateway.flows.statement_read import read_waiting
 from gateway.store import tables as t
 from gateway.web.console import statements as page
+from gateway.web.console.finding_filter import name_of_key
 from tests.flows.statement_world import a_line, manifest, ndjson, send, state, submit
 from tests.gateway_world import CIVIL_AFFAIRS, DISABLED_PERSONS, World
 from tests.web.people import Somebody, somebody
@@ -104,13 +106,31 @@ def test_a_statement_says_what_agreed_what_is_in_doubt_and_which_lines_are_bad(w
     world.answer(handoff, "40", xj_amount="600.00")
     state(world, [a_line(amount_fen=61_000), a_line(need_id="r-9:1"), a_line(status="GONE")])
     shown = person.get(f"{HOME}/s-1").text
-    assert 'href="/console/findings?code=MM_AMOUNT"' in shown
+    assert "/console/findings?code=MM_AMOUNT&amp;state=all&amp;statement=s-1%40cn%2Fagency%2F" in shown
     assert "reference_unknown" in shown
     assert "unknown_code" in shown
     assert "http-equiv" not in shown
     assert "hx-get" not in shown
     for personal in ("测试甲", "529999", "6222"):
         assert personal not in shown
+
+
+def test_the_doubts_of_one_statement_are_a_list_of_their_own(world: World, person: Somebody) -> None:
+    world.hand_over()
+    state(world, [a_line()])
+    (doubt,) = world.rows(t.findings)
+    name = name_of_key(doubt["key"])
+    own = f"/console/findings?statement=s-1%40{quote(PARTY, safe='')}"
+    assert f'href="{own}"' in person.get(f"{HOME}/s-1").text
+    assert f'href="{own}"' in person.get(HOME).text
+    listed = person.get(own).text
+    assert f"/console/findings/{name}" in listed
+    assert f'name="statement" maxlength="200" value="s-1@{PARTY}"' in listed
+    assert name not in person.get(own.replace("s-1", "s-2")).text
+    assert name not in person.get(f"{own}&state=closed").text
+    assert name in person.get(f"{own}&code={doubt['code']}&sort=stake").text
+    searched = [row["why"] for row in world.rows(t.decisions) if row["what"] == "searched"]
+    assert searched[0] == f"statement=s-1@{PARTY}"
 
 
 def test_only_while_it_is_under_way_the_page_looks_again_and_not_for_ever(world: World, person: Somebody) -> None:

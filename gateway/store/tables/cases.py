@@ -207,7 +207,7 @@ court_payments = Table(
 )
 
 ASSIGNED = text("assigned_to IS NOT NULL")
-OF_STATEMENTS = text("origin = 'statement'")
+OF_STATEMENTS = text("of_statement IS NOT NULL")
 
 findings = Table(
     "findings",
@@ -223,6 +223,8 @@ findings = Table(
     Column("of_groups", String(60), nullable=False, server_default=""),
     # the office that has its need now; the database keeps it in step (`store.finding_courts`)
     Column("of_office", String(100)),
+    # the statement it is a doubt of, by the name of the first that was corrected
+    Column("of_statement", String(200)),
     Column("code", String(40), nullable=False),
     Column("rule_id", String(20), nullable=False),
     Column("rulebook", String(120), nullable=False),
@@ -256,13 +258,15 @@ findings = Table(
     Index("ix_findings_stake", "state", "stake_fen", "row"),
     Index("ix_findings_must_act", "must_act", "state", "row"),
     Index("ix_findings_assigned", "assigned_to", "state", "row", sqlite_where=ASSIGNED, postgresql_where=ASSIGNED),
-    # what one statement led to, by its name and what follows it
+    # what one statement led to, listed and counted
     Index(
         "ix_findings_statement",
-        "subject",
+        "of_statement",
+        "state",
+        "row",
+        "code",
         sqlite_where=OF_STATEMENTS,
         postgresql_where=OF_STATEMENTS,
-        postgresql_ops={"subject": "text_pattern_ops"},
     ),
     # how many were open on a day, and what came and went between two
     Index("ix_findings_life", "code", "opened_at", "closed_at", "of_court", "decided_as"),

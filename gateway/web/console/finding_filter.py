@@ -22,9 +22,13 @@ from gateway.web.pages.shown import t
 from gateway.web.pages.visit import Visit
 
 HOME = "/console/findings"
-FIELDS = ("family", "code", "state", "court", "office", "must_act", "assigned", "group", "due", "referral", "sort")
-SEARCHES = ("court", "office", "must_act", "assigned", "group", "referral")
+FIELDS = (
+    *("family", "code", "state", "court", "office", "must_act", "assigned", "group", "due", "referral", "statement"),
+    "sort",
+)
+SEARCHES = ("court", "office", "must_act", "assigned", "group", "referral", "statement")
 """What is asked about somebody, and therefore on file; kinds, states and orders are ways through one list."""
+MOST_TEXT = 200
 ALL, OVERDUE, WEEK = "all", "overdue", "week"
 DAYS_AHEAD = 7
 _MOST_DAYS = 3
@@ -58,14 +62,19 @@ class Filter:
         return f"{HOME}?{urlencode(kept)}" if kept else HOME
 
 
+def address(**asked: str) -> str:
+    """The list asked so."""
+    return Filter(values=dict.fromkeys(FIELDS, "")).path(**asked)
+
+
 def from_address(visit: Visit) -> Filter:
     """Of the query."""
-    return Filter(values={name: visit.asked(name, 120) for name in FIELDS})
+    return Filter(values={name: visit.asked(name, MOST_TEXT) for name in FIELDS})
 
 
 def from_form(visit: Visit) -> Filter:
     """Of the hidden fields of a form."""
-    return Filter(values={name: visit.text(name, 120) for name in FIELDS})
+    return Filter(values={name: visit.text(name, MOST_TEXT) for name in FIELDS})
 
 
 def read(visit: Visit, typed: Filter) -> Asked:
@@ -90,6 +99,7 @@ def read(visit: Visit, typed: Filter) -> Asked:
         codes=codes_of(typed["family"], typed["code"]),
         courts=courts,
         referral_id=typed["referral"] or None,
+        statement=typed["statement"] or None,
         office=typed["office"] or None,
         must_act=typed["must_act"] or None,
         assigned_to=typed["assigned"] or None,
@@ -194,5 +204,4 @@ def ready_made(visit: Visit) -> list[tuple[str, str]]:
         (t("网关运维须办", "For the operator"), {"must_act": "operator"}),
         (t("已决定未结", "Decided, not closed"), {"state": "decided"}),
     )
-    empty = Filter(values=dict.fromkeys(FIELDS, ""))
-    return [(empty.path(**changes), words) for words, changes in named]
+    return [(address(**changes), words) for words, changes in named]

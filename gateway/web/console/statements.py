@@ -7,6 +7,7 @@ a page that was left open. Lines are told by number and code, never by what stan
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from io import BytesIO, StringIO
 from typing import Any
@@ -21,7 +22,7 @@ from gateway.errors import FieldProblem, InvalidQuery, NotFound, TrustError, Xia
 from gateway.flows.statement_intake import status_of
 from gateway.store import statement_desk, statements
 from gateway.store.statement_desk import Asked, Part
-from gateway.web.console import statement_upload
+from gateway.web.console import finding_filter, statement_upload
 from gateway.web.console.statement_upload import Upload, column_of
 from gateway.web.console.whose import name_of
 from gateway.web.desk import Desk
@@ -162,6 +163,7 @@ def _rows(visit: Visit, asked: Asked, before: int | None) -> dict[str, Any]:
             "seen": seen,
             "address": _address(one),
             "whose": _whose(visit, one),
+            "doubts_at": finding_filter.address(statement=names[one.row]),
             "doubts": sum(count for (_, state), count in doubts[names[one.row]].items() if state in OPEN),
             "replaced": one.row in replaced,
             "received": received.get(one.row),
@@ -214,6 +216,7 @@ def _told(visit: Visit, one: Statement) -> Response:
         received=received,
         matched=matched,
         doubts=_by_code(doubts),
+        doubts_at=partial(finding_filter.address, statement=name),
         bad=[
             (line["line"], column_of(line["pointer"]), code_text(line["code"]), line["code"])
             for line in bad[:BAD_LINES]

@@ -225,8 +225,8 @@ def _walks(asked: Asked) -> tuple[list[_Walk], Conditions]:
         walks = [_Walk(where=said.pop("referral"), knows_state=False, is_small=True)]
     elif "statement" in said:
         # told so that the index of codes is not taken: the statement's own holds them too
-        codes = sa.func.coalesce(_F.code, "").in_(asked.codes) if said.pop("codes", ()) else sa.true()
-        walks = [_Walk(where=(*said.pop("statement"), codes), is_small=not by_age)]
+        told = (sa.func.coalesce(_F.code, "").in_(asked.codes),) if said.pop("codes", ()) else ()
+        walks = [_Walk(where=(*said.pop("statement"), *told), is_small=not by_age)]
     elif asked.office is not None:
         walks = _walks_of_office(asked.office)
         del said["office"]

@@ -63,6 +63,7 @@ UNDESCRIBED = {"/docs", "/docs/errors", "/healthz", "/readyz", "/", "/metrics", 
 OVERLAPPING = {
     ("/console/delivery/<office_id>/pause", "/console/delivery/messages/<message_id>"): "our message ids are UUIDs",
     ("/console/findings/<name>", "/console/findings/compare"): "no finding has this name: it is no base64 of a key",
+    ("/court/referrals/<referral_id>/<path>", "/court/referrals/<referral_id>/amend"): "a path is one of our words",
     ("/court/referrals/<referral_id>/<path>", "/court/referrals/<referral_id>/anew"): "a path is one of our words",
     ("/court/referrals/<referral_id>/<path>", "/court/referrals/<referral_id>/evidence"): "a path is one of our words",
     ("/court/referrals/<referral_id>/<path>", "/court/referrals/<referral_id>/person"): "a path is one of our words",

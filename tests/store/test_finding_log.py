@@ -151,6 +151,7 @@ def fitting(store: Store, asked: Asked) -> set[str]:
             and row.code in (asked.codes or (row.code,))
             and of[row.referral_id].court in (asked.courts or COURTS)
             and asked.referral_id in (None, row.referral_id)
+            and asked.statement in (None, row.subject.partition("|")[0] if row.origin == "statement" else "")
             and asked.office in (None, row.must_act, offices[row.need_id])
             and asked.must_act in (None, row.must_act)
             and asked.assigned_to in (None, row.assigned_to)

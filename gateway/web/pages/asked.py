@@ -47,8 +47,14 @@ def as_kept(asked: Mapping[str, str], *, unsaid: Collection[str] = ()) -> str:
     """A search as it goes on file: of what is no id or code, and of `unsaid`, only that it was asked."""
     given = {name: value for name, value in asked.items() if value}
     return " ".join(
-        f"{name}={value}" if is_code(value) and name not in unsaid else name for name, value in given.items()
+        f"{name}={value}" if name not in unsaid and _is_kept(name, value) else name for name, value in given.items()
     )
+
+
+def _is_kept(name: str, value: str) -> bool:
+    """A statement is named by its id and its party, with an @ between."""
+    parts = value.split("@", 1) if name == "statement" else [value]
+    return all(is_code(part) for part in parts)
 
 
 def _wrong(field: str, code: str) -> InvalidQuery:

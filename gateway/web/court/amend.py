@@ -98,7 +98,7 @@ def _cells_of(data: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _sections(cells: Cells) -> list[FormSection]:
-    """The columns that may be amended; of needs those there are."""
+    """The columns that may be amended; of needs those there are, of a guardian where there is one."""
     found = []
     for section in form_sections():
         kept = tuple(column for column in section.columns if _may_change(column, cells))
@@ -108,10 +108,14 @@ def _sections(cells: Cells) -> list[FormSection]:
 
 
 def _may_change(column: TemplateColumn, cells: Cells) -> bool:
-    if column.need_group is None:
-        return row_of(column.pointer) is not None
-    is_there = f"need_{column.need_group}" in cells
-    return is_there and row_of(f"/needs/{column.need_group - 1}{column.pointer}") is not None
+    if column.need_group is not None:
+        is_there = f"need_{column.need_group}" in cells
+        return is_there and row_of(f"/needs/{column.need_group - 1}{column.pointer}") is not None
+    row = row_of(column.pointer)
+    if row is None:
+        return False
+    beside = row["pointer"].rpartition("/")[0].strip("/").replace("/", ".")
+    return any(key.startswith(beside) for key in cells)
 
 
 def _typed(visit: Visit, why: str) -> Typed:

@@ -4,12 +4,13 @@
 2. it changes only what may be amended (`domain.amendment`); what it changes must keep the rules of intake;
 3. nothing of the referral's rows changes but its version: who, what and how much stay as they were;
 4. every office that still works on a handoff gets it again, under the same number, where what that office may see
-   differs; one that is not told anything new is told nothing. A need that was not handed over goes out as amended.
+   differs; one that is not told anything new is told nothing, nor is one that declined or handed the need on. A need
+   that was not handed over goes out as amended.
 
 The earlier version stays on file, in its own bytes. A stranger's referral and none at all get the same answer.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +19,7 @@ from sqlalchemy import Connection
 
 from gateway.domain.agreement import AgreementProfile
 from gateway.domain.amendment import changed, not_amendable
-from gateway.domain.lifecycle import HANDOFF, HandoffState
+from gateway.domain.lifecycle import HANDOFF, OPEN_NEEDS, HandoffState, NeedState
 from gateway.domain.referral import Referral
 from gateway.envelope.signing import VerifiedMessage
 from gateway.errors import FieldProblem, IllegalMove, ReferralUnknown, RuleBlocked, XianjieError
@@ -34,6 +35,8 @@ from gateway.store import tables as t
 from gateway.store.clock import to_ms
 from gateway.store.handoffs import SentRow
 from gateway.store.outbox import Outbound
+
+_AT_WORK = OPEN_NEEDS - {NeedState.DECLINED} | {NeedState.PARTIALLY_ASSISTED}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,7 +77,8 @@ def record(connection: Connection, items: Sequence[Amendment]) -> list[Noted | E
 
 def _amend(connection: Connection, item: Amendment) -> Noted:
     ids = {"referral_id": item.subject}
-    referrals.needs_of(connection, [item.subject], lock=True)  # nobody hands one over meanwhile
+    # locked, so that nobody hands one over meanwhile
+    needs = referrals.needs_of(connection, [item.subject], lock=True).get(item.subject, [])
     kept = referrals.where_kept(connection, item.subject)
     if kept is None or kept.court != item.message.party_id:
         raise ReferralUnknown(ids=ids)
@@ -90,7 +94,8 @@ def _amend(connection: Connection, item: Amendment) -> Noted:
     warnings = _rejudge(before, item.referral, profile, item.context, now=item.now)
     version = len(amendments.all_of(connection, item.subject)) + 2
     amendments.put(connection, told_row(item) | {"version": version})
-    _tell_offices(connection, item, before, profile, version)
+    at_work = {row["handoff_id"] for row in needs if NeedState(row["state"]) in _AT_WORK}
+    _tell_offices(connection, item, before, profile, version, at_work)
     referrals.touch(connection, [item.subject], now=item.now)
     return Noted(warnings=warnings)
 
@@ -136,12 +141,17 @@ def _concerns(pointer: str, pointers: Iterable[str]) -> bool:
 
 
 def _tell_offices(
-    connection: Connection, item: Amendment, before: Referral, profile: AgreementProfile, version: int
+    connection: Connection,
+    item: Amendment,
+    before: Referral,
+    profile: AgreementProfile,
+    version: int,
+    at_work: Set[str | None],
 ) -> None:
-    """One `handoff.amended` to each office that holds a handoff which now reads otherwise."""
+    """One `handoff.amended` to each office that works on a handoff which now reads otherwise."""
     messages: list[Outbound] = []
     for sent in handoffs.of_referral(connection, item.subject):
-        if HandoffState(sent.state) not in HANDOFF.final:
+        if sent.handoff_id in at_work and HandoffState(sent.state) not in HANDOFF.final:
             messages += _notice(item, before, profile, sent, version)
     item.queue(connection, item.context.party_id, messages, now=item.now)
 

@@ -139,6 +139,13 @@ def test_a_handoff_that_is_done_with_is_not_sent_again(world: World) -> None:
     assert [one.envelope.type for one in received(world)] == ["handoff.issued"]
 
 
+def test_an_office_that_declined_learns_nothing_more_of_the_person(world: World) -> None:
+    world.answer(world.hand_over(), "12")
+    assert world.states() == ["declined"]
+    amend(world, **NEW_PHONE)
+    assert [one.envelope.type for one in received(world)] == ["handoff.issued"]
+
+
 def test_what_waits_for_a_person_still_waits_and_goes_out_as_amended(world: World) -> None:
     world.refer(unenforced_balance_fen=1)
     amend(world, **NEW_PHONE)

@@ -17,6 +17,7 @@ from gateway.domain.calendar import china_day
 from gateway.envelope.signing import VerifiedMessage
 from gateway.errors import FieldProblem, MessageError, NotFound, SchemaInvalid, XianjieError
 from gateway.flows.agency_desk import open_letter
+from gateway.flows.clue import ANSWER as CLUE_ANSWERED
 from gateway.flows.inquiry import FORWARDED
 from gateway.flows.inquiry_answer import ANSWERED
 from gateway.flows.match_said import DISPOSED
@@ -25,6 +26,7 @@ from gateway.flows.retrieved import TYPE as READ_TYPE
 from gateway.store import agency_desk, exchanges, matches
 from gateway.store.agency_desk import ListedLetter
 from gateway.store.matches import KeptMatch
+from gateway.web.agency.clues import clue_address
 from gateway.web.agency.parts import due_of, is_whole, office_names, offices_of
 from gateway.web.desk import Desk
 from gateway.web.pages.appealed import APPEAL_FIELDS, APPEAL_SENT, may_appeal, send_appeal
@@ -127,6 +129,7 @@ def _shown(
         questions=questions if letter.type == FORWARDED else [],
         answers=worded(INQUIRY_ANSWERS, "inquiry_answer"),
         match=match,
+        clue=clue_address(visit, letter.subject or "") if letter.type == CLUE_ANSWERED else None,
         own_said=_own_said(match, _body(message), party_of(visit)),
         is_heard=match is not None and letter.type == NOTICE and match.match.state in HEARING,
         may_appeal=match is not None and may_appeal(match),

@@ -182,6 +182,7 @@ NAVIGATION: dict[Sort, list[Entry]] = {
         ("/agency/sheets", Right.AGENCY_WORK, "办理表", "Sheets"),
         ("/agency/statements", Right.AGENCY_WORK, "对账单", "Statements"),
         ("/agency/reservations", Right.AGENCY_WORK, "占位核对", "Reservation check"),
+        ("/agency/clues", Right.AGENCY_WORK, "线索", "Clues"),
     ],
     Sort.COURT: [
         ("/court", Right.COURT_WORK, "移送", "Referrals"),

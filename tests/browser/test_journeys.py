@@ -15,6 +15,7 @@ from gateway.store import tables as t
 from gateway.workbook.sheets import HANDOFF_SHEET
 from tests.browser.conftest import Opened
 from tests.browser.province import AGENCY_PARTY, COURT, Province
+from tests.builders import an_id_number
 from tests.web.court_desk import typed
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
@@ -167,3 +168,76 @@ def test_a_court_clerk_enters_a_referral_and_follows_it(opened: Opened, told: Pr
     told.world.dispatch()
     page.reload()
     expect(page.locator("main")).to_contain_text("已分派")
+
+
+def name_somebody(page: Page, number: str) -> None:
+    """The fields of a person, as both portals have them."""
+    page.fill("#name", "样例乙")
+    page.fill("#id_number", number)
+    page.fill("#household_registration_region", "520103 云岩区")
+    page.select_option("#legal_basis", "STATUTORY_DUTY")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_court_asks_an_agency_answers_and_a_referral_cites_it(opened: Opened, told: Province, scripts: bool) -> None:
+    inquiry = f"asked-by-form-{int(scripts)}"
+    court = opened("court", java_script_enabled=scripts)
+    go(court, "匹配、协查与线索")
+    court.get_by_role("button", name="发起协查").click()
+    name_somebody(court, an_id_number(serial=61))
+    court.get_by_role("button", name="签名并报送").click()
+    assert court.locator("[id$=-wrong]").count() == 2  # case number, programmes
+    court.fill("#case_number", "（2026）黔01司救执778号")
+    court.fill("#notice_given_at", "2026-02-28")
+    court.fill("#inquiry_id", inquiry)
+    court.get_by_label("最低生活保障").check()
+    court.get_by_role("button", name="签名并报送").click()
+    expect(court.locator("tr", has_text=inquiry)).to_contain_text("未答复")
+    agency = opened("agency", java_script_enabled=scripts)
+    agency.goto("/agency/letters")
+    agency.locator("tr", has_text=inquiry).get_by_role("link").first.click()
+    agency.select_option('[name="MLG-answer"]', "NEVER")
+    agency.get_by_role("button", name="报送答复").click()
+    expect(agency.locator("main")).to_contain_text("从未享受")
+    court.reload()
+    row = court.locator("tr", has_text=inquiry)
+    expect(row).to_contain_text("从未享受")
+    row.get_by_role("link", name="据此移送").click()
+    expect(court.locator('[name="inquiry_ref"]')).to_have_value(inquiry)
+    expect(court.locator('[name="case_number"]')).to_have_value("（2026）黔01司救执778号")
+    assert "样例乙" not in court.content()
+    assert [row["source"] for row in told.world.rows(t.inbox) if row["subject"] == inquiry] == [COURT, AGENCY_PARTY]
+
+
+def test_an_agency_tells_a_court_of_somebody_and_sees_what_became_of_it(opened: Opened, told: Province) -> None:
+    agency, court = opened("agency", language="en"), opened("court")
+    go(agency, "Clues")
+    agency.get_by_role("button", name="New clue").click()
+    name_somebody(agency, an_id_number(serial=62))
+    agency.select_option("#court", COURT)
+    agency.get_by_label("support not paid").check()
+    agency.get_by_role("button", name="Sign and send").click()
+    clue = str(told.world.rows(t.clues)[-1]["clue_id"])
+    expect(agency.locator("tr", has_text=clue)).to_contain_text("waits for the court")
+    go(court, "匹配、协查与线索")
+    court.get_by_role("link", name=clue).click()
+    court.select_option("[name=code]", "ASSISTED")
+    court.fill("[name=amount_yuan]", "20,000")
+    court.get_by_role("button", name="报送反馈").click()
+    expect(court.locator("main")).to_contain_text("予以救助")
+    agency.reload()
+    agency.get_by_role("link", name=clue).click()
+    expect(agency.locator("main")).to_contain_text("assisted · 20,000.00")
+    expect(agency.locator("main")).to_contain_text("样例乙")
+
+
+def test_a_court_appeals_a_resolved_match(opened: Opened, told: Province) -> None:
+    page = opened("court")
+    go(page, "匹配、协查与线索")
+    page.locator("tr", has_text="story-heard-lawful-1").get_by_role("link").first.click()
+    page.fill("#reason", "结论所据事实有误（测试）")
+    page.get_by_role("button", name="报送申诉").click()
+    expect(page.locator("main")).to_contain_text("已申诉")
+    assert page.locator("#reason").count() == 0
+    (said,) = [row for row in told.world.rows(t.dispositions) if row["code"] == "APPEAL"]
+    assert (said["party"], page.url.partition("?")[0].rpartition("/")[2]) == (COURT, said["match_id"])

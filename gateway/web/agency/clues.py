@@ -23,7 +23,7 @@ from gateway.web.agency.parts import office_names, offices_of, scope_of
 from gateway.web.desk import Desk
 from gateway.web.pages.asked import row_of
 from gateway.web.pages.clerk import MOST, act_of, can_send, form_of, name_of, new_form, party_of, send
-from gateway.web.pages.filled import Typed, at_fields, plain, require_shape, typed_of
+from gateway.web.pages.filled import Typed, at_fields, on_top, plain, require_shape, typed_of
 from gateway.web.pages.named_person import PERSON_FIELDS, read_person
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.said import tells
@@ -134,7 +134,8 @@ def _form(
     offices = list(office_names(visit).items())
     return visit.page(
         "agency/clue_new.html",
-        refused=refused,
+        status=200 if refused is None else refused.status,
+        refused=on_top(refused, wrong or {}),
         form_id=form,
         typed=typed,
         wrong=wrong or {},

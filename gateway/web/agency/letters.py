@@ -32,7 +32,7 @@ from gateway.web.desk import Desk
 from gateway.web.pages.appealed import APPEAL_FIELDS, APPEAL_SENT, may_appeal, send_appeal
 from gateway.web.pages.asked import row_of
 from gateway.web.pages.clerk import MOST, act_of, can_send, form_of, new_form, party_of, send
-from gateway.web.pages.filled import at_fields, iso_day, plain, read_field, typed_of
+from gateway.web.pages.filled import at_fields, iso_day, on_top, plain, read_field, typed_of
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.said import tells
 from gateway.web.pages.shown import worded
@@ -121,7 +121,7 @@ def _shown(
     return visit.page(
         "agency/letter.html",
         status=200 if refused is None else refused.status,
-        refused=refused,
+        refused=on_top(refused, wrong or {}),
         letter=letter,
         body=_body(message),
         due=due_of(message.envelope.reply_by, visit.now),

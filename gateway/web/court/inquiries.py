@@ -21,6 +21,7 @@ from gateway.web.pages.filled import (
     Typed,
     at_fields,
     iso_day,
+    on_top,
     plain,
     read_field,
     require_shape,
@@ -139,7 +140,8 @@ def _form(
 ) -> Response:
     return visit.page(
         "court/inquiry.html",
-        refused=refused,
+        status=200 if refused is None else refused.status,
+        refused=on_top(refused, wrong or {}),
         form_id=form,
         typed=typed,
         wrong=wrong or {},

@@ -32,7 +32,7 @@ from gateway.web.court.parts import reason_of, row_of
 from gateway.web.desk import Desk
 from gateway.web.pages.appealed import APPEAL_FIELDS, APPEAL_SENT, may_appeal, send_appeal
 from gateway.web.pages.clerk import act_of, can_send, form_of, new_form, party_of, send
-from gateway.web.pages.filled import at_fields, plain, require_shape, typed_of
+from gateway.web.pages.filled import at_fields, on_top, plain, require_shape, typed_of
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.said import tells
 from gateway.web.pages.visit import Visit, require_found
@@ -132,7 +132,7 @@ def _match(
     return visit.page(
         "court/match.html",
         status=200 if refused is None else refused.status,
-        refused=refused,
+        refused=on_top(refused, wrong or {}),
         match=kept.match,
         sides=[one for one in kept.sides if one.party == court],
         own_words=[one for one in kept.said if one.party == court],

@@ -1,7 +1,7 @@
 """填写 What stands in a form of either portal: as it was typed, as it is read, and what is wrong at which field.
 
-Rules: what was typed stays, whatever is wrong; a field is complained about once; everything wrong is told at once, at
-its field where the form has one, else on top.
+Rules: what was typed stays, whatever is wrong; a field is complained about once; what cannot be read and what the
+wire's shape refuses is told at once, at its field where the form has one, else on top; then what intake's rules refuse.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping, MutableSequence
@@ -73,3 +73,8 @@ def plain(error: XianjieError, problems: Iterable[FieldProblem] = ()) -> Xianjie
     if error.status == 500:
         raise error
     return type(error)(error.note, problems=problems, ids=error.ids, retry_after=error.retry_after)
+
+
+def on_top(refused: XianjieError | None, wrong: Mapping[str, str]) -> XianjieError | None:
+    """What a page tells on top of a refusal; None where all of it stands at fields, and the page says just that."""
+    return refused if refused is not None and (refused.problems or not wrong) else None

@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         order = list(FIRST)
         items.sort(key=lambda item: order.index(one) if (one := folder_of(item.nodeid)) in FIRST else len(order))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def a_group_has_one_worker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Or the run is red: fleets of processes that meet take each other's time, and show nothing of it."""
+    group, worker = FIRST.get(folder_of(request.node.nodeid)), os.environ.get("PYTEST_XDIST_WORKER")
+    if group is None or worker is None:
+        return
+    first = tmp_path_factory.getbasetemp().parent / f"{group}.worker"
+    with suppress(FileExistsError), first.open("x") as file:
+        file.write(worker)
+    assert first.read_text() == worker
 
 
 @pytest.fixture(scope="session")

@@ -32,9 +32,14 @@ def environment(folder: Path, **more: str) -> Mapping[str, str]:
 def demo(folder: Path, **more: str) -> "subprocess.CompletedProcess[str]":
     """One whole run."""
     command = [sys.executable, "-m", "gateway.cli", "demo"]
-    return subprocess.run(
-        command, env=environment(folder, **more), capture_output=True, text=True, timeout=280, check=False
-    )
+    with subprocess.Popen(
+        command, env=environment(folder, **more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        try:
+            out, err = running.communicate(timeout=280)
+        finally:
+            running.terminate()  # one that takes too long stops what it started; killed, it could not
+    return subprocess.CompletedProcess(command, running.returncode, out, err)
 
 
 def left_behind(folder: Path) -> tuple[list[int], list[str]]:

@@ -30,6 +30,13 @@ def session(world: World, name: str = "one") -> Session:
     return sign_in.session_of(world.context, enter(world, name), now=world.now)
 
 
+def test_a_password_is_kept_at_its_full_cost(world: World) -> None:
+    made(world)
+    (row,) = world.rows(t.accounts)
+    assert row["password"].startswith("scrypt$32768$8$1$")
+    assert PASSWORD not in row["password"]
+
+
 def test_guesses_are_counted_where_they_are_made(world: World) -> None:
     made(world)
     enter(world, browser=HOME)

@@ -144,7 +144,7 @@ def test_a_clerk_answers_by_sheet(opened: Opened, tmp_path: Path) -> None:
     expect(page.locator("main")).to_contain_text("1")
 
 
-def test_a_court_clerk_enters_a_referral_and_follows_it(opened: Opened, told: Province) -> None:
+def test_a_court_clerk_enters_a_referral_follows_it_and_amends_it(opened: Opened, told: Province) -> None:
     page = opened("court")
     go(page, "录入移送")
     page.get_by_role("button", name="预览").first.click()
@@ -168,6 +168,15 @@ def test_a_court_clerk_enters_a_referral_and_follows_it(opened: Opened, told: Pr
     told.world.dispatch()
     page.reload()
     expect(page.locator("main")).to_contain_text("已分派")
+    page.locator('form[action$="/anew"] input[name=why]').fill("电话有误")
+    page.get_by_role("button", name="更正移送").click()
+    page.fill('[name="person.phone"]', "13800000009")
+    page.get_by_role("button", name="预览更正").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.get_by_role("button", name="签名并报送更正").click()
+    expect(page.locator("main")).to_contain_text("第 2 版（更正）")
+    types = [row["type"] for row in told.world.rows(t.outbox) if row["referral_id"] == ENTERED]
+    assert types == ["handoff.issued", "handoff.amended"]
 
 
 def name_somebody(page: Page, number: str) -> None:

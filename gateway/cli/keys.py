@@ -10,14 +10,14 @@ from pathlib import Path
 import click
 from sqlalchemy import Connection
 
-from gateway.app import MATCHING_SECRET, held_path, refuse_example_key
+from gateway.app import MATCHING_SECRET, held_path, load_key, refuse_example_key
 from gateway.cli.console import Installation, json_option, print_json, refuse_existing, say, table, with_installation
 from gateway.cli.install import write_private
 from gateway.domain.calendar import CHINA
 from gateway.envelope.algorithms import Algorithm
 from gateway.envelope.encryption import EncryptionKey
 from gateway.envelope.keyring import ENCRYPTION, Keyring, PublicKey, SigningKey
-from gateway.errors import ConfigError, XianjieError
+from gateway.errors import ConfigError
 from gateway.flows.context import Context
 from gateway.flows.rekey import rekey
 from gateway.matching.keyed import LAYER, MIN_SECRET
@@ -25,6 +25,7 @@ from gateway.store import directory, inbox, log, sealing, vault
 from gateway.store.inbox import AcceptedWith
 
 X25519 = "X25519"
+ENDED = ("key_revoked", "key_expired")
 KID = {"ignore_unknown_options": True}
 """A fingerprint may begin with a dash."""
 
@@ -87,23 +88,27 @@ def register(
 @click.argument("party_id")
 @with_installation
 def hold(installation: Installation, party_id: str) -> None:
-    """代管 Makes a key for a party without one and keeps it here, to sign for its clerks in the portal."""
+    """代管 Makes a key for a party without one and keeps it here, to sign for its clerks in the portal; in place of one
+    that was revoked or has ended another."""
     path = held_path(installation.config, party_id)
-    refuse_existing(path)
+    beside = path.with_name(
+        f"{path.name}.next"
+    )  # registered before it is used: a try that fails is finished by another
     with installation.open() as (context, clock):
         now = clock()
         if party_id not in context.snapshot(now).parties:
             raise ConfigError(f"no party {party_id}; add it with `xianjie party add`")
-        key = SigningKey.generate(Algorithm.ED25519, party_id)
+        keyring, before = context.snapshot(now).keyring, context.held.get(party_id)
+        if before is not None:
+            _require_ended(keyring, before.kid, path.name, now)
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        write_private(path, key.to_pem())
+        key = _begun(beside, party_id, keyring, installation, now)
         public = key.public_key(not_before=now)
-        try:
-            context.store.write(lambda connection: directory.add_key(connection, public, now=now))
-        except XianjieError:
-            path.unlink()  # nobody knows this key: the next try makes another
-            raise
-    say(f"已代管 holding {key.kid} for {party_id}; restart `serve` on every node that has this folder of keys")
+        context.store.write(lambda connection: directory.add_key(connection, public, now=now))
+        beside.replace(path)
+    instead = "" if before is None else f" 接替 in place of {before.kid}"
+    say(f"已代管 holding {key.kid} for {party_id}{instead}")
+    say(f"每个节点放入 {path.name} 并重启 put it into every node's keys/held and restart `serve`")
 
 
 @keys.command()
@@ -283,6 +288,30 @@ def rotate_matching(installation: Installation, who: str, because: str, leave_st
         print_json({"changed": done.changed, "staying": done.staying, "decision_id": done.decision_id})
     say(f"已更换 keys changed {done.changed} · 保留 statement lines left {done.staying}")
     say("每个节点换上新文件并重启 copy matching.secret to every node and restart")
+
+
+def _require_ended(keyring: Keyring, kid: str, name: str, now: datetime) -> None:
+    """A held key is replaced only when nothing signed with it counts any more. Raises ConfigError."""
+    registered = keyring.find(kid)
+    if registered is None:
+        raise ConfigError(
+            f"{name} is there already and its key {kid} is not registered: register it, or take the file away"
+        )
+    if registered.lapse_at(now) not in ENDED:
+        raise ConfigError(f"{name} is there already; nothing was overwritten. Revoke {kid} first to replace it")
+
+
+def _begun(beside: Path, party_id: str, keyring: Keyring, installation: Installation, now: datetime) -> SigningKey:
+    """The key an earlier try left, unless that was ended meanwhile; else a new one."""
+    if beside.exists():
+        left = load_key(beside, party_id, demo=installation.config.demo)
+        registered = keyring.find(left.kid)
+        if registered is None or registered.lapse_at(now) not in ENDED:
+            return left
+        beside.unlink()
+    key = SigningKey.generate(Algorithm.ED25519, party_id)
+    write_private(beside, key.to_pem())
+    return key
 
 
 def _lost_beginning(context: Context, since: datetime, now: datetime) -> datetime:

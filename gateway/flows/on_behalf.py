@@ -38,9 +38,11 @@ class SentOnBehalf:
     """What the message asked for, as its receipt answers it."""
 
 
-def can_sign_for(context: Context, party_id: str | None) -> bool:
-    """Whether the gateway holds the party's key."""
-    return party_id in context.held
+def can_sign_for(context: Context, party_id: str | None, now: datetime) -> bool:
+    """Whether the gateway holds a key of the party that counts."""
+    key = context.held.get(party_id or "")
+    registered = None if key is None else context.snapshot(now).keyring.find(key.kid)
+    return registered is not None and registered.usable_at(now)
 
 
 def send_on_behalf(
@@ -57,10 +59,10 @@ def send_on_behalf(
     content_type: str = JSON_TYPE,
 ) -> SentOnBehalf:
     """One message of the account's own party. form: names this one act, e.g. a random value the form carried. Raises
-    Forbidden where the gateway holds no key of the party, and whatever refuses the message."""
+    Forbidden where the gateway holds no key of the party that counts, and whatever refuses the message."""
     party_id = account.party_id or ""
     key = context.held.get(party_id)
-    if key is None:
+    if key is None or not can_sign_for(context, party_id, now):
         raise Forbidden("no_held_key", ids={"party_id": party_id})
     message_id = message_id_of(party_id, type_, form)
     before = sent_before(context, party_id, message_id, now)

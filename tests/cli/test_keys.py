@@ -382,11 +382,88 @@ def test_a_key_that_is_held_is_registered_and_its_owners_alone(installed: Instal
         assert {party: key.kid for party, key in context.held.items()} == {COURT: kid}
 
 
+def held_kid(installed: Installed) -> str:
+    return SigningKey.load_pem(held(installed).read_bytes(), COURT).kid
+
+
 def test_holding_twice_overwrites_nothing(installed: Installed) -> None:
     installed.done("keys", "hold", COURT)
-    first = held(installed).read_bytes()
+    first, known = held(installed).read_bytes(), set(listed(installed))
     again = installed.run("keys", "hold", COURT)
     assert (again.exit_code, held(installed).read_bytes() == first) == (2, True)
+    assert f"Revoke {held_kid(installed)} first" in again.stderr
+    assert set(listed(installed)) == known
+
+
+def rotated(installed: Installed, kid: str) -> None:
+    """Ended at once by the party's next key."""
+    installed.done("keys", "generate", COURT, "--out", installed.folder / "next.pem")
+    installed.done("keys", "rotate", COURT, installed.folder / "next.jwk", "--overlap-days", "0")
+    assert listed(installed)[kid]["state"] == "key_expired"
+
+
+def revoked(installed: Installed, kid: str) -> None:
+    installed.done("keys", "revoke", kid, "--because", "测试")
+
+
+@pytest.mark.parametrize("end", [rotated, revoked])
+def test_a_held_key_that_was_ended_is_replaced_and_stays_ended(installed: Installed, end: Any) -> None:
+    installed.done("keys", "hold", COURT)
+    first = held_kid(installed)
+    end(installed, first)
+    state = listed(installed)[first]["state"]
+    assert f"in place of {first}" in installed.done("keys", "hold", COURT).stderr
+    second = held_kid(installed)
+    assert second != first
+    assert (listed(installed)[first]["state"], listed(installed)[second]["state"]) == (state, "usable")
+    assert [path.name for path in held(installed).parent.iterdir()] == [held(installed).name]
+    assert mode(held(installed)) == 0o600
+    assert installed.run("keys", "hold", COURT).exit_code == 2
+
+
+def test_a_key_that_ends_later_is_not_replaced_yet(installed: Installed) -> None:
+    installed.done("keys", "hold", COURT)
+    installed.done("keys", "generate", COURT, "--out", installed.folder / "next.pem")
+    installed.done("keys", "rotate", COURT, installed.folder / "next.jwk", "--overlap-days", "1")
+    before = held_kid(installed)
+    assert (installed.run("keys", "hold", COURT).exit_code, held_kid(installed)) == (2, before)
+
+
+@pytest.mark.parametrize("is_registered", [False, True])
+def test_a_try_that_was_cut_off_is_finished_by_the_next_with_the_same_key(
+    installed: Installed, is_registered: bool
+) -> None:
+    installed.done("keys", "hold", COURT)
+    first = held_kid(installed)
+    revoked(installed, first)
+    installed.done("keys", "generate", COURT, "--out", installed.folder / "left.pem")
+    left = json.loads((installed.folder / "left.jwk").read_text(encoding="utf-8"))["kid"]
+    if is_registered:
+        installed.done("keys", "register", COURT, installed.folder / "left.jwk")
+    (installed.folder / "left.pem").rename(held(installed).with_name(f"{held(installed).name}.next"))
+    assert held_kid(installed) == first
+    installed.done("keys", "hold", COURT)
+    assert (held_kid(installed), listed(installed)[left]["state"]) == (left, "usable")
+    assert [path.name for path in held(installed).parent.iterdir()] == [held(installed).name]
+
+
+def test_a_key_a_try_left_and_that_was_revoked_meanwhile_is_not_used(installed: Installed) -> None:
+    installed.done("keys", "generate", COURT, "--out", installed.folder / "left.pem")
+    left = json.loads((installed.folder / "left.jwk").read_text(encoding="utf-8"))["kid"]
+    installed.done("keys", "register", COURT, installed.folder / "left.jwk")
+    revoked(installed, left)
+    held(installed).parent.mkdir(mode=0o700)
+    (installed.folder / "left.pem").rename(held(installed).with_name(f"{held(installed).name}.next"))
+    installed.done("keys", "hold", COURT)
+    assert held_kid(installed) != left
+    assert listed(installed)[held_kid(installed)]["state"] == "usable"
+
+
+def test_a_key_file_nobody_registered_is_left_alone(installed: Installed) -> None:
+    held(installed).parent.mkdir(mode=0o700)
+    installed.done("keys", "generate", COURT, "--out", held(installed))
+    result = installed.run("keys", "hold", COURT)
+    assert (result.exit_code, "is not registered" in result.stderr) == (2, True)
 
 
 def test_nothing_is_held_for_a_party_that_is_not_there(installed: Installed) -> None:

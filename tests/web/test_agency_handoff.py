@@ -1,19 +1,32 @@
 """部门门户 One handoff at the portal: looked at on record, signed for, answered by form; nobody else's is there."""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from io import BytesIO
 
 import openpyxl
 import pytest
 import sqlalchemy as sa
+from flask import Flask
 from werkzeug.test import TestResponse
 
 from gateway.domain.access import Role
+from gateway.store import directory
 from gateway.store import tables as t
 from tests.flows.test_amend import amend
 from tests.gateway_world import DISABLED_PERSONS, World, a_referral_body
-from tests.web.agency_desk import DISABLED, HOSTILE, answer, clerk_of, form_name, handoff_id, holding, second_office
+from tests.web.agency_desk import (
+    CIVIL,
+    DISABLED,
+    HOSTILE,
+    answer,
+    clerk_of,
+    form_name,
+    handoff_id,
+    holding,
+    second_office,
+)
 from tests.web.people import somebody
 
 PERSON = a_referral_body()["person"]
@@ -167,9 +180,23 @@ def test_other_roles_have_no_place_here(world: World, role: Role) -> None:
     assert person.post(f"/agency/handoffs/{found}/answer", {"form": "x"}).status_code == 403
 
 
-def test_without_the_key_all_is_shown_and_nothing_sent(world: World) -> None:
+def not_held(world: World) -> Flask:
+    return holding(world, DISABLED)
+
+
+def held_and_revoked(world: World) -> Flask:
+    site, kid = holding(world), world.partners[CIVIL].key.kid
+    world.store.write(lambda c: directory.end_key(c, kid, at=world.now, now=world.now, revoked_because="测试"))
+    world.context.directory.forget()
+    return site
+
+
+@pytest.mark.parametrize("without", [not_held, held_and_revoked])
+def test_without_a_key_that_counts_all_is_shown_and_nothing_sent(
+    world: World, without: Callable[[World], Flask]
+) -> None:
     found = handoff_id(world.hand_over())
-    clerk = clerk_of(world, holding(world, DISABLED))
+    clerk = clerk_of(world, without(world))
     page = clerk.get(f"/agency/handoffs/{found}").text
     assert "xianjie keys hold cn/agency/civil_affairs.520102" in page and "测试甲" in page and "/answer" not in page
     refused = clerk.post(
@@ -177,6 +204,7 @@ def test_without_the_key_all_is_shown_and_nothing_sent(world: World) -> None:
     )
     assert refused.status_code == 403
     assert world.states() == ["handed_off"]
+    assert "signed_on_behalf" not in whats(world)
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)

@@ -23,8 +23,8 @@ def party_of(visit: Visit) -> str:
 
 
 def can_send(visit: Visit) -> bool:
-    """Whether the gateway holds the party's key."""
-    return can_sign_for(visit.context, visit.account.party_id)
+    """Whether the gateway holds a key of the party that counts."""
+    return can_sign_for(visit.context, visit.account.party_id, visit.now)
 
 
 def agreements_of(visit: Visit) -> list[str]:

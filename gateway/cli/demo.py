@@ -255,7 +255,7 @@ def _show(context: Context, world: DemoWorld) -> bool:
     click.echo("\n平衡表 Balance")
     lines = account.balance(context, as_of=now, now=now)
     show_balance(lines)
-    counted_ = report(context, PERIOD, region=PROVINCE, court=None, public=False)
+    counted_ = report(context, PERIOD, region=PROVINCE, now=now)
     click.echo("\n" + render_text(counted_, "zh"))
     click.echo("\n" + press_paragraph(counted_))
     return told and made.wrong == 0 and all(line.balances for line in lines)

@@ -38,8 +38,9 @@ def report(
     """统计 Counts what was concluded within a period, from the ledger alone."""
     if to_day < from_day:
         raise click.BadParameter("--to 早于 --from is before --from")
-    with installation.open() as (context, _):
-        made = make_report(context, (from_day.date(), to_day.date()), region=region, court=court, public=public)
+    with installation.open() as (context, clock):
+        period = (from_day.date(), to_day.date())
+        made = make_report(context, period, region=region, now=clock(), court=court, public=public)
     if out is not None:
         export(made, out)
         say(f"已写出 wrote {out.name}")

@@ -75,6 +75,7 @@ class CourtLevel(StrEnum):
 _LEVEL_OF_DIGITS = {0: CourtLevel.HIGH, 2: CourtLevel.INTERMEDIATE, 4: CourtLevel.BASIC}
 
 _COURT = re.compile(rf"{SUPREME_COURT}|[{''.join(PROVINCE_OF_CHARACTER)}][0-9]{{0,4}}")
+_BRACKETS = str.maketrans("()", "（）")
 _OPEN, _CLOSE = "[（(]", "[）)]"
 _ASSISTANCE = re.compile(
     rf"{_OPEN}(?P<year>[0-9]{{4}}){_CLOSE}(?P<court>最高法|[\u4e00-\u9fff][0-9]{{0,4}})"
@@ -133,6 +134,11 @@ class OriginalCaseNumber:
     kind: str
     serial: str
     sub: str | None = None
+
+
+def full_width(text: str) -> str:
+    """A case number as it is kept: in full-width brackets."""
+    return text.translate(_BRACKETS)
 
 
 def parse_case_number(text: str, *, today: date | None = None) -> CaseNumber:

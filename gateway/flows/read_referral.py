@@ -11,6 +11,7 @@ from typing import Any
 
 from marshmallow import ValidationError
 
+from gateway.domain.case_number import full_width
 from gateway.domain.person import Disability, Guardian, HouseholdMember, Person, SpecificGroup, WomenClass
 from gateway.domain.referral import (
     Attachment,
@@ -30,7 +31,6 @@ from gateway.errors import FieldProblem, SchemaInvalid
 from schemas.fields import StrictSchema
 from schemas.referral import AMENDMENT, OF_AMENDMENTS, REFERRAL
 
-_BRACKETS = str.maketrans("()", "（）")
 _SPELLINGS = str.maketrans("()〔〕[]０１２３４５６７８９", "（）（）（）0123456789", " \u3000")
 MOST_REFERRAL_ID = 60
 """A need's id is the referral's with its number behind it, and must itself be an id of at most 64 characters."""
@@ -79,7 +79,7 @@ def _referral(fields: dict[str, Any], court: str) -> Referral:
         if name in fields:
             fields[name] = enum(fields[name])
     fields["person"] = _person(fields["person"])
-    fields["case_number"] = fields["case_number"].translate(_BRACKETS)
+    fields["case_number"] = full_width(fields["case_number"])
     if "original_case_group" in fields:
         # one matter, one spelling: rule D01 compares it, and brackets or blanks must not hide a second aid
         fields["original_case_group"] = fields["original_case_group"].translate(_SPELLINGS)

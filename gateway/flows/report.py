@@ -1,12 +1,15 @@
 """统计 The report of one period: rows from the ledger, counted by `domain.report`; no figure is kept anywhere."""
 
 from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import Connection
 
 from gateway.domain.report.build import Narrowed, Report, build_report, facts_of
 from gateway.domain.rules import read_table
 from gateway.errors import TooLarge
 from gateway.flows.context import Context
-from gateway.store import report_rows
+from gateway.store import report_exchanges, report_rows
 from gateway.store.dossiers import Days
 
 
@@ -15,27 +18,30 @@ def report(
     concluded: Days,
     *,
     region: str,
+    now: datetime,
     court: str | None = None,
     public: bool = False,
     narrowed: Narrowed | None = None,
     court_zh: str = "",
     most: int | None = None,
 ) -> Report:
-    """What was concluded within these days (both included). region: printed; court: of this one alone, by the name
-    court_zh; narrowed: what else is asked; public: cells under five are left out. Raises TooLarge for more than `most`
-    referrals."""
+    """What was concluded, and what was asked, within these days (both included). region: printed; court: of this one
+    alone, by the name court_zh; narrowed: what else is asked; public: cells under five are left out; now: what is late
+    by then counts as late. Raises TooLarge for more than `most` referrals, or inquiries."""
     asked = narrowed or Narrowed()
     if court is not None:
         asked = replace(asked, courts=(court,) if asked.courts is None or court in asked.courts else ())
     with context.store.reading() as connection:
-        if most is not None and report_rows.count(connection, concluded, asked.courts, most=most + 1) > most:
-            raise TooLarge(f"more than {most} referrals")
+        if most is not None:
+            _bound(connection, concluded, asked, most)
         rows = report_rows.read(connection, concluded, asked)
+        inquiries = report_exchanges.inquiries(connection, concluded, asked, now=now)
     facts = facts_of(
         rows.referrals,
         rows.needs,
         rows.replies,
         rows.findings,
+        inquiries=inquiries,
         period=concluded,
         region=region,
         agency_names={row["agency"]: (row["zh"], row["english"]) for row in read_table("agencies")},
@@ -43,3 +49,10 @@ def report(
         narrowed=asked,
     )
     return build_report(facts, public=public)
+
+
+def _bound(connection: Connection, days: Days, asked: Narrowed, most: int) -> None:
+    if report_rows.count(connection, days, asked.courts, most=most + 1) > most:
+        raise TooLarge(f"more than {most} referrals")
+    if report_exchanges.count(connection, days, asked, most=most + 1) > most:
+        raise TooLarge(f"more than {most} inquiries")

@@ -88,6 +88,12 @@ _FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(9998, 12, 31)
 """Beyond these no day before or after can be named; whoever asks further asks for everything."""
 
 
+def within(column: sa.ColumnElement[int], days: Days) -> sa.ColumnElement[bool]:
+    """Whether a moment lies within China days."""
+    start = to_ms(end_of_china_day(max(days[0], _FIRST_DAY) - ONE_DAY))
+    return sa.and_(column >= start, column < to_ms(end_of_china_day(min(days[1], _LAST_DAY))))
+
+
 def pages(
     connection: Connection,
     *,
@@ -108,9 +114,7 @@ def pages(
     if concluded is not None:
         conditions.append(r.concluded_on.between(concluded[0].isoformat(), concluded[1].isoformat()))
     if accepted is not None:
-        start = to_ms(end_of_china_day(max(accepted[0], _FIRST_DAY) - ONE_DAY))
-        end = to_ms(end_of_china_day(min(accepted[1], _LAST_DAY)))
-        conditions.append(sa.and_(r.accepted_at >= start, r.accepted_at < end))
+        conditions.append(within(r.accepted_at, accepted))
     if offices is not None:
         handed = sa.select(t.handoffs.c.referral_id).where(t.handoffs.c.office_id.in_(offices))
         conditions.append(r.referral_id.in_(handed))

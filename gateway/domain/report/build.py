@@ -1,7 +1,7 @@
 """统计报表 The statistical report (DOMAIN §8) of one period and region: every section in order, made from rows alone.
 
 `report.facts.facts_of` cuts the rows to the period, `build_report` counts them, `report.text` prints them. Left out, as
-they stand in no referral's dossier: inquiries and clues, statements, follow-up visits.
+they stand in no referral's dossier: clues, statements, follow-up visits.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,6 +12,7 @@ from gateway.domain.report import exchange_sections as exchange
 from gateway.domain.report import month_section as month
 from gateway.domain.report.disclosure import for_the_public
 from gateway.domain.report.facts import ReportFacts, facts_of
+from gateway.domain.report.inquiry_section import inquiries
 from gateway.domain.report.text import (
     Language,
     press_paragraph,
@@ -52,6 +53,7 @@ SECTIONS: tuple[Callable[[ReportFacts], Iterable[ReportLine]], ...] = (
     cases.groups,
     cases.overlap,
     cases.minors,
+    inquiries,
     cases.assessment,
     exchange.exchange,
     exchange.denials,

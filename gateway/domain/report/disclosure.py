@@ -9,7 +9,7 @@ keeps its place in the report, so that a reader sees that something is missing.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gateway.domain.report.values import COUNTS, Report, ReportLine, Unit
+from gateway.domain.report.values import COUNTS, OF_ONE_PERSON, Report, ReportLine
 
 SMALLEST_SHOWN = 5
 
@@ -32,8 +32,8 @@ def _is_small(line: ReportLine) -> bool:
 
 
 def _rest(line: ReportLine) -> int:
-    """The cases or people of the total that this line does not count."""
-    if line.unit not in (Unit.CASE, Unit.PERSON) or line.denominator is None or not isinstance(line.value, int):
+    """The cases, people or questions of the total that this line does not count."""
+    if line.unit not in OF_ONE_PERSON or line.denominator is None or not isinstance(line.value, int):
         return 0
     return line.denominator - line.value
 

@@ -5,21 +5,31 @@ its case number and counts as assisted when one of its beneficiaries is. A withd
 not the decision, so it counts until another referral of the same case and person stands in its place. Averages and
 rates are rounded half up from whole numbers; a median of an even count is the middle of the two.
 
-One query each fills the rows: referrals (`ReportRow`), needs (`NeedRow`), replies (`ReplyRow`), findings.
+One query each fills the rows: referrals (`ReportRow`), needs (`NeedRow`), replies (`ReplyRow`), findings. What stands
+in no referral comes with the period it was chosen by (`report.exchange_counts`).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from gateway.domain.reconciliation.values import NeedRow, ReplyRow
+from gateway.domain.report.exchange_counts import InquiryCount
 from gateway.domain.report.values import FindingCount, Narrowed, ReportLine, ReportRow, Section, Unit
 
 SECONDS_OF_DAY = 86_400
 Label = tuple[str, str]
 """(Chinese, English)."""
+
+
+class OfSomebody(Protocol):
+    """What is of one person, as far as anybody may say which."""
+
+    @property
+    def person_ref(self) -> str | None:
+        """An opaque hash; None where nobody may match."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +42,7 @@ class ReportFacts:
     needs: Sequence[NeedRow] = ()
     replies: Sequence[ReplyRow] = ()
     findings: Sequence[FindingCount] = ()
+    inquiries: Sequence[InquiryCount] = ()
     agency_names: Mapping[str, Label] = field(default_factory=dict)
     court_zh: str = ""
     narrowed: Narrowed = field(default_factory=Narrowed)
@@ -79,6 +90,7 @@ def facts_of(
     replies: Iterable[ReplyRow] = (),
     findings: Iterable[FindingCount] = (),
     *,
+    inquiries: Iterable[InquiryCount] = (),
     period: tuple[date, date],
     region: str,
     agency_names: Mapping[str, Label] | None = None,
@@ -88,7 +100,7 @@ def facts_of(
     """What was concluded within the period (both days included), with what became of it until now.
 
     region: GB/T 2260 code the rows were chosen for; findings: those of the period's referrals; court_zh: the one court
-    the rows are of; narrowed: what else they were chosen by.
+    the rows are of; narrowed: what else they were chosen by; inquiries: those asked within the period.
     """
     chosen = counted(row for row in rows if period[0] <= row.concluded_on <= period[1])
     known = {row.referral_id for row in chosen}
@@ -99,6 +111,7 @@ def facts_of(
         needs=[need for need in needs if need.referral_id in known],
         replies=[reply for reply in replies if reply.referral_id in known],
         findings=list(findings),
+        inquiries=list(inquiries),
         agency_names=agency_names or {},
         court_zh=court_zh,
         narrowed=narrowed or Narrowed(),
@@ -116,7 +129,7 @@ def _is_replaced(row: ReportRow, standing: Iterable[ReportRow]) -> bool:
     return any(None in (row.person_ref, other.person_ref) or row.person_ref == other.person_ref for other in standing)
 
 
-def distinct_persons(rows: Iterable[ReportRow]) -> int:
+def distinct_persons(rows: Iterable[OfSomebody]) -> int:
     """Distinct people: by reference, and every row without one for itself."""
     references = [row.person_ref for row in rows]
     known = {reference for reference in references if reference is not None}

@@ -28,6 +28,7 @@ class Section(StrEnum):
     GROUP = "group"
     OVERLAP = "overlap"
     MINOR = "minor"
+    INQUIRY = "inquiry"
     ASSESSMENT = "assessment"
     EXCHANGE = "exchange"
     DENIAL = "denial"
@@ -47,6 +48,7 @@ SECTION_NAMES: dict[Section, tuple[str, str]] = {
     Section.GROUP: ("特定群体", "Specific groups"),
     Section.OVERLAP: ("特定群体交叉", "Overlap of specific groups"),
     Section.MINOR: ("未成年人", "Minors"),
+    Section.INQUIRY: ("协查", "Inquiries"),
     Section.ASSESSMENT: ("移送评估", "Referral assessment"),
     Section.EXCHANGE: ("移送办理", "Referrals by agency and programme"),
     Section.DENIAL: ("社会救助不予理由", "Denial reasons"),
@@ -65,6 +67,8 @@ class Unit(StrEnum):
     REFERRAL = "referral"
     NEED = "need"
     FINDING = "finding"
+    INQUIRY = "inquiry"
+    QUESTION = "question"
     FEN = "fen"
     PERCENT = "percent"
     DAY = "day"
@@ -76,11 +80,15 @@ UNIT_NAMES: dict[Unit, tuple[str, str]] = {
     Unit.REFERRAL: ("份移送", "referrals"),
     Unit.NEED: ("项需求", "needs"),
     Unit.FINDING: ("条疑点", "findings"),
+    Unit.INQUIRY: ("件协查", "inquiries"),
+    Unit.QUESTION: ("项协查事项", "questions"),
     Unit.FEN: ("元", "yuan"),
     Unit.PERCENT: ("%", "%"),
     Unit.DAY: ("天", "days"),
 }
-COUNTS = frozenset({Unit.CASE, Unit.PERSON, Unit.REFERRAL, Unit.NEED, Unit.FINDING})
+COUNTS = frozenset(Unit) - {Unit.FEN, Unit.PERCENT, Unit.DAY}
+OF_ONE_PERSON = frozenset({Unit.CASE, Unit.PERSON, Unit.INQUIRY, Unit.QUESTION})
+"""What is so much of one person that what a count lacks of its total tells as much as the count."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -167,6 +175,11 @@ class Narrowed:
     def is_whole(self) -> bool:
         """Whether every case of its courts counts, so that the figures are those courts publish."""
         return self.case_type is None and self.group is None and self.agency is None
+
+    @property
+    def is_of_cases(self) -> bool:
+        """Whether it asks for what only a referral tells: inquiries, clues and statements know neither."""
+        return self.case_type is not None or self.group is not None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

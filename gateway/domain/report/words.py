@@ -58,6 +58,12 @@ def case_types() -> dict[str, Label]:
     return {row["code_name"]: (row["name_zh"], row["english"].capitalize()) for row in read_table("case_types")}
 
 
+def named(kind: str) -> dict[str, Label]:
+    """The words of one kind of `words.csv`, by code, in its order."""
+    found = (row for row in read_table("words") if row["kind"] == kind)
+    return {row["code"]: (row["zh"], row["en"].capitalize()) for row in found}
+
+
 def worded(words: dict[str, Label], code: str | None) -> Label:
     """The words of a code; the code itself where the table has none."""
     return NOT_STATED if code is None else words.get(code, (code, code))

@@ -125,6 +125,12 @@ def _agencies(section: Section, lines: Sequence[ReportLine]) -> Iterable[Markup 
     yield _bars(section, [line for line in lines if line.key.startswith("exchange.") and line.key.count(".") > 1])
 
 
+def _by_agency(section: Section, lines: Sequence[ReportLine]) -> Iterable[Markup | None]:
+    """Each agency's lines alone."""
+    yield _bars(section, [line for line in lines if line.key.count(".") > 1 and not line.key.startswith(_NO_AGENCY)])
+
+
+_NO_AGENCY = ("inquiry.came.", "inquiry.answer.")
 _DRAWN: Mapping[Section, Callable[[Section, Sequence[ReportLine]], Iterable[Markup | None]]] = {
     Section.CONCLUDED: _concluded,
     Section.MONTH: _months,
@@ -132,6 +138,7 @@ _DRAWN: Mapping[Section, Callable[[Section, Sequence[ReportLine]], Iterable[Mark
     Section.GROUND: _people,
     Section.REFUSAL: _counts,
     Section.GROUP: _people,
+    Section.INQUIRY: _by_agency,
     Section.ASSESSMENT: _counts,
     Section.EXCHANGE: _agencies,
     Section.DENIAL: _counts,

@@ -127,6 +127,7 @@ def _counted(visit: Visit, wanted: Wanted) -> Report:
             visit.context,
             wanted.period,
             region=wanted.region,
+            now=visit.now,
             court_zh=wanted.court_zh,
             narrowed=wanted.narrowed,
             public=wanted.public,

@@ -1,0 +1,35 @@
+"""统计计数 What stands in no referral, as the report counts it: one row each, of ids, codes, amounts and moments.
+
+`past` says whether its time was over when the rows were read; None where no published calendar can tell. Nothing here
+names anybody: `person_ref` is the same opaque hash as a referral's, and None where nobody may match (rule P06).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.domain.referral import Decision
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuestionCount:
+    """协查事项: one programme asked about. agency None: nobody could be asked; answer: the newest; answered_at: when
+    the first came."""
+
+    agency: str | None
+    answer: str | None = None
+    answered_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InquiryCount:
+    """One inquiry (协查). decision: of the case it was asked for, ASSIST where anybody was aided, None while no
+    referral tells; cited: whether a refusal as already assisted (X6) rests on it."""
+
+    inquiry_id: str
+    asked_at: datetime
+    due_at: datetime | None
+    past: bool | None
+    questions: tuple[QuestionCount, ...]
+    person_ref: str | None = None
+    decision: Decision | None = None
+    cited: bool = False

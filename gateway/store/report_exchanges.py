@@ -1,0 +1,123 @@
+"""统计的读取 What a report counts besides referrals: inquiries asked within its days, by the columns that name nobody.
+
+Rules: rows are read page by page along their own numbers; what came of an inquiry is told by its case number, at its
+own court. Of one agency: the questions put to it, and inquiries that hold one.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from gateway.domain.case_number import full_width
+from gateway.domain.referral import Decision
+from gateway.domain.report.exchange_counts import InquiryCount, QuestionCount
+from gateway.domain.report.values import Narrowed
+from gateway.store import tables as t
+from gateway.store.clock import from_ms, to_ms
+from gateway.store.dossiers import CHUNK, Days, within
+from gateway.store.prepared import among, ids
+
+_I, _Q, _A, _R = t.inquiries.c, t.inquiry_questions.c, t.inquiry_answers.c, t.referrals.c
+
+
+def count(connection: Connection, asked: Days, narrowed: Narrowed, *, most: int) -> int:
+    """How many inquiries were asked within these days; counted up to `most`."""
+    rows = sa.select(_I.row).where(*_inquiries_asked(asked, narrowed)).limit(most)
+    return connection.scalar(sa.select(sa.func.count()).select_from(rows.subquery())) or 0
+
+
+# --- inquiries ---
+
+
+def inquiries(connection: Connection, asked: Days, narrowed: Narrowed, *, now: datetime) -> list[InquiryCount]:
+    """Those asked within these days, oldest first."""
+    found: list[InquiryCount] = []
+    for page in _pages(connection, t.inquiries, _inquiries_asked(asked, narrowed)):
+        questions = _questions(connection, page, narrowed.agency)
+        decided, cited = _decided(connection, page)
+        for row in page:
+            if narrowed.agency is None or row["inquiry_id"] in questions:
+                found.append(
+                    InquiryCount(
+                        inquiry_id=row["inquiry_id"],
+                        asked_at=from_ms(row["asked_at"]),
+                        due_at=from_ms(row["due_at"]),
+                        past=None if row["due_at"] is None else row["due_at"] < to_ms(now),
+                        questions=tuple(questions.get(row["inquiry_id"], ())),
+                        person_ref=row["person_key"],
+                        decision=decided.get((row["court"], full_width(row["case_number"]))),
+                        cited=row["inquiry_id"] in cited,
+                    )
+                )
+    return found
+
+
+def _inquiries_asked(asked: Days, narrowed: Narrowed) -> list[sa.ColumnElement[bool]]:
+    return [within(_I.asked_at, asked), *([] if narrowed.courts is None else [_I.court.in_(narrowed.courts)])]
+
+
+def _questions(
+    connection: Connection, page: Sequence[sa.RowMapping], agency: str | None
+) -> Mapping[str, Sequence[QuestionCount]]:
+    """By inquiry; of one agency where one is asked for."""
+    wanted = ids(row["inquiry_id"] for row in page)
+    said: dict[tuple[str, str, str], list[sa.RowMapping]] = defaultdict(list)
+    for row in connection.execute(_ANSWERS, wanted).mappings():
+        said[row["inquiry_id"], row["programme"], row["party"]].append(row)
+    found: dict[str, list[QuestionCount]] = defaultdict(list)
+    for row in connection.execute(_QUESTIONS, wanted).mappings():
+        if agency in (None, row["agency"]):
+            answers = said.get((row["inquiry_id"], row["programme"], row["party"] or ""))
+            found[row["inquiry_id"]].append(
+                QuestionCount(
+                    agency=row["agency"],
+                    answer=answers[-1]["answer"] if answers else None,
+                    answered_at=from_ms(answers[0]["at"]) if answers else None,
+                )
+            )
+    return found
+
+
+def _decided(
+    connection: Connection, page: Sequence[sa.RowMapping]
+) -> tuple[Mapping[tuple[str, str], Decision], set[str]]:
+    """(what each case came to, by court and number; the inquiries a refusal as already assisted rests on)."""
+    decided: dict[tuple[str, str], Decision] = {}
+    cited: set[str] = set()
+    for row in connection.execute(_OF_CASES, ids({full_width(row["case_number"]) for row in page})):
+        decision, case = Decision(row.decision), (row.court, row.case_number)
+        if decision is Decision.ASSIST or case not in decided:
+            decided[case] = decision
+        if row.inquiry_ref is not None:
+            cited.add(row.inquiry_ref)
+    return decided, cited
+
+
+_QUESTIONS = sa.select(_Q.inquiry_id, _Q.programme, _Q.agency, _Q.party).where(among(_Q.inquiry_id)).order_by(_Q.row)
+_ANSWERS = (
+    sa.select(_A.inquiry_id, _A.programme, _A.party, _A.answer, _A.at)
+    .where(among(_A.inquiry_id))
+    .order_by(_A.at, _A.row)
+)
+_OF_CASES = (
+    sa.select(
+        _R.court,
+        _R.case_number,
+        _R.decision,
+        sa.case((_R.refusal_code == "X6", _R.inquiry_ref)).label("inquiry_ref"),
+    )
+    .where(among(_R.case_number))
+    .order_by(_R.row)
+)
+
+
+def _pages(
+    connection: Connection, table: sa.Table, conditions: Iterable[sa.ColumnElement[bool]]
+) -> Iterator[Sequence[sa.RowMapping]]:
+    last, asked = 0, sa.select(table).where(*conditions).order_by(table.c.row).limit(CHUNK)
+    while page := connection.execute(asked.where(table.c.row > last)).mappings().all():
+        yield page
+        last = page[-1]["row"]

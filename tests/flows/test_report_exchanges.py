@@ -1,0 +1,116 @@
+"""The report beside the ledger: each figure on inquiries counted once more from the tables, by other means."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from gateway.domain.agreement import Channel
+from gateway.domain.report.build import Narrowed, Report
+from gateway.errors import TooLarge
+from gateway.flows.report import report
+from gateway.store import tables as t
+from tests.flows.test_exchanges import CIVIL, PERSON, ask, asked_of
+from tests.gateway_world import COURT, NEIGHBOUR, World, a_referral_body
+
+DISABLED = "disabled_persons-520103"
+PERIOD = (date(2026, 1, 1), date(2026, 12, 31))
+
+
+@pytest.fixture
+def world(database_url: str) -> Iterator[World]:
+    made = World(database_url)
+    made.add_office("civil_affairs", Channel.MAILBOX, "520103")
+    made.add_office("disabled_persons", Channel.MAILBOX, "520103")
+    yield made
+    made.close()
+
+
+def counted(world: World, **narrowed: Any) -> Report:
+    return report(world.context, PERIOD, region="520000", now=world.now, narrowed=Narrowed(**narrowed))
+
+
+def value(made: Report, key: str) -> Any:
+    return made.line(key).value
+
+
+def asked_about(world: World, number: int, **changes: Any) -> None:
+    ask(world, inquiry_id=f"i-{number}", case_number=f"（2026）黔01司救执{number}号", **changes)
+
+
+# --- inquiries ---
+
+
+def answer(world: World, office_id: str, programme: str, *said: str, inquiry_id: str = "i-1") -> None:
+    """To the newest message that office was asked by; what is said later takes the place of what was said."""
+    letter = asked_of(world, office_id)
+    for one in said:
+        world.wait(timedelta(seconds=1))
+        answers = [{"programme": programme, "answer": one, "as_of": "2026-03-01"}]
+        data = {"inquiry_id": inquiry_id, "answers": answers}
+        world.accept(world.reply(office_id, letter, "inquiry.answered", data))
+
+
+def some_inquiries(world: World) -> None:
+    """Of the first both answer and its case is refused because of it; of the second one answers, and corrects itself;
+    the third a neighbour asks; for the fourth there is nobody to ask."""
+    ask(world, case_number="(2026)黔01司救执1号")
+    answer(world, CIVIL, "MLG", "ACTIVE")
+    answer(world, DISABLED, "ASD", "NEVER")
+    refused = {"decision": "NOT_ASSIST", "decided_amount_fen": 0, "ground_code": None, "refusal_code": "X6"}
+    body = a_referral_body(**refused, inquiry_ref="i-1")
+    sent = {name: one for name, one in body.items() if one is not None}
+    world.accept(world.court.sign("referral.submitted", sent, now=world.now))
+    asked_about(world, 2)
+    answer(world, CIVIL, "MLG", "UNKNOWN", "ENDED", inquiry_id="i-2")
+    ask(world, world.neighbour, inquiry_id="i-3", case_number="（2026）黔03司救执3号", programmes=["MLG"])
+    away = {**PERSON, "household_registration_region": "430000"}
+    asked_about(world, 4, person=away)
+
+
+def test_inquiries_are_counted_as_their_rows_tell(world: World) -> None:
+    some_inquiries(world)
+    made = counted(world)
+    inquiries, questions, answers = (world.rows(one) for one in (t.inquiries, t.inquiry_questions, t.inquiry_answers))
+    put = [row for row in questions if row["party"] is not None]
+    newest = {(row["inquiry_id"], row["programme"]): row["answer"] for row in answers}
+    assert value(made, "inquiry.asked") == len(inquiries) == 4
+    assert value(made, "inquiry.nobody") == len(inquiries) - len({row["inquiry_id"] for row in put}) == 1
+    assert (value(made, "inquiry.answered"), value(made, "inquiry.waiting")) == (1, 2)
+    assert value(made, "inquiry.questions") == len(put) == 5
+    said = Counter(newest.values())
+    assert said == {"ACTIVE": 1, "NEVER": 1, "ENDED": 1}
+    assert {code: value(made, f"inquiry.answer.{code.lower()}") for code in said} == said
+    assert value(made, "inquiry.answer.not_answered") == len(put) - len(newest)
+    by_agency = Counter(row["agency"] for row in put)
+    assert {agency: value(made, f"inquiry.{agency}.asked") for agency in by_agency} == by_agency
+    assert [value(made, f"inquiry.came.{key}") for key in ("cited", "none")] == [1, 3]
+
+
+def test_an_inquiry_is_overdue_when_its_time_is_over_and_late_when_it_is_answered_then(world: World) -> None:
+    asked_about(world, 1)
+    answer(world, CIVIL, "MLG", "NEVER")
+    world.wait(timedelta(days=9))
+    assert [value(counted(world), f"inquiry.{key}") for key in ("waiting", "overdue", "late")] == [0, 1, 0]
+    answer(world, DISABLED, "ASD", "ENDED")
+    assert [value(counted(world), f"inquiry.{key}") for key in ("answered", "overdue", "late")] == [1, 0, 1]
+
+
+def test_inquiries_are_of_their_court_their_agency_and_their_days(world: World) -> None:
+    some_inquiries(world)
+    courts = [value(counted(world, courts=one), "inquiry.asked") for one in ((COURT,), (NEIGHBOUR,), (), None)]
+    assert courts == [3, 1, 0, 4]
+    disabled = counted(world, agency="disabled_persons")
+    assert [value(disabled, f"inquiry.{key}") for key in ("asked", "questions", "answered")] == [2, 2, 1]
+    day = world.now.date()
+    before = report(world.context, (date(2026, 1, 1), day - timedelta(days=1)), region="520000", now=world.now)
+    assert value(before, "inquiry.asked") == 0
+
+
+def test_more_inquiries_than_are_wanted_are_refused(world: World) -> None:
+    some_inquiries(world)
+    with pytest.raises(TooLarge, match="inquiries"):
+        report(world.context, PERIOD, region="520000", now=world.now, most=3)
+    assert report(world.context, PERIOD, region="520000", now=world.now, most=4).line("inquiry.asked").value == 4

@@ -1,0 +1,134 @@
+"""The sections of the report on what stands in no referral: each figure counted by hand from the rows beside it."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from gateway.domain.person import SpecificGroup
+from gateway.domain.referral import Decision
+from gateway.domain.report.build import Narrowed, Report, Section, build_report, facts_of
+from gateway.domain.report.exchange_counts import InquiryCount, QuestionCount
+from tests.builders import at
+
+PERIOD = (date(2026, 1, 1), date(2026, 3, 31))
+AGENCIES = {"civil_affairs": ("民政", "Civil affairs"), "disabled_persons": ("残联", "Disabled persons' federation")}
+ASKED, DUE, IN_TIME, LATE = (
+    at(text) for text in ("2026-03-02 09:00", "2026-03-09 18:00", "2026-03-04 09:00", "2026-03-12 09:00")
+)
+
+
+def report_of(*, public: bool = False, narrowed: Narrowed | None = None, **rows: Any) -> Report:
+    facts = facts_of([], period=PERIOD, region="520000", agency_names=AGENCIES, narrowed=narrowed, **rows)
+    return build_report(facts, public=public)
+
+
+def values(report: Report, section: Section) -> dict[str, Any]:
+    """By key, without the section's name; nothing that counts nothing."""
+    found = {line.key.partition(".")[2]: line.value for line in report.lines if line.section is section}
+    return {key: value for key, value in found.items() if value not in (0, None)}
+
+
+def parts(report: Report, name: str) -> int:
+    """What the lines of one partition come to."""
+    return sum(line.value for line in report.lines if name in line.partitions and isinstance(line.value, int))
+
+
+# --- inquiries ---
+
+
+def a_question(answer: str | None = None, **changes: Any) -> QuestionCount:
+    honest = {"agency": "civil_affairs", "answer": answer, "answered_at": IN_TIME if answer else None}
+    return QuestionCount(**{**honest, **changes})
+
+
+def an_inquiry(number: int, *questions: QuestionCount, **changes: Any) -> InquiryCount:
+    """Of a person of its own, whose time is not over."""
+    honest: dict[str, Any] = {
+        "inquiry_id": f"i-{number}",
+        "asked_at": ASKED,
+        "due_at": DUE,
+        "past": False,
+        "questions": questions,
+        "person_ref": f"p-{number}",
+    }
+    return InquiryCount(**{**honest, **changes})
+
+
+SEVEN = (
+    # answered to the end; the case was refused because of it
+    an_inquiry(1, a_question("ACTIVE"), a_question("NEVER", agency="disabled_persons"), cited=True),
+    # answered, one question late; the case was assisted
+    an_inquiry(2, a_question("ENDED", answered_at=LATE), past=True, decision=Decision.ASSIST),
+    # one of two questions is overdue
+    an_inquiry(3, a_question("UNKNOWN"), a_question(agency="disabled_persons"), past=True),
+    # in time
+    an_inquiry(4, a_question(), decision=Decision.TERMINATED),
+    # the year of its limit has no calendar
+    an_inquiry(5, a_question(), due_at=None, past=None),
+    # nobody could be asked
+    an_inquiry(6, a_question(agency=None), past=True),
+    # about the first one's person
+    an_inquiry(7, a_question("NEVER"), person_ref="p-1", decision=Decision.ASSIST),
+)
+
+
+def test_every_inquiry_stands_in_one_place_and_its_case_came_to_one_thing() -> None:
+    found = values(report_of(inquiries=SEVEN), Section.INQUIRY)
+    standing = {"asked": 7, "answered": 3, "waiting": 1, "overdue": 1, "untold": 1, "nobody": 1}
+    came = {"came.cited": 1, "came.assisted": 2, "came.other": 1, "came.none": 3}
+    assert standing.items() <= found.items()
+    assert came.items() <= found.items()
+    assert sum(came.values()) == 7 == sum(standing.values()) - 7
+
+
+def test_questions_are_counted_by_answer_with_hits_delay_and_days() -> None:
+    """Asked 8, of which 5 answered: two days four times, ten days once."""
+    report = report_of(inquiries=SEVEN)
+    found = values(report, Section.INQUIRY)
+    answers = {"active": 1, "ended": 1, "never": 2, "unknown": 1, "not_answered": 3}
+    assert {f"answer.{key}": count for key, count in answers.items()}.items() <= found.items()
+    assert (found["questions"], found["hits"], found["rate"], found["late"]) == (8, 2, "40.0", 1)
+    assert (found["days"], report.line("inquiry.days").denominator) == ("2.0", 5)
+    assert report.line("inquiry.questions").persons == 5
+    assert report.line("inquiry.answer.never").persons == 1
+
+
+def test_each_agency_has_its_own_questions() -> None:
+    report = report_of(inquiries=SEVEN)
+    steps = ("asked", "answered", "overdue", "hits")
+    assert [report.line(f"inquiry.civil_affairs.{step}").value for step in steps] == [6, 4, 0, 2]
+    assert [report.line(f"inquiry.disabled_persons.{step}").value for step in steps] == [2, 1, 1, 0]
+    assert report.line("inquiry.disabled_persons.overdue").label_zh == "残联·逾期未答复"
+    assert report.line("inquiry.civil_affairs.hits").denominator == 4
+
+
+def test_what_adds_up_to_the_inquiries_and_to_the_questions_does() -> None:
+    report = report_of(inquiries=SEVEN)
+    assert [parts(report, name) for name in ("inquiry", "inquiry.came")] == [7, 7]
+    assert [parts(report, name) for name in ("inquiry.answer", "inquiry.agency.asked")] == [8, 8]
+    assert parts(report, "inquiry.agency.hits") == report.line("inquiry.hits").value
+
+
+def test_two_questions_about_somebody_nobody_may_match_are_one_person() -> None:
+    two = an_inquiry(1, a_question("NEVER"), a_question("NEVER", agency="disabled_persons"), person_ref=None)
+    report = report_of(inquiries=[two, an_inquiry(2, a_question("NEVER"), person_ref=None)])
+    assert report.line("inquiry.questions").persons == 2
+
+
+def test_a_share_is_left_out_with_the_few_behind_it() -> None:
+    """Nine of twelve answers NEVER, three ACTIVE: neither the three nor what they can be worked out from is printed."""
+    some = [an_inquiry(number, a_question("ACTIVE" if number < 3 else "NEVER")) for number in range(12)]
+    report = report_of(inquiries=some, public=True)
+    hidden = {line.key for line in report.lines if line.section is Section.INQUIRY and line.suppressed}
+    assert {"inquiry.answer.active", "inquiry.answer.never", "inquiry.hits", "inquiry.rate"} <= hidden
+    assert report.line("inquiry.asked").value == 12
+
+
+NARROWED = (Narrowed(case_type="civil"), Narrowed(group=SpecificGroup.MINOR))
+
+
+@pytest.mark.parametrize("narrowed", NARROWED)
+def test_what_tells_no_case_type_and_no_group_is_left_out_where_one_is_asked(narrowed: Narrowed) -> None:
+    report = report_of(inquiries=SEVEN, narrowed=narrowed)
+    assert [line.key for line in report.lines if line.section is Section.INQUIRY] == []

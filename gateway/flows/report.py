@@ -1,13 +1,17 @@
 """统计 The report of one period: rows from the ledger, counted by `domain.report`; no figure is kept anywhere."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
+from gateway.domain.replies import ClueAnswer
 from gateway.domain.report.build import Narrowed, Report, build_report, facts_of
+from gateway.domain.report.exchange_counts import ClueCount
 from gateway.domain.rules import read_table
 from gateway.errors import TooLarge
+from gateway.flows import clue
 from gateway.flows.context import Context
 from gateway.store import report_exchanges, report_rows
 from gateway.store.dossiers import Days
@@ -27,7 +31,7 @@ def report(
 ) -> Report:
     """What was concluded, and what was asked, within these days (both included). region: printed; court: of this one
     alone, by the name court_zh; narrowed: what else is asked; public: cells under five are left out; now: what is late
-    by then counts as late. Raises TooLarge for more than `most` referrals, or inquiries."""
+    by then counts as late. Raises TooLarge for more than `most` referrals, inquiries or clues."""
     asked = narrowed or Narrowed()
     if court is not None:
         asked = replace(asked, courts=(court,) if asked.courts is None or court in asked.courts else ())
@@ -35,6 +39,7 @@ def report(
         if most is not None:
             _bound(connection, concluded, asked, most)
         rows = report_rows.read(connection, concluded, asked)
+        clues = list(_clues(connection, context, concluded, asked, now))
         inquiries = report_exchanges.inquiries(connection, concluded, asked, now=now)
     facts = facts_of(
         rows.referrals,
@@ -42,6 +47,7 @@ def report(
         rows.replies,
         rows.findings,
         inquiries=inquiries,
+        clues=clues,
         period=concluded,
         region=region,
         agency_names={row["agency"]: (row["zh"], row["english"]) for row in read_table("agencies")},
@@ -51,8 +57,24 @@ def report(
     return build_report(facts, public=public)
 
 
+def _clues(connection: Connection, context: Context, days: Days, asked: Narrowed, now: datetime) -> Iterator[ClueCount]:
+    """Of one agency: what its parties told. An agency is its party's, by the party's first office."""
+    offices = context.snapshot(now).offices.values()
+    agency_of = {one.party_id: one.agency for one in sorted(offices, key=lambda one: one.office_id, reverse=True)}
+    for kept, became_referral in report_exchanges.clues(connection, days, asked):
+        agency = agency_of.get(kept.party, kept.party)
+        if asked.agency in (None, agency):
+            yield ClueCount(
+                agency=agency,
+                forwarded=kept.court_asked is not None,
+                answers=tuple(ClueAnswer(said.code) for said in kept.answers),
+                past=clue.is_overdue(kept, context, now),
+                became_referral=became_referral,
+            )
+
+
 def _bound(connection: Connection, days: Days, asked: Narrowed, most: int) -> None:
     if report_rows.count(connection, days, asked.courts, most=most + 1) > most:
         raise TooLarge(f"more than {most} referrals")
-    if report_exchanges.count(connection, days, asked, most=most + 1) > most:
-        raise TooLarge(f"more than {most} inquiries")
+    if report_exchanges.largest(connection, days, asked, most=most + 1) > most:
+        raise TooLarge(f"more than {most} inquiries or clues")

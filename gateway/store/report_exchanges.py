@@ -1,7 +1,8 @@
-"""统计的读取 What a report counts besides referrals: inquiries asked within its days, by the columns that name nobody.
+"""统计的读取 What a report counts besides referrals: inquiries and clues of its days, by columns that name nobody.
 
 Rules: rows are read page by page along their own numbers; what came of an inquiry is told by its case number, at its
-own court. Of one agency: the questions put to it, and inquiries that hold one.
+own court, and of a clue by those it was answered with. Of one agency: the questions put to it, and the inquiries
+that hold one.
 """
 
 from collections import defaultdict
@@ -15,17 +16,27 @@ from gateway.domain.case_number import full_width
 from gateway.domain.referral import Decision
 from gateway.domain.report.exchange_counts import InquiryCount, QuestionCount
 from gateway.domain.report.values import Narrowed
+from gateway.store import exchanges
 from gateway.store import tables as t
 from gateway.store.clock import from_ms, to_ms
 from gateway.store.dossiers import CHUNK, Days, within
+from gateway.store.exchanges import KeptClue
 from gateway.store.prepared import among, ids
 
-_I, _Q, _A, _R = t.inquiries.c, t.inquiry_questions.c, t.inquiry_answers.c, t.referrals.c
+_I, _Q, _A = t.inquiries.c, t.inquiry_questions.c, t.inquiry_answers.c
+_C, _R = t.clues.c, t.referrals.c
 
 
-def count(connection: Connection, asked: Days, narrowed: Narrowed, *, most: int) -> int:
-    """How many inquiries were asked within these days; counted up to `most`."""
-    rows = sa.select(_I.row).where(*_inquiries_asked(asked, narrowed)).limit(most)
+def largest(connection: Connection, days: Days, narrowed: Narrowed, *, most: int) -> int:
+    """How many inquiries, or clues, are of these days, whichever are more; counted up to `most`."""
+    return max(
+        _count(connection, t.inquiries, _inquiries_asked(days, narrowed), most),
+        _count(connection, t.clues, _clues_received(days, narrowed), most),
+    )
+
+
+def _count(connection: Connection, table: sa.Table, asked: Iterable[sa.ColumnElement[bool]], most: int) -> int:
+    rows = sa.select(table.c.row).where(*asked).limit(most)
     return connection.scalar(sa.select(sa.func.count()).select_from(rows.subquery())) or 0
 
 
@@ -112,6 +123,32 @@ _OF_CASES = (
     .where(among(_R.case_number))
     .order_by(_R.row)
 )
+
+
+# --- clues ---
+
+
+def clues(connection: Connection, received: Days, narrowed: Narrowed) -> Iterator[tuple[KeptClue, bool]]:
+    """Those received within these days, oldest first, and whether a referral of the court came of each."""
+    for page in _pages(connection, t.clues, _clues_received(received, narrowed)):
+        found = exchanges.clues(connection, [row["clue_id"] for row in page])
+        cases = {case for one in found for case in _cases_of(one)}
+        rows = connection.execute(_OF_CASES, ids({number for _, number in cases}))
+        referred = {(row.court, row.case_number) for row in rows}
+        for one in found:
+            yield one, not referred.isdisjoint(_cases_of(one))
+
+
+def _cases_of(clue: KeptClue) -> set[tuple[str, str]]:
+    """(court, case number) of its answers."""
+    if clue.court_asked is None:
+        return set()
+    return {(clue.court_asked, full_width(said.case_number)) for said in clue.answers if said.case_number is not None}
+
+
+def _clues_received(received: Days, narrowed: Narrowed) -> list[sa.ColumnElement[bool]]:
+    of_courts = [] if narrowed.courts is None else [_C.court_asked.in_(narrowed.courts)]
+    return [within(_C.received_at, received), *of_courts]
 
 
 def _pages(

@@ -1,4 +1,4 @@
-"""The report beside the ledger: each figure on inquiries counted once more from the tables, by other means."""
+"""The report beside the ledger: each figure on the exchanges counted once more from the tables, by other means."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from gateway.domain.report.build import Narrowed, Report
 from gateway.errors import TooLarge
 from gateway.flows.report import report
 from gateway.store import tables as t
-from tests.flows.test_exchanges import CIVIL, PERSON, ask, asked_of
+from tests.flows.test_exchanges import CIVIL, PERSON, ask, asked_of, reply, tell
 from tests.gateway_world import COURT, NEIGHBOUR, World, a_referral_body
 
 DISABLED = "disabled_persons-520103"
@@ -107,6 +107,53 @@ def test_inquiries_are_of_their_court_their_agency_and_their_days(world: World) 
     day = world.now.date()
     before = report(world.context, (date(2026, 1, 1), day - timedelta(days=1)), region="520000", now=world.now)
     assert value(before, "inquiry.asked") == 0
+
+
+# --- clues ---
+
+
+def some_clues(world: World) -> None:
+    """Of the women's federation the first became a referral, the second was filed; the others' went to nobody."""
+    tell(world)
+    reply(world, "FILED", case_number="(2026)黔01司救执1号")
+    world.refer()
+    tell(world, clue_id="k-2")
+    reply(world, "FILED", clue_id="k-2", case_number="（2026）黔01司救执2号")
+    tell(world, CIVIL, clue_id="k-3")
+    tell(world, CIVIL, clue_id="k-4", person={**PERSON, "household_registration_region": "110101"})
+    reply(world, "NOT_COURT", clue_id="k-3", to="检察院")
+
+
+def test_clues_are_counted_as_their_rows_tell(world: World) -> None:
+    some_clues(world)
+    made = counted(world)
+    clues, answers, referrals = (world.rows(one) for one in (t.clues, t.clue_answers, t.referrals))
+    numbers = {row["case_number"] for row in referrals}
+    answered = {row["clue_id"] for row in answers}
+    filed = {row["clue_id"]: (row["case_number"] or "").replace("(", "（").replace(")", "）") for row in answers}
+    assert value(made, "clue.submitted") == len(clues) == 4
+    assert value(made, "clue.forwarded") == sum(row["court_asked"] is not None for row in clues) == 3
+    assert value(made, "clue.answered") == len(answered) == 3
+    assert value(made, "clue.referral") == sum(number in numbers for number in filed.values()) == 1
+    assert value(made, "clue.filed") == sum(row["code"] == "FILED" for row in answers) == 2
+    assert [value(made, f"clue.end.{key}") for key in ("waiting", "not_court", "no_court")] == [2, 1, 1]
+    assert [value(made, f"clue.{one}.submitted") for one in ("civil_affairs", "womens_federation")] == [2, 2]
+
+
+def test_a_clue_is_overdue_when_the_courts_time_is_over(world: World) -> None:
+    some_clues(world)
+    world.wait(timedelta(days=60))
+    found = counted(world)
+    assert [value(found, f"clue.end.{key}") for key in ("waiting", "overdue", "not_court")] == [0, 2, 1]
+
+
+def test_clues_are_of_the_court_they_went_to_and_of_the_agency_that_told_them(world: World) -> None:
+    some_clues(world)
+    asked: tuple[dict[str, Any], ...] = ({"courts": (COURT,)}, {"courts": (NEIGHBOUR,)}, {"agency": "civil_affairs"})
+    assert [value(counted(world, **one), "clue.submitted") for one in asked] == [3, 0, 2]
+
+
+# --- too much at once ---
 
 
 def test_more_inquiries_than_are_wanted_are_refused(world: World) -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from gateway.domain.person import SpecificGroup
 from gateway.domain.referral import Decision
+from gateway.domain.replies import ClueAnswer
 from gateway.domain.report.build import Narrowed, Report, Section, build_report, facts_of
-from gateway.domain.report.exchange_counts import InquiryCount, QuestionCount
+from gateway.domain.report.exchange_counts import ClueCount, InquiryCount, QuestionCount
 from tests.builders import at
 
 PERIOD = (date(2026, 1, 1), date(2026, 3, 31))
@@ -130,5 +131,49 @@ NARROWED = (Narrowed(case_type="civil"), Narrowed(group=SpecificGroup.MINOR))
 
 @pytest.mark.parametrize("narrowed", NARROWED)
 def test_what_tells_no_case_type_and_no_group_is_left_out_where_one_is_asked(narrowed: Narrowed) -> None:
-    report = report_of(inquiries=SEVEN, narrowed=narrowed)
-    assert [line.key for line in report.lines if line.section is Section.INQUIRY] == []
+    report = report_of(inquiries=SEVEN, clues=EIGHT, narrowed=narrowed)
+    assert {line.section for line in report.lines}.isdisjoint({Section.INQUIRY, Section.CLUE})
+
+
+# --- clues ---
+
+
+def a_clue(*answers: str, **changes: Any) -> ClueCount:
+    honest: dict[str, Any] = {"agency": "civil_affairs", "forwarded": True}
+    return ClueCount(answers=tuple(ClueAnswer(one) for one in answers), **{**honest, **changes})
+
+
+EIGHT = (
+    a_clue("FILED", "ASSISTED", became_referral=True),
+    a_clue("FILED", "NOT_ASSISTED", became_referral=True),
+    a_clue("NOT_COURT"),
+    # filed is not the end of it
+    a_clue("FILED", past=True),
+    a_clue("INFORMED_PERSON"),
+    a_clue(past=True, agency="disabled_persons"),
+    a_clue(past=None),
+    a_clue(forwarded=False, past=True, agency="disabled_persons"),
+)
+
+
+def test_every_clue_stands_in_one_place() -> None:
+    report = report_of(clues=EIGHT)
+    found = values(report, Section.CLUE)
+    way = {"submitted": 8, "forwarded": 7, "answered": 5, "filed": 3, "referral": 2, "rate": "28.6"}
+    ends = {"assisted": 1, "not_assisted": 1, "not_court": 1, "waiting": 1, "overdue": 2, "untold": 1, "no_court": 1}
+    assert way.items() <= found.items()
+    assert {f"end.{key}": count for key, count in ends.items()}.items() <= found.items()
+    assert parts(report, "clue") == sum(ends.values()) == 8
+    assert (report.line("clue.filed").denominator, report.line("clue.submitted").persons) == (7, 8)
+
+
+def test_each_agency_has_its_own_clues() -> None:
+    report = report_of(clues=EIGHT)
+    steps = ("submitted", "forwarded", "answered", "overdue", "referral")
+    found = {agency: [report.line(f"clue.{agency}.{step}").value for step in steps] for agency in AGENCIES}
+    assert found == {"civil_affairs": [6, 6, 5, 1, 2], "disabled_persons": [2, 1, 0, 1, 0]}
+
+
+def test_no_clue_has_no_share_instead_of_zero() -> None:
+    report = report_of()
+    assert (report.line("clue.submitted").value, report.line("clue.rate").value) == (0, None)

@@ -1,7 +1,7 @@
 """统计报表 The statistical report (DOMAIN §8) of one period and region: every section in order, made from rows alone.
 
 `report.facts.facts_of` cuts the rows to the period, `build_report` counts them, `report.text` prints them. Left out, as
-they stand in no referral's dossier: clues, statements, follow-up visits.
+they stand in no referral's dossier: statements, follow-up visits.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,6 +10,7 @@ from gateway.domain.regions import load_regions
 from gateway.domain.report import case_sections as cases
 from gateway.domain.report import exchange_sections as exchange
 from gateway.domain.report import month_section as month
+from gateway.domain.report.clue_section import clues
 from gateway.domain.report.disclosure import for_the_public
 from gateway.domain.report.facts import ReportFacts, facts_of
 from gateway.domain.report.inquiry_section import inquiries
@@ -58,6 +59,7 @@ SECTIONS: tuple[Callable[[ReportFacts], Iterable[ReportLine]], ...] = (
     exchange.exchange,
     exchange.denials,
     exchange.pace,
+    clues,
     exchange.duplicates,
     exchange.false_matches,
     exchange.missed,

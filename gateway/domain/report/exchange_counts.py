@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.domain.referral import Decision
+from gateway.domain.replies import ClueAnswer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,3 +34,16 @@ class InquiryCount:
     person_ref: str | None = None
     decision: Decision | None = None
     cited: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClueCount:
+    """One clue (线索). agency: of the party that told it; forwarded: whether a court of the region could be told;
+    answers: its codes, oldest first; past: whether the court's time for the next answer is over; became_referral:
+    whether a referral of that court stands under a case number it answered with."""
+
+    agency: str
+    forwarded: bool
+    answers: tuple[ClueAnswer, ...] = ()
+    past: bool | None = False
+    became_referral: bool = False

@@ -33,6 +33,7 @@ class Section(StrEnum):
     EXCHANGE = "exchange"
     DENIAL = "denial"
     PACE = "pace"
+    CLUE = "clue"
     DUPLICATE = "duplicate"
     MISSED = "missed"
     QUALITY = "quality"
@@ -53,6 +54,7 @@ SECTION_NAMES: dict[Section, tuple[str, str]] = {
     Section.EXCHANGE: ("移送办理", "Referrals by agency and programme"),
     Section.DENIAL: ("社会救助不予理由", "Denial reasons"),
     Section.PACE: ("各环节时长", "Days per step"),
+    Section.CLUE: ("线索", "Clues"),
     Section.DUPLICATE: ("重复救助疑点", "Duplicates in doubt"),
     Section.MISSED: ("遗漏疑点", "Missed in doubt"),
     Section.QUALITY: ("数据质量", "Data quality"),
@@ -69,6 +71,7 @@ class Unit(StrEnum):
     FINDING = "finding"
     INQUIRY = "inquiry"
     QUESTION = "question"
+    CLUE = "clue"
     FEN = "fen"
     PERCENT = "percent"
     DAY = "day"
@@ -82,12 +85,13 @@ UNIT_NAMES: dict[Unit, tuple[str, str]] = {
     Unit.FINDING: ("条疑点", "findings"),
     Unit.INQUIRY: ("件协查", "inquiries"),
     Unit.QUESTION: ("项协查事项", "questions"),
+    Unit.CLUE: ("条线索", "clues"),
     Unit.FEN: ("元", "yuan"),
     Unit.PERCENT: ("%", "%"),
     Unit.DAY: ("天", "days"),
 }
 COUNTS = frozenset(Unit) - {Unit.FEN, Unit.PERCENT, Unit.DAY}
-OF_ONE_PERSON = frozenset({Unit.CASE, Unit.PERSON, Unit.INQUIRY, Unit.QUESTION})
+OF_ONE_PERSON = frozenset({Unit.CASE, Unit.PERSON, Unit.INQUIRY, Unit.QUESTION, Unit.CLUE})
 """What is so much of one person that what a count lacks of its total tells as much as the count."""
 
 

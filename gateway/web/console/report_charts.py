@@ -130,7 +130,7 @@ def _by_agency(section: Section, lines: Sequence[ReportLine]) -> Iterable[Markup
     yield _bars(section, [line for line in lines if line.key.count(".") > 1 and not line.key.startswith(_NO_AGENCY)])
 
 
-_NO_AGENCY = ("inquiry.came.", "inquiry.answer.")
+_NO_AGENCY = ("inquiry.came.", "inquiry.answer.", "clue.end.")
 _DRAWN: Mapping[Section, Callable[[Section, Sequence[ReportLine]], Iterable[Markup | None]]] = {
     Section.CONCLUDED: _concluded,
     Section.MONTH: _months,
@@ -143,6 +143,7 @@ _DRAWN: Mapping[Section, Callable[[Section, Sequence[ReportLine]], Iterable[Mark
     Section.EXCHANGE: _agencies,
     Section.DENIAL: _counts,
     Section.PACE: _days,
+    Section.CLUE: _by_agency,
     Section.DUPLICATE: _counts,
     Section.MISSED: _counts,
 }

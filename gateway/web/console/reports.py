@@ -38,7 +38,7 @@ HOME = "/console/reports"
 EXPORTED = "report_exported"
 FIELDS = ("from", "to", "region", "court", "case_type", "group", "agency", "public")
 MOST = 20_000
-"""Referrals of one page's report; what is larger is counted by `xianjie report`."""
+"""Referrals, inquiries or clues of one page's report; what is larger is counted by `xianjie report`."""
 MOST_YEARS = 10
 KINDS = {
     "csv": "text/csv; charset=utf-8",
@@ -136,8 +136,8 @@ def _counted(visit: Visit, wanted: Wanted) -> Report:
     except TooLarge as error:
         raise InvalidQuery(
             t(
-                f"期间内移送超过{MOST:,}份：请缩短期间，或在网关上运行 xianjie report",
-                f"more than {MOST:,} referrals: shorten the period, or run `xianjie report` on the gateway",
+                f"期间内移送、协查或线索超过{MOST:,}：请缩短期间，或运行 xianjie report",
+                f"more than {MOST:,} referrals, inquiries or clues: shorten the period, or run `xianjie report`",
             )
         ) from error
 

@@ -54,7 +54,7 @@ class Matched:
 
 def listed(connection: Connection, asked: Asked, *, before: int | None, limit: int) -> list[tuple[Statement, Progress]]:
     """Newest first, of rows below `before`."""
-    rows = sa.select(_S.row, _S.party, _S.statement_id).where(*_conditions(asked))
+    rows = sa.select(_S.row, _S.party, _S.statement_id).where(*conditions(asked))
     if before is not None:
         rows = rows.where(_S.row < before)
     if asked.state is not None:
@@ -66,12 +66,13 @@ def listed(connection: Connection, asked: Asked, *, before: int | None, limit: i
 
 def named(connection: Connection, statement_id: str, asked: Asked) -> list[Statement]:
     """Every statement of that id that is seen: two parties may have used one id."""
-    rows = sa.select(_S.row).where(_S.statement_id == statement_id, *_conditions(asked))
+    rows = sa.select(_S.row).where(_S.statement_id == statement_id, *conditions(asked))
     seen = set(connection.scalars(rows))
     return [one for one in statements.named(connection, statement_id) if one.row in seen]
 
 
-def _conditions(asked: Asked) -> list[sa.ColumnElement[bool]]:
+def conditions(asked: Asked) -> list[sa.ColumnElement[bool]]:
+    """All of what is asked but the state."""
     found: list[sa.ColumnElement[bool]] = []
     if asked.part is not None:
         part = asked.part
@@ -101,12 +102,13 @@ def doubts(
 
 
 def _doubts(connection: Connection, name: str, courts: Sequence[str] | None) -> Mapping[tuple[str, FindingState], int]:
-    asked = sa.select(_F.code, _F.state, sa.func.count()).where(_F.of_statement == name, *_of_courts(courts))
+    asked = sa.select(_F.code, _F.state, sa.func.count()).where(_F.of_statement == name, *of_courts(courts))
     rows = connection.execute(asked.group_by(_F.code, _F.state).order_by(_F.code, _F.state))
     return {(row[0], FindingState(row[1])): row[2] for row in rows}
 
 
-def _of_courts(courts: Sequence[str] | None) -> list[sa.ColumnElement[bool]]:
+def of_courts(courts: Sequence[str] | None) -> list[sa.ColumnElement[bool]]:
+    """Findings that are these courts' matter; all where none are named."""
     return [] if courts is None else [_F.of_court.in_(courts)]
 
 

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from gateway.domain.agreement import Channel
-from gateway.domain.report.build import Narrowed, Report
+from gateway.domain.report.build import Narrowed, Report, Section
 from gateway.errors import TooLarge
 from gateway.flows.report import report
 from gateway.store import tables as t
+from tests.flows.statement_world import a_line, manifest, ndjson, state, submit
 from tests.flows.test_exchanges import CIVIL, PERSON, ask, asked_of, reply, tell
+from tests.flows.test_statements import told
 from tests.gateway_world import COURT, NEIGHBOUR, World, a_referral_body
 
 DISABLED = "disabled_persons-520103"
@@ -151,6 +153,64 @@ def test_clues_are_of_the_court_they_went_to_and_of_the_agency_that_told_them(wo
     some_clues(world)
     asked: tuple[dict[str, Any], ...] = ({"courts": (COURT,)}, {"courts": (NEIGHBOUR,)}, {"agency": "civil_affairs"})
     assert [value(counted(world, **one), "clue.submitted") for one in asked] == [3, 0, 2]
+
+
+# --- statements ---
+
+
+def some_statements(world: World) -> None:
+    """Of March: one line agrees in all but the amount, one names nothing we know, one is none; then a ledger that takes
+    its place and leaves out what was paid; and one whose lines never came."""
+    told(world)
+    strange = a_line(need_id=None, id_number=None, name=None, programme="MLG")
+    state(world, [a_line(amount_fen=65_000), strange, {"status": "PAID"}])
+    state(world, [], statement_id="s-2", replaces="s-1")
+    submit(world, manifest(ndjson([a_line()]), 1, statement_id="s-3", period_from="2026-02", period_to="2026-02"))
+
+
+def test_statements_are_counted_as_their_rows_tell(world: World) -> None:
+    some_statements(world)
+    made = counted(world)
+    manifests, lines, findings = (world.rows(one) for one in (t.statements, t.statement_lines, t.findings))
+    mine = [row for row in findings if row["origin"] == "statement"]
+    assert value(made, "statement.received") == len(manifests) == 3
+    assert value(made, "statement.replaced") == sum(row["replaces"] is not None for row in manifests) == 1
+    assert [value(made, f"statement.state.{one}") for one in ("read", "awaiting_lines")] == [2, 1]
+    assert value(made, "statement.lines") == len(lines) == 3
+    assert value(made, "statement.lines.bad") == sum(row["problem"] is not None for row in lines)
+    good = [row for row in lines if row["problem"] is None]
+    assert value(made, "statement.lines.matched") == sum(row["need_id"] is not None for row in good) == 1
+    assert value(made, "statement.doubts") == len(mine) > 1
+    gone = [row for row in mine if row["closed_at"] is not None]
+    assert value(made, "statement.doubts.gone") == len(gone) > 0
+    assert value(made, "statement.doubts.undecided") == len(mine) - len(gone)
+
+
+def test_a_doubt_that_a_person_decided_is_decided_whatever_became_of_it(world: World) -> None:
+    some_statements(world)
+    before = value(counted(world), "statement.doubts")
+    world.change(t.findings.update().where(t.findings.c.origin == "statement").values(decided_as="EXPLAINED"))
+    made = counted(world)
+    assert [value(made, f"statement.doubts.{one}") for one in ("decided", "undecided", "gone")] == [before, 0, 0]
+
+
+def test_statements_are_of_their_agency_and_of_the_offices_of_a_region(world: World) -> None:
+    some_statements(world)
+    asked: tuple[dict[str, Any], ...] = (
+        {"agency": "civil_affairs"},
+        {"agency": "disabled_persons"},
+        {"courts": (COURT,), "region": "5201"},
+        {"courts": (COURT,), "region": "5203"},
+    )
+    assert [value(counted(world, **one), "statement.received") for one in asked] == [3, 0, 3, 0]
+    assert [line for line in counted(world, courts=(COURT,)).lines if line.section is Section.STATEMENT] == []
+
+
+def test_statements_of_other_days_are_left_out(world: World) -> None:
+    some_statements(world)
+    days = (date(2026, 1, 1), world.now.date() - timedelta(days=1))
+    before = report(world.context, days, region="520000", now=world.now)
+    assert [value(before, f"statement.{one}") for one in ("received", "lines", "doubts")] == [0, 0, 0]
 
 
 # --- too much at once ---

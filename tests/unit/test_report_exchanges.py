@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from gateway.domain.lifecycle import StatementState
 from gateway.domain.person import SpecificGroup
 from gateway.domain.referral import Decision
 from gateway.domain.replies import ClueAnswer
 from gateway.domain.report.build import Narrowed, Report, Section, build_report, facts_of
-from gateway.domain.report.exchange_counts import ClueCount, InquiryCount, QuestionCount
+from gateway.domain.report.exchange_counts import ClueCount, InquiryCount, QuestionCount, StatementCount
 from tests.builders import at
 
 PERIOD = (date(2026, 1, 1), date(2026, 3, 31))
@@ -131,8 +132,9 @@ NARROWED = (Narrowed(case_type="civil"), Narrowed(group=SpecificGroup.MINOR))
 
 @pytest.mark.parametrize("narrowed", NARROWED)
 def test_what_tells_no_case_type_and_no_group_is_left_out_where_one_is_asked(narrowed: Narrowed) -> None:
-    report = report_of(inquiries=SEVEN, clues=EIGHT, narrowed=narrowed)
-    assert {line.section for line in report.lines}.isdisjoint({Section.INQUIRY, Section.CLUE})
+    report = report_of(inquiries=SEVEN, clues=EIGHT, statements=FOUR, narrowed=narrowed)
+    sections = {line.section for line in report.lines}
+    assert sections.isdisjoint({Section.INQUIRY, Section.CLUE, Section.STATEMENT})
 
 
 # --- clues ---
@@ -177,3 +179,53 @@ def test_each_agency_has_its_own_clues() -> None:
 def test_no_clue_has_no_share_instead_of_zero() -> None:
     report = report_of()
     assert (report.line("clue.submitted").value, report.line("clue.rate").value) == (0, None)
+
+
+# --- statements ---
+
+READ, WAITING = StatementState.READ, StatementState.AWAITING_LINES
+FOUR = (
+    StatementCount(
+        agency="civil_affairs", state=READ, announced=100, kept=100, bad=3, named=60, undecided=2, decided=5
+    ),
+    StatementCount(agency="civil_affairs", state=READ, is_replaced=True, announced=20, kept=18, named=18, gone=4),
+    StatementCount(agency="civil_affairs", state=WAITING, announced=50),
+    StatementCount(agency="disabled_persons", state=READ, announced=7, kept=7, decided=1),
+)
+
+
+def test_statements_are_counted_with_their_lines_and_the_doubts_they_led_to() -> None:
+    report = report_of(statements=FOUR)
+    assert (
+        values(report, Section.STATEMENT).items()
+        >= {
+            "received": 4,
+            "state.read": 3,
+            "state.awaiting_lines": 1,
+            "replaced": 1,
+            "lines": 125,
+            "lines.matched": 78,
+            "lines.others": 44,
+            "lines.bad": 3,
+            "doubts": 12,
+            "doubts.undecided": 2,
+            "doubts.decided": 6,
+            "doubts.gone": 4,
+        }.items()
+    )
+    assert (report.line("statement.lines").denominator, report.line("statement.lines.bad").denominator) == (177, 125)
+    sums = {name: parts(report, f"statement{name}") for name in ("", ".lines", ".doubts", ".agency.lines")}
+    assert sums == {"": 4, ".lines": 125, ".doubts": 12, ".agency.lines": 125}
+
+
+def test_each_agency_has_its_own_statements() -> None:
+    report = report_of(statements=FOUR)
+    steps = ("received", "lines", "matched", "doubts", "undecided")
+    found = {agency: [report.line(f"statement.{agency}.{step}").value for step in steps] for agency in AGENCIES}
+    assert found == {"civil_affairs": [3, 118, 78, 11, 2], "disabled_persons": [1, 7, 0, 1, 0]}
+
+
+def test_a_statement_is_of_a_region_and_of_no_court() -> None:
+    of_court, of_region = Narrowed(courts=("c-1",)), Narrowed(courts=("c-1",), region="5201")
+    found = [report_of(statements=FOUR, narrowed=one) for one in (of_court, of_region)]
+    assert [Section.STATEMENT in {line.section for line in one.lines} for one in found] == [False, True]

@@ -7,6 +7,7 @@ names anybody: `person_ref` is the same opaque hash as a referral's, and None wh
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.domain.lifecycle import StatementState
 from gateway.domain.referral import Decision
 from gateway.domain.replies import ClueAnswer
 
@@ -47,3 +48,25 @@ class ClueCount:
     answers: tuple[ClueAnswer, ...] = ()
     past: bool | None = False
     became_referral: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StatementCount:
+    """One statement (对账单). announced: lines its manifest names; kept, bad, named: of those that were read, all,
+    those compared with nothing, those that name a need. undecided, decided, gone: its doubts by what became of them."""
+
+    agency: str
+    state: StatementState
+    is_replaced: bool = False
+    announced: int = 0
+    kept: int = 0
+    bad: int = 0
+    named: int = 0
+    undecided: int = 0
+    decided: int = 0
+    gone: int = 0
+
+    @property
+    def doubts(self) -> int:
+        """All of them."""
+        return self.undecided + self.decided + self.gone

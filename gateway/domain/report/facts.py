@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from gateway.domain.reconciliation.values import NeedRow, ReplyRow
-from gateway.domain.report.exchange_counts import ClueCount, InquiryCount
+from gateway.domain.report.exchange_counts import ClueCount, InquiryCount, StatementCount
 from gateway.domain.report.values import FindingCount, Narrowed, ReportLine, ReportRow, Section, Unit
 
 SECONDS_OF_DAY = 86_400
@@ -44,6 +44,7 @@ class ReportFacts:
     findings: Sequence[FindingCount] = ()
     inquiries: Sequence[InquiryCount] = ()
     clues: Sequence[ClueCount] = ()
+    statements: Sequence[StatementCount] = ()
     agency_names: Mapping[str, Label] = field(default_factory=dict)
     court_zh: str = ""
     narrowed: Narrowed = field(default_factory=Narrowed)
@@ -93,6 +94,7 @@ def facts_of(
     *,
     inquiries: Iterable[InquiryCount] = (),
     clues: Iterable[ClueCount] = (),
+    statements: Iterable[StatementCount] = (),
     period: tuple[date, date],
     region: str,
     agency_names: Mapping[str, Label] | None = None,
@@ -102,7 +104,8 @@ def facts_of(
     """What was concluded within the period (both days included), with what became of it until now.
 
     region: GB/T 2260 code the rows were chosen for; findings: those of the period's referrals; court_zh: the one court
-    the rows are of; narrowed: what else they were chosen by; inquiries, clues: those of the period.
+    the rows are of; narrowed: what else they were chosen by; inquiries, clues,
+    statements: those of the period.
     """
     chosen = counted(row for row in rows if period[0] <= row.concluded_on <= period[1])
     known = {row.referral_id for row in chosen}
@@ -115,6 +118,7 @@ def facts_of(
         findings=list(findings),
         inquiries=list(inquiries),
         clues=list(clues),
+        statements=list(statements),
         agency_names=agency_names or {},
         court_zh=court_zh,
         narrowed=narrowed or Narrowed(),

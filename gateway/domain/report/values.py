@@ -36,6 +36,7 @@ class Section(StrEnum):
     CLUE = "clue"
     DUPLICATE = "duplicate"
     MISSED = "missed"
+    STATEMENT = "statement"
     QUALITY = "quality"
 
 
@@ -57,6 +58,7 @@ SECTION_NAMES: dict[Section, tuple[str, str]] = {
     Section.CLUE: ("线索", "Clues"),
     Section.DUPLICATE: ("重复救助疑点", "Duplicates in doubt"),
     Section.MISSED: ("遗漏疑点", "Missed in doubt"),
+    Section.STATEMENT: ("对账单", "Statements"),
     Section.QUALITY: ("数据质量", "Data quality"),
 }
 
@@ -72,6 +74,8 @@ class Unit(StrEnum):
     INQUIRY = "inquiry"
     QUESTION = "question"
     CLUE = "clue"
+    STATEMENT = "statement"
+    LINE = "line"
     FEN = "fen"
     PERCENT = "percent"
     DAY = "day"
@@ -86,6 +90,8 @@ UNIT_NAMES: dict[Unit, tuple[str, str]] = {
     Unit.INQUIRY: ("件协查", "inquiries"),
     Unit.QUESTION: ("项协查事项", "questions"),
     Unit.CLUE: ("条线索", "clues"),
+    Unit.STATEMENT: ("份对账单", "statements"),
+    Unit.LINE: ("行明细", "lines"),
     Unit.FEN: ("元", "yuan"),
     Unit.PERCENT: ("%", "%"),
     Unit.DAY: ("天", "days"),
@@ -168,9 +174,11 @@ class ReportLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Narrowed:
-    """统计范围: whose cases a report counts, within its period; what is None is not asked. courts: of any of these."""
+    """统计范围: whose cases a report counts, within its period; what is None is not asked. courts: of any of these;
+    region: its leading digits, where they are all the courts of one."""
 
     courts: tuple[str, ...] | None = None
+    region: str | None = None
     case_type: str | None = None
     group: SpecificGroup | None = None
     agency: str | None = None
@@ -184,6 +192,11 @@ class Narrowed:
     def is_of_cases(self) -> bool:
         """Whether it asks for what only a referral tells: inquiries, clues and statements know neither."""
         return self.case_type is not None or self.group is not None
+
+    @property
+    def tells_statements(self) -> bool:
+        """Whether it asks for what an office's statement tells, which is of no court."""
+        return not self.is_of_cases and (self.courts is None or self.region is not None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -125,6 +125,11 @@ def _agencies(section: Section, lines: Sequence[ReportLine]) -> Iterable[Markup 
     yield _bars(section, [line for line in lines if line.key.startswith("exchange.") and line.key.count(".") > 1])
 
 
+def _doubts(section: Section, lines: Sequence[ReportLine]) -> Iterable[Markup | None]:
+    """What became of them; statements and lines are of another size and stand in the table."""
+    yield _bars(section, [line for line in lines if line.key.startswith("statement.doubts.")])
+
+
 def _by_agency(section: Section, lines: Sequence[ReportLine]) -> Iterable[Markup | None]:
     """Each agency's lines alone."""
     yield _bars(section, [line for line in lines if line.key.count(".") > 1 and not line.key.startswith(_NO_AGENCY)])
@@ -146,4 +151,5 @@ _DRAWN: Mapping[Section, Callable[[Section, Sequence[ReportLine]], Iterable[Mark
     Section.CLUE: _by_agency,
     Section.DUPLICATE: _counts,
     Section.MISSED: _counts,
+    Section.STATEMENT: _doubts,
 }

@@ -38,7 +38,7 @@ HOME = "/console/reports"
 EXPORTED = "report_exported"
 FIELDS = ("from", "to", "region", "court", "case_type", "group", "agency", "public")
 MOST = 20_000
-"""Referrals, inquiries or clues of one page's report; what is larger is counted by `xianjie report`."""
+"""Referrals, inquiries, clues or statements of one page's report; what is larger is counted by `xianjie report`."""
 MOST_YEARS = 10
 KINDS = {
     "csv": "text/csv; charset=utf-8",
@@ -136,8 +136,9 @@ def _counted(visit: Visit, wanted: Wanted) -> Report:
     except TooLarge as error:
         raise InvalidQuery(
             t(
-                f"期间内移送、协查或线索超过{MOST:,}：请缩短期间，或运行 xianjie report",
-                f"more than {MOST:,} referrals, inquiries or clues: shorten the period, or run `xianjie report`",
+                f"期间内移送、协查、线索或对账单超过{MOST:,}：请缩短期间，或运行 xianjie report",
+                f"more than {MOST:,} referrals, inquiries, clues or statements: "
+                "shorten the period, or run `xianjie report`",
             )
         ) from error
 
@@ -209,6 +210,7 @@ def _wanted(visit: Visit, typed: Mapping[str, str]) -> Wanted:
         public=typed["public"] == "1",
         narrowed=Narrowed(
             courts=courts,
+            region=None if court is not None else _digits(typed["region"]) or visit.account.region or None,
             case_type=typed["case_type"] or None,
             group=SpecificGroup(typed["group"]) if typed["group"] else None,
             agency=typed["agency"] or None,

@@ -1,11 +1,13 @@
 """统计 The report of one period: rows from the ledger, counted by `domain.report`; no figure is kept anywhere."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 
 from sqlalchemy import Connection
 
+from gateway.domain.reconciliation.values import Rulebook
 from gateway.domain.replies import ClueAnswer
 from gateway.domain.report.build import Narrowed, Report, build_report, facts_of
 from gateway.domain.report.exchange_counts import ClueCount, StatementCount
@@ -40,7 +42,7 @@ def report(
     with context.store.reading() as connection:
         if most is not None:
             _bound(connection, concluded, asked, part, most)
-        rows = report_rows.read(connection, concluded, asked)
+        rows = report_rows.read(connection, concluded, asked, _rulebooks(context, now), now=now)
         clues = list(_clues(connection, context, concluded, asked, now))
         statements = list(_statements(connection, concluded, asked, part))
         inquiries = report_exchanges.inquiries(connection, concluded, asked, now=now)
@@ -52,6 +54,7 @@ def report(
         inquiries=inquiries,
         clues=clues,
         statements=statements,
+        follow_ups=rows.follow_ups,
         period=concluded,
         region=region,
         agency_names={row["agency"]: (row["zh"], row["english"]) for row in read_table("agencies")},
@@ -59,6 +62,11 @@ def report(
         narrowed=asked,
     )
     return build_report(facts, public=public)
+
+
+def _rulebooks(context: Context, now: datetime) -> Callable[[int], Rulebook]:
+    agreements = context.snapshot(now).agreements
+    return cache(lambda row: context.rulebook(agreements[row]))
 
 
 def _clues(connection: Connection, context: Context, days: Days, asked: Narrowed, now: datetime) -> Iterator[ClueCount]:

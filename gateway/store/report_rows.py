@@ -1,16 +1,18 @@
 """统计的读取 The rows a report counts, for the referrals concluded within its period; no name or number of anybody."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from gateway.domain.lifecycle import FindingState
 from gateway.domain.person import SpecificGroup
-from gateway.domain.reconciliation.values import NeedRow, ReplyRow
+from gateway.domain.reconciliation.values import Dossier, NeedRow, ReplyRow, Rulebook
 from gateway.domain.referral import Decision, ReferralAssessment, Urgency
+from gateway.domain.report.exchange_counts import FollowUpCount
+from gateway.domain.report.follow_up_section import follow_up_of
 from gateway.domain.report.values import FindingCount, Narrowed, ReportRow
 from gateway.store import amendments, dossiers
 from gateway.store import tables as t
@@ -27,11 +29,19 @@ class ReportRows:
     needs: list[NeedRow] = field(default_factory=list)
     replies: list[ReplyRow] = field(default_factory=list)
     findings: list[FindingCount] = field(default_factory=list)
+    follow_ups: list[FollowUpCount] = field(default_factory=list)
 
 
-def read(connection: Connection, concluded: Days, narrowed: Narrowed) -> ReportRows:
+def read(
+    connection: Connection,
+    concluded: Days,
+    narrowed: Narrowed,
+    rulebook: Callable[[int], Rulebook],
+    *,
+    now: datetime,
+) -> ReportRows:
     """Everything of the referrals concluded within these days that are asked for. Of one agency: the referrals that
-    have a need of it, and those needs alone."""
+    have a need of it, and those needs alone. rulebook: by the agreement version a referral came under."""
     found = ReportRows()
     for page in dossiers.pages(connection, courts=narrowed.courts, concluded=concluded):
         rows = [row for row in _referrals(connection, page) if _is_asked(row, narrowed)]
@@ -48,7 +58,19 @@ def read(connection: Connection, concluded: Days, narrowed: Narrowed) -> ReportR
         found.needs.extend(needs)
         found.replies.extend(reply for reply in replies if narrowed.agency is None or reply.need_id in mine)
         found.findings.extend(_findings(connection, known))
+        found.follow_ups.extend(_follow_ups(connection, every, set(known), rulebook, now))
     return found
+
+
+def _follow_ups(
+    connection: Connection, every: list[Dossier], known: set[str], rulebook: Callable[[int], Rulebook], now: datetime
+) -> Iterator[FollowUpCount]:
+    versions = dossiers.agreement_rows(connection, list(known))
+    for dossier in every:
+        if dossier.referral.referral_id in known:
+            found = follow_up_of(dossier, rulebook(versions[dossier.referral.referral_id]), now)
+            if found is not None:
+                yield found
 
 
 def count(connection: Connection, concluded: Days, courts: Sequence[str] | None, *, most: int) -> int:

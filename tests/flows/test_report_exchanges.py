@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 
 from gateway.domain.agreement import Channel
+from gateway.domain.calendar import china_day
 from gateway.domain.report.build import Narrowed, Report, Section
 from gateway.errors import TooLarge
+from gateway.flows.follow_up import due_visits
 from gateway.flows.report import report
 from gateway.store import tables as t
+from tests.builders import an_id_number
 from tests.flows.statement_world import a_line, manifest, ndjson, state, submit
+from tests.flows.test_court_money import say, visit
 from tests.flows.test_exchanges import CIVIL, PERSON, ask, asked_of, reply, tell
 from tests.flows.test_statements import told
 from tests.gateway_world import COURT, NEIGHBOUR, World, a_referral_body
@@ -211,6 +215,50 @@ def test_statements_of_other_days_are_left_out(world: World) -> None:
     days = (date(2026, 1, 1), world.now.date() - timedelta(days=1))
     before = report(world.context, days, region="520000", now=world.now)
     assert [value(before, f"statement.{one}") for one in ("received", "lines", "doubts")] == [0, 0, 0]
+
+
+# --- return visits ---
+
+
+def some_visits(world: World) -> None:
+    """Four referrals: the first was visited, the second too, for another day to come; the third was paid and nobody
+    came; the fourth was never paid."""
+    for number in range(1, 5):
+        refer(world, number)
+    for number in range(1, 4):
+        paid = {"payment_id": f"p-{number}", "amount_fen": 2_000_000, "payee": "BENEFICIARY"}
+        say(world, "judicial_assistance.paid", referral_id=f"r-{number}", paid_on="2026-03-02", **paid)
+    visit(world, 1)
+    visit(world, 2)
+    later = (china_day(world.now) + timedelta(days=200)).isoformat()
+    visit(world, 3, referral_id="r-2", next_visit_on=later)
+
+
+def refer(world: World, number: int) -> None:
+    born = date(1970, 1, number)
+    own = {"id_number": an_id_number(born, serial=2 * number), "birth_date": born.isoformat()}
+    world.refer(
+        referral_id=f"r-{number}",
+        case_number=f"（2026）黔01司救执{number}号",
+        original_case_group=f"（2025）黔0102民初{number}号",
+        person={**a_referral_body()["person"], **own},
+        needs=[],
+        assessment="NO_NEED",
+    )
+
+
+def test_return_visits_are_counted_as_rows_and_the_courts_own_list_tell(world: World) -> None:
+    some_visits(world)
+    for waited, overdue in ((0, 0), (92, 1), (150, 2)):
+        world.wait(timedelta(days=waited))
+        made, due, rows = counted(world), due_visits(world.context, now=world.now), world.rows(t.visits)
+        paid = {row["referral_id"] for row in world.rows(t.court_payments)}
+        assert value(made, "follow_up.owed") == len(paid) == 3
+        assert value(made, "follow_up.visits") == len(rows) == 3
+        assert value(made, "follow_up.visited") == len({row["referral_id"] for row in rows}) == 2
+        assert value(made, "follow_up.end.overdue") == sum(one.past is True for one in due) == overdue
+        assert value(made, "follow_up.end.waiting") == sum(one.past is False for one in due) == 2 - overdue
+        assert value(made, "follow_up.end.done") == len(paid) - len(due) == 1
 
 
 # --- too much at once ---

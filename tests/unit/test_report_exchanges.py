@@ -9,9 +9,11 @@ from gateway.domain.lifecycle import StatementState
 from gateway.domain.person import SpecificGroup
 from gateway.domain.referral import Decision
 from gateway.domain.replies import ClueAnswer
-from gateway.domain.report.build import Narrowed, Report, Section, build_report, facts_of
-from gateway.domain.report.exchange_counts import ClueCount, InquiryCount, QuestionCount, StatementCount
-from tests.builders import at
+from gateway.domain.report.build import Narrowed, Report, ReportRow, Section, build_report, facts_of
+from gateway.domain.report.exchange_counts import ClueCount, FollowUpCount, InquiryCount, QuestionCount, StatementCount
+from gateway.domain.report.follow_up_section import follow_up_of
+from tests.builders import a_court_payment, a_dossier, a_referral_row, a_rulebook, at
+from tests.unit.test_report import a_row
 
 PERIOD = (date(2026, 1, 1), date(2026, 3, 31))
 AGENCIES = {"civil_affairs": ("民政", "Civil affairs"), "disabled_persons": ("残联", "Disabled persons' federation")}
@@ -20,8 +22,8 @@ ASKED, DUE, IN_TIME, LATE = (
 )
 
 
-def report_of(*, public: bool = False, narrowed: Narrowed | None = None, **rows: Any) -> Report:
-    facts = facts_of([], period=PERIOD, region="520000", agency_names=AGENCIES, narrowed=narrowed, **rows)
+def report_of(*referrals: ReportRow, public: bool = False, narrowed: Narrowed | None = None, **rows: Any) -> Report:
+    facts = facts_of(referrals, period=PERIOD, region="520000", agency_names=AGENCIES, narrowed=narrowed, **rows)
     return build_report(facts, public=public)
 
 
@@ -229,3 +231,58 @@ def test_a_statement_is_of_a_region_and_of_no_court() -> None:
     of_court, of_region = Narrowed(courts=("c-1",)), Narrowed(courts=("c-1",), region="5201")
     found = [report_of(statements=FOUR, narrowed=one) for one in (of_court, of_region)]
     assert [Section.STATEMENT in {line.section for line in one.lines} for one in found] == [False, True]
+
+
+# --- return visits ---
+
+
+def a_follow_up(number: int, visits: int = 0, *, is_awaited: bool = True, past: bool | None = False) -> FollowUpCount:
+    return FollowUpCount(referral_id=f"r-{number}", visits=visits, is_awaited=is_awaited, past=past)
+
+
+FIVE = (
+    a_follow_up(1, visits=2, is_awaited=False),
+    a_follow_up(2, visits=1, past=True),
+    a_follow_up(3),
+    a_follow_up(4, past=True),
+    a_follow_up(5, past=None),
+)
+
+
+def test_every_referral_to_be_visited_stands_in_one_place() -> None:
+    report = report_of(*(a_row(number) for number in range(1, 8)), follow_ups=FIVE)
+    found = values(report, Section.FOLLOW_UP)
+    ends = {"end.done": 1, "end.waiting": 1, "end.overdue": 2, "end.untold": 1}
+    assert found == {"owed": 5, "visited": 2, "unvisited": 3, "rate": "40.0", "visits": 3, **ends}
+    assert report.line("follow_up.owed").denominator == 7
+    assert parts(report, "follow_up") == 5
+
+
+def test_visits_of_another_periods_referral_are_left_out() -> None:
+    assert values(report_of(a_row(1), follow_ups=FIVE), Section.FOLLOW_UP)["owed"] == 1
+
+
+def test_that_a_few_were_never_visited_cannot_be_worked_out() -> None:
+    """Twenty to be visited, eighteen visited: the two are not told, nor what they follow from."""
+    visited = [a_follow_up(number, visits=min(number // 3, 1), is_awaited=number < 3) for number in range(1, 21)]
+    report = report_of(*(a_row(number) for number in range(1, 21)), follow_ups=visited, public=True)
+    hidden = {line.key.partition(".")[2] for line in report.lines if line.suppressed}
+    assert {"visited", "unvisited", "rate", "end.waiting", "end.done"} <= hidden
+    assert report.line("follow_up.owed").value == 20
+
+
+PAID = (a_court_payment(),)
+
+
+@pytest.mark.parametrize(
+    ("changes", "as_of", "expected"),
+    [
+        ({"court_payments": ()}, "2026-12-20 09:00", None),
+        ({"court_payments": PAID, "referral": a_referral_row(withdrawn=True)}, "2026-12-20 09:00", None),
+        ({"court_payments": PAID}, "2026-03-20 09:00", (0, True, False)),
+        ({"court_payments": PAID}, "2026-12-20 09:00", (0, True, True)),
+    ],
+)
+def test_a_referral_is_to_be_visited_once_help_was_given(changes: Any, as_of: str, expected: Any) -> None:
+    found = follow_up_of(a_dossier(**changes), a_rulebook(), at(as_of))
+    assert (None if found is None else (found.visits, found.is_awaited, found.past)) == expected

@@ -41,7 +41,7 @@ def follow_up_clock(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> Cl
             due_at=due_at,
         )
     last = max((visit.visited_on for visit in visits), default=None)
-    since = min((moment for moment in _helped(dossier) if last is None or china_day(moment) > last), default=None)
+    since = min((moment for moment in helped(dossier) if last is None or china_day(moment) > last), default=None)
     return None if since is None else _clock(dossier, rulebook, as_of, since, Waiting.FOLLOW_UP, PAID_STEP, VISIT_STEP)
 
 
@@ -172,7 +172,7 @@ def off_standard(dossier: Dossier, rulebook: Rulebook, as_of: datetime) -> Itera
 COURT_MONEY: tuple[Check, ...] = (visit_overdue, report_overdue, misused, clawback, off_standard)
 
 
-def _helped(dossier: Dossier) -> Iterator[datetime]:
+def helped(dossier: Dossier) -> Iterator[datetime]:
     """When help came that a visit has to follow, as far as the gateway could know."""
     known = dossier.referral.accepted_at
     for payment in dossier.court_payments:

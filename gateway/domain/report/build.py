@@ -1,7 +1,6 @@
 """统计报表 The statistical report (DOMAIN §8) of one period and region: every section in order, made from rows alone.
 
-`report.facts.facts_of` cuts the rows to the period, `build_report` counts them, `report.text` prints them. Left out:
-follow-up visits.
+`report.facts.facts_of` cuts the rows to the period, `build_report` counts them, `report.text` prints them.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,6 +12,7 @@ from gateway.domain.report import month_section as month
 from gateway.domain.report.clue_section import clues
 from gateway.domain.report.disclosure import for_the_public
 from gateway.domain.report.facts import ReportFacts, facts_of
+from gateway.domain.report.follow_up_section import follow_ups
 from gateway.domain.report.inquiry_section import inquiries
 from gateway.domain.report.statement_section import statements
 from gateway.domain.report.text import (
@@ -65,6 +65,7 @@ SECTIONS: tuple[Callable[[ReportFacts], Iterable[ReportLine]], ...] = (
     exchange.false_matches,
     exchange.missed,
     statements,
+    follow_ups,
     cases.quality,
 )
 

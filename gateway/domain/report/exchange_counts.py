@@ -70,3 +70,13 @@ class StatementCount:
     def doubts(self) -> int:
         """All of them."""
         return self.undecided + self.decided + self.gone
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FollowUpCount:
+    """The return visits (回访) of one referral. is_awaited: whether one is still to be made."""
+
+    referral_id: str
+    visits: int
+    is_awaited: bool
+    past: bool | None = None

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from gateway.domain.reconciliation.values import NeedRow, ReplyRow
-from gateway.domain.report.exchange_counts import ClueCount, InquiryCount, StatementCount
+from gateway.domain.report.exchange_counts import ClueCount, FollowUpCount, InquiryCount, StatementCount
 from gateway.domain.report.values import FindingCount, Narrowed, ReportLine, ReportRow, Section, Unit
 
 SECONDS_OF_DAY = 86_400
@@ -45,6 +45,7 @@ class ReportFacts:
     inquiries: Sequence[InquiryCount] = ()
     clues: Sequence[ClueCount] = ()
     statements: Sequence[StatementCount] = ()
+    follow_ups: Sequence[FollowUpCount] = ()
     agency_names: Mapping[str, Label] = field(default_factory=dict)
     court_zh: str = ""
     narrowed: Narrowed = field(default_factory=Narrowed)
@@ -95,6 +96,7 @@ def facts_of(
     inquiries: Iterable[InquiryCount] = (),
     clues: Iterable[ClueCount] = (),
     statements: Iterable[StatementCount] = (),
+    follow_ups: Iterable[FollowUpCount] = (),
     period: tuple[date, date],
     region: str,
     agency_names: Mapping[str, Label] | None = None,
@@ -119,6 +121,7 @@ def facts_of(
         inquiries=list(inquiries),
         clues=list(clues),
         statements=list(statements),
+        follow_ups=[one for one in follow_ups if one.referral_id in known],
         agency_names=agency_names or {},
         court_zh=court_zh,
         narrowed=narrowed or Narrowed(),

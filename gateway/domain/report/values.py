@@ -37,6 +37,7 @@ class Section(StrEnum):
     DUPLICATE = "duplicate"
     MISSED = "missed"
     STATEMENT = "statement"
+    FOLLOW_UP = "follow_up"
     QUALITY = "quality"
 
 
@@ -59,6 +60,7 @@ SECTION_NAMES: dict[Section, tuple[str, str]] = {
     Section.DUPLICATE: ("重复救助疑点", "Duplicates in doubt"),
     Section.MISSED: ("遗漏疑点", "Missed in doubt"),
     Section.STATEMENT: ("对账单", "Statements"),
+    Section.FOLLOW_UP: ("回访", "Return visits"),
     Section.QUALITY: ("数据质量", "Data quality"),
 }
 
@@ -76,6 +78,7 @@ class Unit(StrEnum):
     CLUE = "clue"
     STATEMENT = "statement"
     LINE = "line"
+    VISIT = "visit"
     FEN = "fen"
     PERCENT = "percent"
     DAY = "day"
@@ -92,6 +95,7 @@ UNIT_NAMES: dict[Unit, tuple[str, str]] = {
     Unit.CLUE: ("条线索", "clues"),
     Unit.STATEMENT: ("份对账单", "statements"),
     Unit.LINE: ("行明细", "lines"),
+    Unit.VISIT: ("次回访", "visits"),
     Unit.FEN: ("元", "yuan"),
     Unit.PERCENT: ("%", "%"),
     Unit.DAY: ("天", "days"),

@@ -130,6 +130,11 @@ def _doubts(section: Section, lines: Sequence[ReportLine]) -> Iterable[Markup | 
     yield _bars(section, [line for line in lines if line.key.startswith("statement.doubts.")])
 
 
+def _visits(section: Section, lines: Sequence[ReportLine]) -> Iterable[Markup | None]:
+    """How the referrals to be visited stand."""
+    yield _bars(section, [line for line in lines if line.key.startswith("follow_up.end.")])
+
+
 def _by_agency(section: Section, lines: Sequence[ReportLine]) -> Iterable[Markup | None]:
     """Each agency's lines alone."""
     yield _bars(section, [line for line in lines if line.key.count(".") > 1 and not line.key.startswith(_NO_AGENCY)])
@@ -152,4 +157,5 @@ _DRAWN: Mapping[Section, Callable[[Section, Sequence[ReportLine]], Iterable[Mark
     Section.DUPLICATE: _counts,
     Section.MISSED: _counts,
     Section.STATEMENT: _doubts,
+    Section.FOLLOW_UP: _visits,
 }

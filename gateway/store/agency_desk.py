@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from gateway.domain.lifecycle import OPEN_NEEDS, HandoffState
+from gateway.domain.lifecycle import OPEN_NEEDS, HandoffState, MessageState
 from gateway.domain.referral import Urgency
 from gateway.domain.routing import pressing
 from gateway.store import tables as t
@@ -258,9 +258,7 @@ def letters(
     connection: Connection, party: str, offices: Sequence[str], *, whole: bool, before: int | None, limit: int
 ) -> list[ListedLetter]:
     """Newest first. whole: with those to the party that name no office."""
-    mine: sa.ColumnElement[bool] = _O.office_id.in_(list(offices))
-    if whole:
-        mine = sa.or_(mine, _O.office_id.is_(None))
+    mine = _of_offices(offices, whole=whole)
     found: list[ListedLetter] = []
     for type_ in LETTERS:  # each a walk along one index
         statement = _LETTERS.where(_O.recipient == party, _O.type == type_, mine)
@@ -268,6 +266,21 @@ def letters(
             statement = statement.where(_O.row < before)
         found += map(_letter, connection.execute(statement.order_by(_O.row.desc()).limit(limit)))
     return sorted(found, key=lambda one: -one.row)[:limit]
+
+
+def untaken_letters(connection: Connection, party: str, offices: Sequence[str], *, whole: bool) -> int:
+    """How many of them lie in the mailbox and nobody answered or took as read; one walk along what lies there."""
+    mine = _of_offices(offices, whole=whole)
+    # told so that the index of what is available is taken, and not the one of types, which holds all that ever was
+    lying = _O.state == sa.literal_column(f"'{MessageState.AVAILABLE.value}'")
+    of_types = sa.func.coalesce(_O.type, "").in_(LETTERS)
+    statement = sa.select(sa.func.count()).where(_O.recipient == party, lying, of_types, mine)
+    return connection.scalar(statement) or 0
+
+
+def _of_offices(offices: Sequence[str], *, whole: bool) -> sa.ColumnElement[bool]:
+    mine: sa.ColumnElement[bool] = _O.office_id.in_(list(offices))
+    return sa.or_(mine, _O.office_id.is_(None)) if whole else mine
 
 
 def letter(

@@ -1,9 +1,11 @@
 """来件 Reminders, inquiries and matches at the portal: listed without a person, opened on record, answered once."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from gateway.domain.access import Role
 from gateway.domain.adjudication import Resolution
@@ -12,7 +14,7 @@ from gateway.domain.reconciliation.findings import doubt
 from gateway.flows.adjudicate import adjudicate
 from gateway.flows.match_resolve import resolve
 from gateway.flows.reconcile import reconcile_due
-from gateway.store import findings
+from gateway.store import agency_desk, findings
 from gateway.store import tables as t
 from tests.gateway_world import CIVIL_AFFAIRS, World, a_referral_body
 from tests.web.agency_desk import CIVIL, DISABLED, HOSTILE, clerk_of, form_name, handoff_id, holding, second_office
@@ -60,6 +62,50 @@ def test_an_inquiry_is_listed_without_the_person_and_opened_on_record(world: Wor
     assert "测试甲" in page and PERSON["id_number"] in page
     (viewed,) = [row for row in world.rows(t.decisions) if row["what"] == "letter_viewed"]
     assert viewed["subject"] == "i-1" and "测试甲" not in str(viewed)
+
+
+def waiting(clerk: Somebody, path: str = "/agency", words: str = "催办与其他来件") -> str:
+    """What stands beside the entry in the head, and whether the page is its own."""
+    entry = re.search(rf'<a href="/agency/letters"( aria-current="page")?>{words}([^<]*)</a>', clerk.get(path).text)
+    assert entry is not None
+    return f"{entry[2]}{' here' if entry[1] else ''}".strip()
+
+
+def test_the_head_of_every_page_leads_to_the_letters_and_counts_those_nobody_took(world: World) -> None:
+    world.change_office(CIVIL_AFFAIRS, channel=Channel.MAILBOX, url=None)
+    other = second_office(world)
+    clerk = clerk_of(world, holding(world))
+    assert (waiting(clerk), waiting(clerk, "/agency/letters")) == ("", "here")
+    letter = inquire(world)
+    someone_else = clerk_of(world, clerk.site, name="other", office_ids=(other,))
+    another_party = clerk_of(world, clerk.site, DISABLED)
+    assert [waiting(one) for one in (clerk, someone_else, another_party)] == ["1", "", ""]
+    assert (waiting(clerk, "/account"), waiting(clerk, f"/agency/letters/{letter}")) == ("1", "1 here")
+    clerk.post(f"/agency/letters/{letter}/read")
+    assert waiting(clerk, "/agency/sheets") == ""
+    clerk.client.set_cookie("xianjie_language", "en")
+    assert waiting(clerk, words="Reminders and letters") == ""
+
+
+def test_letters_that_are_pushed_to_an_offices_own_server_are_not_counted(world: World) -> None:
+    clerk = clerk_of(world, holding(world))
+    assert inquire(world) in clerk.get("/agency/letters").text
+    assert waiting(clerk) == ""
+
+
+def test_counting_letters_walks_what_lies_in_the_mailbox(world: World) -> None:
+    inquire(world)
+    plans: list[str] = []
+    with world.store.reading() as connection:
+
+        def note(_c: object, _cursor: object, statement: str, parameters: object, *_more: object) -> None:
+            if not statement.startswith("EXPLAIN"):
+                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+                plans.extend(str(row[3]) for row in plan)
+
+        sa.event.listen(connection, "before_cursor_execute", note)
+        agency_desk.untaken_letters(connection, CIVIL, [CIVIL_AFFAIRS], whole=True)
+    assert len(plans) == 1 and "ix_outbox_mailbox (recipient=?)" in plans[0], plans
 
 
 def test_an_inquiry_is_answered_programme_by_programme_and_a_double_click_is_one_message(world: World) -> None:

@@ -27,6 +27,7 @@ from gateway.domain.rules import read_table
 from gateway.errors import FieldProblem, XianjieError
 from gateway.web.pages import said
 from gateway.web.pages.routes import CSRF, PASSWORD_AGAIN, chosen_language
+from gateway.web.pages.visit import LETTERS
 
 _SHORTEST_ID = 10
 
@@ -161,7 +162,6 @@ def said_now() -> str | None:
 
 Entry = tuple[str, Right | None, str, str]
 
-
 NAVIGATION: dict[Sort, list[Entry]] = {
     Sort.CONSOLE: [
         ("/console", Right.SEE_COUNTS, "今日", "Today"),
@@ -179,6 +179,7 @@ NAVIGATION: dict[Sort, list[Entry]] = {
     ],
     Sort.AGENCY: [
         ("/agency", Right.AGENCY_WORK, "收件箱", "Inbox"),
+        (LETTERS, Right.AGENCY_WORK, "催办与其他来件", "Reminders and letters"),
         ("/agency/sheets", Right.AGENCY_WORK, "办理表", "Sheets"),
         ("/agency/statements", Right.AGENCY_WORK, "对账单", "Statements"),
         ("/agency/reservations", Right.AGENCY_WORK, "占位核对", "Reservation check"),

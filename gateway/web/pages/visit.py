@@ -11,15 +11,17 @@ from flask import make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from gateway.domain.access import Account, Right
+from gateway.domain.access import Desk as Sort
 from gateway.domain.agreement import Office, PartyKind
 from gateway.errors import NotFound, XianjieError
 from gateway.flows.context import Context
 from gateway.flows.sign_in import Session
-from gateway.store import decisions
+from gateway.store import agency_desk, decisions
 from gateway.store.directory import Snapshot
 from gateway.web.desk import Desk
 
 T = TypeVar("T")
+LETTERS = "/agency/letters"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,9 +92,18 @@ class Visit:
         template. status: where it is another than follows from that."""
         if status is None:
             status = 200 if refused is None else refused.status if refused.status < 500 else 400
-        text = render_template(template, visit=self, refused=refused, **shown)
+        text = render_template(template, visit=self, refused=refused, head_counts=self._head_counts(), **shown)
         response: Response = make_response(text, status)
         return response
+
+    def _head_counts(self) -> dict[str, int]:
+        """By address, what waits there: the head of an agency's pages counts letters nobody has taken."""
+        party = self.account.party_id
+        if self.account.row.desk is not Sort.AGENCY or party is None:
+            return {}
+        offices, whole = [one.office_id for one in self.offices], not self.account.office_ids
+        with self.context.store.reading() as connection:
+            return {LETTERS: agency_desk.untaken_letters(connection, party, offices, whole=whole)}
 
     def back(self, path: str, said: str | None = None, **query: Any) -> Response:
         """After a form was taken: another page, and what it says first (`pages.said`)."""

@@ -1,8 +1,8 @@
 """统计的读取 What a report counts besides referrals: inquiries and clues of its days, by columns that name nobody.
 
-Rules: rows are read page by page along their own numbers; what came of an inquiry is told by its case number, at its
-own court, and of a clue by those it was answered with. Of one agency: the questions put to it, and the inquiries
-that hold one.
+Rules: rows are read page by page along their own numbers; what came of an inquiry is told by its case number at its
+own court and by the refusals that cite it, of a clue by the numbers it was answered with. Of one agency: the questions
+put to it, and the inquiries that hold one.
 """
 
 from collections import defaultdict
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from gateway.domain.case_number import full_width
+from gateway.domain.intake_rules import ALREADY_ASSISTED
 from gateway.domain.referral import Decision
 from gateway.domain.report.exchange_counts import InquiryCount, QuestionCount
 from gateway.domain.report.values import Narrowed
@@ -46,9 +47,10 @@ def _count(connection: Connection, table: sa.Table, asked: Iterable[sa.ColumnEle
 def inquiries(connection: Connection, asked: Days, narrowed: Narrowed, *, now: datetime) -> list[InquiryCount]:
     """Those asked within these days, oldest first."""
     found: list[InquiryCount] = []
+    cited = _cited(connection, asked, narrowed)
     for page in _pages(connection, t.inquiries, _inquiries_asked(asked, narrowed)):
         questions = _questions(connection, page, narrowed.agency)
-        decided, cited = _decided(connection, page)
+        decided = _decided(connection, page)
         for row in page:
             if narrowed.agency is None or row["inquiry_id"] in questions:
                 found.append(
@@ -60,7 +62,7 @@ def inquiries(connection: Connection, asked: Days, narrowed: Narrowed, *, now: d
                         questions=tuple(questions.get(row["inquiry_id"], ())),
                         person_ref=row["person_key"],
                         decision=decided.get((row["court"], full_width(row["case_number"]))),
-                        cited=row["inquiry_id"] in cited,
+                        cited=(row["court"], row["inquiry_id"]) in cited,
                     )
                 )
     return found
@@ -92,19 +94,23 @@ def _questions(
     return found
 
 
-def _decided(
-    connection: Connection, page: Sequence[sa.RowMapping]
-) -> tuple[Mapping[tuple[str, str], Decision], set[str]]:
-    """(what each case came to, by court and number; the inquiries a refusal as already assisted rests on)."""
+def _cited(connection: Connection, asked: Days, narrowed: Narrowed) -> set[tuple[str, str]]:
+    """(court, inquiry) a refusal as already assisted rests on; none is decided before it was asked."""
+    refused = sa.select(_R.court, _R.inquiry_ref).where(
+        _R.refusal_code == ALREADY_ASSISTED, _R.inquiry_ref.is_not(None), _R.concluded_on >= asked[0].isoformat()
+    )
+    rows = connection.execute(refused if narrowed.courts is None else refused.where(_R.court.in_(narrowed.courts)))
+    return {(row.court, row.inquiry_ref) for row in rows}
+
+
+def _decided(connection: Connection, page: Sequence[sa.RowMapping]) -> Mapping[tuple[str, str], Decision]:
+    """What each case came to, by court and number."""
     decided: dict[tuple[str, str], Decision] = {}
-    cited: set[str] = set()
     for row in connection.execute(_OF_CASES, ids({full_width(row["case_number"]) for row in page})):
         decision, case = Decision(row.decision), (row.court, row.case_number)
         if decision is Decision.ASSIST or case not in decided:
             decided[case] = decision
-        if row.inquiry_ref is not None:
-            cited.add(row.inquiry_ref)
-    return decided, cited
+    return decided
 
 
 _QUESTIONS = sa.select(_Q.inquiry_id, _Q.programme, _Q.agency, _Q.party).where(among(_Q.inquiry_id)).order_by(_Q.row)
@@ -118,7 +124,6 @@ _OF_CASES = (
         _R.court,
         _R.case_number,
         _R.decision,
-        sa.case((_R.refusal_code == "X6", _R.inquiry_ref)).label("inquiry_ref"),
     )
     .where(among(_R.case_number))
     .order_by(_R.row)

@@ -60,16 +60,17 @@ def answer(world: World, office_id: str, programme: str, *said: str, inquiry_id:
 
 
 def some_inquiries(world: World) -> None:
-    """Of the first both answer and its case is refused because of it; of the second one answers, and corrects itself;
-    the third a neighbour asks; for the fourth there is nobody to ask."""
-    ask(world, case_number="(2026)黔01司救执1号")
+    """Of the first both answer, and another case is refused because of it; of the second one answers, corrects itself,
+    and its case is assisted; the third a neighbour asks; for the fourth there is nobody to ask."""
+    asked_about(world, 1)
     answer(world, CIVIL, "MLG", "ACTIVE")
     answer(world, DISABLED, "ASD", "NEVER")
     refused = {"decision": "NOT_ASSIST", "decided_amount_fen": 0, "ground_code": None, "refusal_code": "X6"}
-    body = a_referral_body(**refused, inquiry_ref="i-1")
+    body = a_referral_body(**refused, inquiry_ref="i-1", case_number="（2026）黔01司救执9号")
     sent = {name: one for name, one in body.items() if one is not None}
     world.accept(world.court.sign("referral.submitted", sent, now=world.now))
-    asked_about(world, 2)
+    ask(world, inquiry_id="i-2", case_number="(2026)黔01司救执2号")
+    refer(world, 2)
     answer(world, CIVIL, "MLG", "UNKNOWN", "ENDED", inquiry_id="i-2")
     ask(world, world.neighbour, inquiry_id="i-3", case_number="（2026）黔03司救执3号", programmes=["MLG"])
     away = {**PERSON, "household_registration_region": "430000"}
@@ -92,7 +93,7 @@ def test_inquiries_are_counted_as_their_rows_tell(world: World) -> None:
     assert value(made, "inquiry.answer.not_answered") == len(put) - len(newest)
     by_agency = Counter(row["agency"] for row in put)
     assert {agency: value(made, f"inquiry.{agency}.asked") for agency in by_agency} == by_agency
-    assert [value(made, f"inquiry.came.{key}") for key in ("cited", "none")] == [1, 3]
+    assert [value(made, f"inquiry.came.{key}") for key in ("cited", "assisted", "other", "none")] == [1, 1, 0, 2]
 
 
 def test_an_inquiry_is_overdue_when_its_time_is_over_and_late_when_it_is_answered_then(world: World) -> None:

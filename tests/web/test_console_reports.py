@@ -21,6 +21,8 @@ from gateway.store import tables as t
 from gateway.web.console import reports as page
 from gateway.web.site import create_site
 from tests.builders import an_id_number
+from tests.flows.statement_world import manifest, submit
+from tests.flows.test_exchanges import ask, tell
 from tests.gateway_world import COURT, NEIGHBOUR, World, a_referral_body
 from tests.web.people import Somebody, somebody
 
@@ -139,6 +141,27 @@ def test_the_public_version_leaves_small_cells_out_everywhere(world: World, pers
 
 def rows(answer: Any) -> list[dict[str, str]]:
     return list(csv.DictReader(StringIO(answer.data.decode("utf-8-sig"))))
+
+
+def test_the_exchanges_have_their_sections_in_page_and_export_and_a_narrowed_report_has_none(
+    world: World, person: Somebody
+) -> None:
+    ask(world)
+    tell(world)
+    submit(world, manifest(b"", 0, period_from="2026-02", period_to="2026-02"))
+    refer(world, 1)
+    shown, keys = (
+        person.get(f"{HOME}?{PERIOD}").text,
+        {row["代码 Key"]: row["数值 Value"] for row in rows(export(person))},
+    )
+    assert [value(shown, label) for label in ("提交", "妇联·提交", "收到", "应回访")] == ["1", "1", "1", "0"]
+    assert [keys[key] for key in ("inquiry.asked", "clue.submitted", "statement.received", "follow_up.owed")] == [
+        *("1", "1", "1", "0")
+    ]
+    of_court = person.get(f"{HOME}?{PERIOD}&court={COURT}").text
+    of_kind = person.get(f"{HOME}?{PERIOD}&case_type=enforcement").text
+    sections = [[f'id="{one}"' in page for one in ("inquiry", "statement")] for page in (shown, of_court, of_kind)]
+    assert sections == [[True, True], [True, False], [False, False]]
 
 
 # --- whose figures ---

@@ -49,7 +49,7 @@ def inquiries(facts: ReportFacts) -> Iterator[ReportLine]:
     if facts.narrowed.is_of_cases:
         return
     every = facts.inquiries
-    yield _inquiries_line("asked", ("协查", "Asked"), every, every)
+    yield _inquiries_line("asked", ("发起协查", "Asked"), every, every)
     by_standing, by_outcome = grouped(every, standing_of), grouped(every, outcome_of)
     for key, label in STANDINGS.items():
         yield _inquiries_line(key, label, by_standing.get(key, ()), every, partitions=("inquiry",))

@@ -12,7 +12,7 @@ def _ask(stage: Stage, story: Story, *programmes: str) -> None:
     data = {
         "inquiry_id": story.id("i"),
         "agreement_document": AGREEMENT,
-        "case_number": "（2022）黔01司救执1号",
+        "case_number": story.referral()["case_number"],
         "person": person,
         "programmes": list(programmes),
         "legal_basis": "STATUTORY_DUTY",

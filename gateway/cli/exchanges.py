@@ -116,7 +116,7 @@ def clues(installation: Installation, only_open: bool, as_json: bool) -> None:
                 "must_act": None if since(one) is None else one.court_asked or "operator",
                 "overdue": is_overdue(one, context, now),
             }
-            for one in exchanges.clues(connection)
+            for one in exchanges.every_clue(connection)
             if not only_open or since(one) is not None
         ]
     if as_json:

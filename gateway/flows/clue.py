@@ -254,7 +254,7 @@ def standing(clue: KeptClue, context: Context, now: datetime) -> str:
 
 def unanswered(connection: Connection, context: Context, as_of: datetime) -> Iterator[Finding]:
     """R14: clues that nobody answered to the end in time; one without a court at once."""
-    for clue in exchanges.clues(connection):
+    for clue in exchanges.every_clue(connection):
         began = since(clue)
         if began is None or (clue.court_asked is not None and not is_overdue(clue, context, as_of)):
             continue

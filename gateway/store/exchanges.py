@@ -1,6 +1,6 @@
 """协查与线索的存取 Inquiries, their questions and answers; clues and theirs: rows are only ever added."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -15,6 +15,7 @@ from gateway.store.prepared import among, ids
 
 _I, _Q, _A = t.inquiries.c, t.inquiry_questions.c, t.inquiry_answers.c
 NOT_ANSWERED = "NOT_ANSWERED"
+PAGE = 1000
 ITSELF = "beneficiary"
 """Whose keys are the person's own (`identity_keys.role`)."""
 
@@ -268,11 +269,18 @@ def put_clue_answer(connection: Connection, row: Mapping[str, Any]) -> None:
     connection.execute(t.clue_answers.insert(), dict(row))
 
 
-def clues(connection: Connection, clue_ids: Collection[str] | None = None, *, limit: int = 100_000) -> list[KeptClue]:
-    """Clues with their answers, oldest first; all where no ids are given."""
-    statement = sa.select(t.clues).order_by(_C.row).limit(limit)
-    if clue_ids is not None:
-        statement = statement.where(_C.clue_id.in_(list(clue_ids)))
+def every_clue(connection: Connection) -> Iterator[KeptClue]:
+    """All of them, oldest first, a page at a time."""
+    last = 0
+    asked = sa.select(_C.row, _C.clue_id).order_by(_C.row).limit(PAGE)
+    while rows := connection.execute(asked.where(_C.row > last)).all():
+        yield from clues(connection, [row.clue_id for row in rows])
+        last = rows[-1].row
+
+
+def clues(connection: Connection, clue_ids: Collection[str]) -> list[KeptClue]:
+    """Clues with their answers, oldest first."""
+    statement = sa.select(t.clues).where(_C.clue_id.in_(list(clue_ids))).order_by(_C.row)
     heads = connection.execute(statement).mappings().all()
     said: dict[str, list[ClueSaid]] = {}
     wanted = ids({row["clue_id"] for row in heads})

@@ -23,7 +23,7 @@ _S, _P, _L, _F = t.statements.c, t.statement_progress.c, t.statement_lines.c, t.
 _NO_DOUBTS = (0, 0, 0)
 _NAMED = (
     sa.select(_L.statement_row, sa.func.count())
-    .where(among(_L.statement_row), _L.need_id.is_not(None), _L.problem.is_(None))
+    .where(among(_L.statement_row), _L.need_id.is_not(None), statement_desk.is_good())
     .group_by(_L.statement_row)
 )
 

@@ -112,9 +112,14 @@ def of_courts(courts: Sequence[str] | None) -> list[sa.ColumnElement[bool]]:
     return [] if courts is None else [_F.of_court.in_(courts)]
 
 
+def is_good() -> sa.ColumnElement[bool]:
+    """A line without a problem; told so that the index of problems is not walked, which holds every good line."""
+    return sa.func.coalesce(_L.problem, "") == ""
+
+
 def matched(connection: Connection, statement: Statement, name: str) -> Matched:
     """Of the lines that were read."""
-    mine = [_L.statement_row == statement.row, _L.need_id.is_not(None), _L.problem.is_(None)]
+    mine = [_L.statement_row == statement.row, _L.need_id.is_not(None), is_good()]
     row = connection.execute(sa.select(sa.func.count(), sa.func.count(sa.distinct(_L.need_id))).where(*mine)).one()
     still = _F.state.in_([FindingState.OPEN.value, FindingState.ASSIGNED.value])
     named_in = sa.select(_L.row).where(*mine, _L.need_id == _F.need_id).exists()

@@ -46,6 +46,10 @@ def exit_code_of(error: XianjieError) -> int:
     )
 
 
+TAKES_A_FINGERPRINT = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+"""Settings of a command that is given a fingerprint: one may begin with a dash, and no letter in it asks for help."""
+
+
 def json_option(command: F) -> F:
     """Adds `--json`: one JSON document instead of a table."""
     return click.option("--json", "as_json", is_flag=True, help="机器可读 for machines")(command)

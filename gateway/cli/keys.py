@@ -11,7 +11,16 @@ import click
 from sqlalchemy import Connection
 
 from gateway.app import MATCHING_SECRET, held_path, load_key, refuse_example_key
-from gateway.cli.console import Installation, json_option, print_json, refuse_existing, say, table, with_installation
+from gateway.cli.console import (
+    TAKES_A_FINGERPRINT,
+    Installation,
+    json_option,
+    print_json,
+    refuse_existing,
+    say,
+    table,
+    with_installation,
+)
 from gateway.cli.install import write_private
 from gateway.domain.calendar import CHINA
 from gateway.envelope.algorithms import Algorithm
@@ -26,8 +35,6 @@ from gateway.store.inbox import AcceptedWith
 
 X25519 = "X25519"
 ENDED = ("key_revoked", "key_expired")
-KID = {"ignore_unknown_options": True}
-"""A fingerprint may begin with a dash."""
 
 
 def moment(text: str) -> datetime:
@@ -136,7 +143,7 @@ def rotate(installation: Installation, party_id: str, jwk_file: Path, overlap_da
     say(f"已登记 registered {key.kid} ({key.use}); earlier keys end by {end:%Y-%m-%d %H:%M} UTC")
 
 
-@keys.command(context_settings=KID)
+@keys.command(context_settings=TAKES_A_FINGERPRINT)
 @click.argument("kid")
 @click.option("--because", "--reason", "because", required=True, help="原因 kept on file")
 @click.option(
@@ -166,7 +173,7 @@ def revoke(installation: Installation, kid: str, because: str, since: datetime |
     _show_accepted(kid, found, as_json)
 
 
-@keys.command(context_settings=KID)
+@keys.command(context_settings=TAKES_A_FINGERPRINT)
 @click.argument("kid")
 @click.option("--since", type=moment, metavar="TIME", help="从何时起 from then on, else everything")
 @json_option

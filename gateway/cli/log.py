@@ -13,6 +13,7 @@ import click
 from gateway.cli.console import (
     DONE,
     FINDINGS,
+    TAKES_A_FINGERPRINT,
     Installation,
     json_option,
     print_json,
@@ -87,7 +88,7 @@ def _status_json(found: LogStatus) -> dict[str, Any]:
     }
 
 
-@log.command(context_settings={"ignore_unknown_options": True})  # a key's fingerprint may begin with a dash
+@log.command(context_settings=TAKES_A_FINGERPRINT)
 @click.argument("ref")
 @json_option
 @with_installation

@@ -290,6 +290,15 @@ def test_the_published_vectors_key_is_refused_outside_a_demonstration(installed:
 # --- what was accepted with a key ---
 
 
+@pytest.mark.parametrize("command", [("revoke", "--because", "遗失"), ("accepted",)])
+def test_a_fingerprint_that_begins_with_a_dash_is_no_option(installed: Installed, command: tuple[str, ...]) -> None:
+    name, *more = command
+    for kid in ("-hkL9", "-9hkL", "--hkL"):
+        result = installed.run("keys", name, kid, *more)
+        assert "Usage" not in result.stdout
+        assert kid in result.output
+
+
 def test_a_revocation_lists_everything_accepted_with_the_key_since(installed: Installed) -> None:
     (old,) = listed(installed)
     public = a_new_key(installed, "new")

@@ -57,9 +57,8 @@ def export_evidence(
     """The sealed bundle. Raises as `evidence.export` does, and SecondPersonNeeded for a minor's case."""
     require_reason(account.who, why)
     found = signed_referral(context, referral_id, now=now)
-    is_minor = is_minor or (
-        isinstance(found, Referral) and found.is_minor
-    )  # the signed bytes say so, not the row alone
+    # the signed bytes say so too, not the row alone
+    is_minor = is_minor or (isinstance(found, Referral) and found.is_minor)
     if is_minor and granted(context, account, referral_id, now=now) is None:
         raise SecondPersonNeeded
     bundle = evidence.export(context, referral_id, who=account.who, why=why, now=now)

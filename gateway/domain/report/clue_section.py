@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway.domain.replies import ClueAnswer, is_terminal
 from gateway.domain.report.exchange_counts import ClueCount
-from gateway.domain.report.facts import Label, ReportFacts, grouped, line, percent
+from gateway.domain.report.facts import Label, ReportFacts, grouped, line, of_agency, percent
 from gateway.domain.report.values import ReportLine, Section, Unit
 
 CLUES, FORWARDED = "线索 clues", "已转法院线索 clues forwarded"
@@ -71,8 +71,9 @@ def _agency(agency: str, name: Label, mine: Sequence[ClueCount]) -> Iterator[Rep
         ("referral", ("转为移送", "became a referral"), became, forwarded, FORWARDED),
     )
     for step, label, found, whole, of in steps:
-        said = (f"{name[0]}·{label[0]}", f"{name[1]}, {label[1]}")
-        yield _line(f"{agency}.{step}", said, found, whole, of=of, partitions=(f"clue.agency.{step}",))
+        yield _line(
+            f"{agency}.{step}", of_agency(name, label), found, whole, of=of, partitions=(f"clue.agency.{step}",)
+        )
 
 
 def _line(

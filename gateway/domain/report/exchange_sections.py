@@ -12,7 +12,16 @@ from gateway.domain.programmes import load_programmes
 from gateway.domain.reconciliation.values import NeedRow
 from gateway.domain.replies import ReplyCode, load_replies
 from gateway.domain.report import words
-from gateway.domain.report.facts import Label, ReportFacts, grouped, line, median_days, percent, seconds_between
+from gateway.domain.report.facts import (
+    Label,
+    ReportFacts,
+    grouped,
+    line,
+    median_days,
+    of_agency,
+    percent,
+    seconds_between,
+)
 from gateway.domain.report.values import FindingCount, ReportLine, Section, Unit
 from gateway.domain.rules import read_table
 
@@ -110,7 +119,7 @@ def _funnel(facts: ReportFacts, key: str, name: Label, needs: Sequence[NeedRow])
         yield line(
             Section.EXCHANGE,
             f"{key}.{step}",
-            (f"{name[0]}·{label[0]}", f"{name[1]}, {label[1]}"),
+            of_agency(name, label),
             len(found),
             Unit.NEED,
             denominator=len(needs) if step == "sent" else len(sent),

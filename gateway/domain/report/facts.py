@@ -106,8 +106,7 @@ def facts_of(
     """What was concluded within the period (both days included), with what became of it until now.
 
     region: GB/T 2260 code the rows were chosen for; findings: those of the period's referrals; court_zh: the one court
-    the rows are of; narrowed: what else they were chosen by; inquiries, clues,
-    statements: those of the period.
+    the rows are of; narrowed: what else they were chosen by; inquiries, clues, statements: those of the period.
     """
     chosen = counted(row for row in rows if period[0] <= row.concluded_on <= period[1])
     known = {row.referral_id for row in chosen}
@@ -197,6 +196,11 @@ def seconds_between(start: datetime | None, end: datetime | None) -> int | None:
     if start is None or end is None or end < start:
         return None
     return int((end - start).total_seconds())
+
+
+def of_agency(name: Label, label: Label) -> Label:
+    """A line's label among those of one agency."""
+    return f"{name[0]}·{label[0]}", f"{name[1]}, {label[1]}"
 
 
 def line(section: Section, key: str, label: Label, value: int | str | None, unit: Unit, **more: Any) -> ReportLine:

@@ -18,6 +18,7 @@ from gateway.domain.report.facts import (
     grouped,
     line,
     median_days,
+    of_agency,
     percent,
     seconds_between,
 )
@@ -122,9 +123,8 @@ def _agency(key: str, name: Label, asked: Sequence[Asked]) -> Iterator[ReportLin
         ("hits", ("查有救助", "help found"), [one for one in answered if one[1].answer in HITS], answered, ANSWERED),
     )
     for step, label, found, whole, of in steps:
-        said = (f"{name[0]}·{label[0]}", f"{name[1]}, {label[1]}")
         full = f"{key.removeprefix('inquiry.')}.{step}"
-        yield _question_line(full, said, found, whole, of=of, partitions=(f"inquiry.agency.{step}",))
+        yield _question_line(full, of_agency(name, label), found, whole, of=of, partitions=(f"inquiry.agency.{step}",))
 
 
 def _is_late(asked: Asked) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from gateway.domain.lifecycle import StatementState
 from gateway.domain.report import words
 from gateway.domain.report.exchange_counts import StatementCount
-from gateway.domain.report.facts import Label, ReportFacts, grouped, line
+from gateway.domain.report.facts import Label, ReportFacts, grouped, line, of_agency
 from gateway.domain.report.values import ReportLine, Section, Unit
 
 STATEMENTS, LINES, DOUBTS = "对账单 statements", "已读明细 lines read", "对账单疑点 doubts"
@@ -75,8 +75,7 @@ def _agency(agency: str, name: Label, mine: Sequence[StatementCount]) -> Iterato
         ("undecided", ("待认定", "not yet decided"), sum(one.undecided for one in mine), Unit.FINDING, doubts, DOUBTS),
     )
     for step, label, found, unit, of, of_label in steps:
-        said = (f"{name[0]}·{label[0]}", f"{name[1]}, {label[1]}")
-        yield _line(f"{agency}.{step}", said, found, unit, of, of_label, f"statement.agency.{step}")
+        yield _line(f"{agency}.{step}", of_agency(name, label), found, unit, of, of_label, f"statement.agency.{step}")
 
 
 def _line(key: str, label: Label, value: int, unit: Unit, of: int, of_label: str, *partitions: str) -> ReportLine:

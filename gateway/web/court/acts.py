@@ -5,7 +5,6 @@ A withdrawal is dangerous and is confirmed by the password. Another court's refe
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import quote
 
 from flask import request
 from werkzeug.wrappers import Response
@@ -13,9 +12,8 @@ from werkzeug.wrappers import Response
 from gateway.domain.access import Right
 from gateway.errors import NotFound, ReferralUnknown, SchemaInvalid, XianjieError
 from gateway.web.court.act_forms import ACTS, LONGEST, WITHDRAW, Act, field_at, read_act
-from gateway.web.court.entry import SENT_BEFORE
 from gateway.web.court.form_fields import wrong_text
-from gateway.web.court.parts import require_own
+from gateway.web.court.parts import back_to_case, require_own, without_list
 from gateway.web.desk import Desk
 from gateway.web.pages.clerk import act_of, can_send, form_of, new_form, send
 from gateway.web.pages.routes import Pages
@@ -89,9 +87,8 @@ def _record(visit: Visit, referral_id: str, act: Act) -> Response:
             raise
         wrong = {field_at(one.pointer): [one.code] for one in error.problems}
         filled = Filled(form=form, typed=typed, wrong=wrong)
-        return _form(visit, referral_id, act, filled, refused=type(error)(error.note))
-    here = f"/court/referrals/{quote(referral_id, safe='')}"
-    return visit.back(here, SENT_BEFORE if sent.replayed else SAID[act.path], message=sent.message_id)
+        return _form(visit, referral_id, act, filled, refused=without_list(error))
+    return back_to_case(visit, referral_id, sent, SAID[act.path])
 
 
 def _typed(act: Act) -> dict[str, str]:

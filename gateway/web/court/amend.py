@@ -9,9 +9,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
-from flask import request
 from werkzeug.wrappers import Response
 
 from gateway.domain.access import Right
@@ -22,15 +20,24 @@ from gateway.flows.amend import rehearse
 from gateway.flows.own_referral import OwnReferral
 from gateway.flows.recall import AMENDED
 from gateway.web.court.case import case_page
-from gateway.web.court.entry import SENT_BEFORE, placed, said_at
-from gateway.web.court.form_fields import LONGEST, shown_sections
-from gateway.web.court.parts import reason_of, require_own, told
+from gateway.web.court.entry import placed, said_at
+from gateway.web.court.form_fields import shown_sections
+from gateway.web.court.parts import (
+    Cells,
+    back_to_case,
+    reason_of,
+    require_own,
+    sent_cells,
+    told,
+    typed_cells,
+    without_list,
+)
 from gateway.web.desk import Desk
 from gateway.web.pages.clerk import act_of, can_send, form_of, new_form, party_of, send
 from gateway.web.pages.routes import Pages
 from gateway.web.pages.said import tells
 from gateway.web.pages.visit import Visit
-from gateway.workbook.court_cells import cells_of, member_cells
+from gateway.workbook.court_cells import cells_of
 from gateway.workbook.court_form import FormProblem, FormSection, form_sections, read_form
 from gateway.workbook.court_template import TemplateColumn
 
@@ -39,7 +46,6 @@ SENT = tells(
     "更正已报送并接收；正在办理的部门会收到其可见内容的更正。",
     "The amendment was sent and accepted; offices at work are told what they may see of it.",
 )
-Cells = Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +77,7 @@ def pages(desk: Desk) -> Pages:
         try:
             why = reason_of(visit)
             before = own.own_referral(visit.context, referral_id, court=party_of(visit), now=visit.now)
-            cells = _cells_of(before.data)
+            cells, members = sent_cells(before.data)
         except (SchemaInvalid, CaseErased) as error:
             return case_page(visit, referral_id, refused=error)
         match visit.text("step"):
@@ -82,19 +88,11 @@ def pages(desk: Desk) -> Pages:
             case "edit":
                 return _form(visit, referral_id, _typed(visit, why), cells)
             case "send":
-                return _checked(visit, before, cells, _typed(visit, why), sending=True)
+                return _checked(visit, before, cells, members, _typed(visit, why), sending=True)
         visit.log(own.AMENDING, referral_id, why)
-        return _checked(visit, before, cells, _typed(visit, why), sending=False)
+        return _checked(visit, before, cells, members, _typed(visit, why), sending=False)
 
     return found
-
-
-def _cells_of(data: Mapping[str, Any]) -> dict[str, str]:
-    """Raises SchemaInvalid for a referral with more needs than the form has room for."""
-    try:
-        return cells_of(data)
-    except ValueError as error:
-        raise SchemaInvalid("more_needs_than_the_form") from error
 
 
 def _sections(cells: Cells) -> list[FormSection]:
@@ -119,15 +117,15 @@ def _may_change(column: TemplateColumn, cells: Cells) -> bool:
 
 
 def _typed(visit: Visit, why: str) -> Typed:
-    columns = [column for section in form_sections() for column in section.columns]
-    cells = {one.key: "、".join(request.form.getlist(one.key))[: LONGEST + 1] for one in columns}
-    return Typed(form=form_of(visit), cells=cells, amends=visit.text("amends", 64), why=why)
+    return Typed(form=form_of(visit), cells=typed_cells(), amends=visit.text("amends", 64), why=why)
 
 
-def _checked(visit: Visit, before: OwnReferral, cells: Cells, typed: Typed, *, sending: bool) -> Response:
+def _checked(
+    visit: Visit, before: OwnReferral, cells: Cells, members: Sequence[Cells], typed: Typed, *, sending: bool
+) -> Response:
     referral_id = before.referral.referral_id
     mine = {column.key: typed.cells[column.key] for section in _sections(cells) for column in section.columns}
-    reading = read_form({**cells, **mine}, member_cells(before.data))
+    reading = read_form({**cells, **mine}, members)
     if reading.data is None:
         return _form(visit, referral_id, typed, cells, problems=reading.problems, refused=SchemaInvalid())
     after = overlaid(before.data, reading.data)
@@ -143,9 +141,8 @@ def _checked(visit: Visit, before: OwnReferral, cells: Cells, typed: Typed, *, s
         if error.status == 500:
             raise
         problems = placed(reading, error.problems)
-        return _form(visit, referral_id, typed, cells, problems=problems, refused=type(error)(error.note))
-    here = f"/court/referrals/{quote(referral_id, safe='')}"
-    return visit.back(here, SENT_BEFORE if sent.replayed else SENT, message=sent.message_id)
+        return _form(visit, referral_id, typed, cells, problems=problems, refused=without_list(error))
+    return back_to_case(visit, referral_id, sent, SENT)
 
 
 def _changes(cells: Cells, after: Mapping[str, Any]) -> list[Change]:

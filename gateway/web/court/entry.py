@@ -10,7 +10,6 @@ Between the two steps the cells travel in the page itself: nothing typed is kept
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 from uuid import uuid4
 
 from flask import request
@@ -21,7 +20,7 @@ from gateway.errors import FieldProblem, SchemaInvalid, XianjieError
 from gateway.flows.rehearse import Rehearsal, rehearse, within
 from gateway.store import court_desk
 from gateway.web.court.form_fields import LONGEST, label_of, shown_members, shown_sections, suggestions, wrong_text
-from gateway.web.court.parts import Told, told
+from gateway.web.court.parts import Cells, Told, back_to_case, sent_cells, told, typed_cells, without_list
 from gateway.web.desk import Desk
 from gateway.web.pages.clerk import act_of, agreements_of, can_send, form_of, new_form, party_of, send
 from gateway.web.pages.routes import Pages
@@ -41,12 +40,8 @@ from gateway.workbook.court_form import (
 from gateway.workbook.rows import REFERRAL_SUBMITTED
 
 SENT = tells("court_sent", "移送已报送并接收。", "The referral was sent and accepted.")
-SENT_BEFORE = tells(
-    "court_sent_before", "此表单此前已报送，未重复报送。", "This form was sent before; nothing was sent twice."
-)
 ROWS = 3
 """Empty rows for household members, to begin with and each time more are asked for."""
-Cells = Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,10 +81,7 @@ def pages(desk: Desk) -> Pages:
 def filled_from(before: Mapping[str, Any]) -> Typed:
     """A fresh form with what a referral that was sent said, under another id. Raises SchemaInvalid for one with more
     needs than the form has room for."""
-    try:
-        cells, members = cells_of(before), member_cells(before)
-    except ValueError as error:
-        raise SchemaInvalid("more_needs_than_the_form") from error
+    cells, members = sent_cells(before)
     fresh = {**cells, "referral_id": str(uuid4())}
     return Typed(form=new_form(), cells=fresh, members=[*members, *[{}] * ROWS][:MOST_MEMBERS])
 
@@ -106,14 +98,12 @@ def _beginning(visit: Visit) -> dict[str, str]:
 
 
 def _typed(visit: Visit) -> Typed:
-    columns = [column for section in form_sections() for column in section.columns]
-    cells = {one.key: "、".join(request.form.getlist(one.key))[: LONGEST + 1] for one in columns}
     count = max(ROWS, sum(1 for name in request.form if name.endswith(f"-{member_columns()[0].key}")))
     members = [
         {one.key: visit.text(member_field(at, one.key), LONGEST) for one in member_columns()}
         for at in range(min(count, MOST_MEMBERS))
     ]
-    return Typed(form=form_of(visit), cells=cells, members=members)
+    return Typed(form=form_of(visit), cells=typed_cells(), members=members)
 
 
 def _checked(visit: Visit, typed: Typed, *, sending: bool) -> Response:
@@ -139,14 +129,8 @@ def _sent(visit: Visit, typed: Typed, reading: FormReading, data: dict[str, Any]
     except XianjieError as error:
         if error.status == 500:
             raise
-        return form_page(visit, typed, problems=placed(reading, error.problems), refused=_plain(error))
-    said = SENT_BEFORE if sent.replayed else SENT
-    return visit.back(f"/court/referrals/{quote(referral_id, safe='')}", said, message=sent.message_id)
-
-
-def _plain(error: XianjieError) -> XianjieError:
-    """The refusal without its list: each problem stands at its field."""
-    return type(error)(error.note)
+        return form_page(visit, typed, problems=placed(reading, error.problems), refused=without_list(error))
+    return back_to_case(visit, referral_id, sent, SENT)
 
 
 def placed(reading: FormReading, problems: Sequence[FieldProblem]) -> list[FormProblem]:

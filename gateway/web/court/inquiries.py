@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from gateway.domain.access import Right
 from gateway.errors import FieldProblem, XianjieError
 from gateway.flows.inquiry import ASKED
-from gateway.web.court.entry import SENT_BEFORE
+from gateway.web.court.parts import SENT_BEFORE
 from gateway.web.desk import Desk
 from gateway.web.pages.clerk import act_of, agreements_of, can_send, form_of, name_of, new_form, send
 from gateway.web.pages.filled import (

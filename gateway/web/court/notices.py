@@ -27,8 +27,7 @@ from gateway.flows.clue import standing
 from gateway.store import court_desk
 from gateway.store.exchanges import KeptClue
 from gateway.store.matches import KeptMatch
-from gateway.web.court.entry import SENT_BEFORE
-from gateway.web.court.parts import reason_of, row_of
+from gateway.web.court.parts import SENT_BEFORE, reason_of, row_of
 from gateway.web.desk import Desk
 from gateway.web.pages.appealed import APPEAL_FIELDS, APPEAL_SENT, may_appeal, send_appeal
 from gateway.web.pages.clerk import act_of, can_send, form_of, new_form, party_of, send

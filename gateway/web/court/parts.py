@@ -1,17 +1,30 @@
-"""门户之件 What the pages of a court share: whose case it is, what was told in words, places of an address."""
+"""门户之件 What the pages of a court share: whose case it is, cells of a form, what was told, places of an address."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
 
-from gateway.errors import FieldProblem, SchemaInvalid
+from flask import request
+from werkzeug.wrappers import Response
+
+from gateway.errors import FieldProblem, SchemaInvalid, XianjieError
 from gateway.flows.on_behalf import SentOnBehalf, sent_before
 from gateway.flows.rehearse import within
 from gateway.store import court_desk
-from gateway.web.court.form_fields import wrong_text
+from gateway.web.court.form_fields import LONGEST, wrong_text
 from gateway.web.pages.clerk import party_of
+from gateway.web.pages.said import tells
 from gateway.web.pages.shown import t
 from gateway.web.pages.visit import Visit, require_found
-from gateway.workbook.court_form import heading_at
+from gateway.workbook.court_cells import cells_of, member_cells
+from gateway.workbook.court_form import form_sections, heading_at
+
+SENT_BEFORE = tells(
+    "court_sent_before", "此表单此前已报送，未重复报送。", "This form was sent before; nothing was sent twice."
+)
+Cells = Mapping[str, str]
+"""What stands in a form or a row of it, by column."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +50,32 @@ def reason_of(visit: Visit) -> str:
     if not found:
         raise SchemaInvalid(problems=[FieldProblem(pointer="/why", code="required")])
     return found
+
+
+def sent_cells(data: Mapping[str, Any]) -> tuple[dict[str, str], list[dict[str, str]]]:
+    """What a referral that was sent said, as the form has it: its own cells, and a row for each household member.
+    Raises SchemaInvalid for one with more needs than the form has room for."""
+    try:
+        return cells_of(data), member_cells(data)
+    except ValueError as error:
+        raise SchemaInvalid("more_needs_than_the_form") from error
+
+
+def typed_cells() -> dict[str, str]:
+    """What came back from the form, household members aside; what is too long is kept long enough to be refused."""
+    columns = [column for section in form_sections() for column in section.columns]
+    return {one.key: "、".join(request.form.getlist(one.key))[: LONGEST + 1] for one in columns}
+
+
+def without_list(error: XianjieError) -> XianjieError:
+    """The refusal without its list: each problem stands at its field."""
+    return type(error)(error.note)
+
+
+def back_to_case(visit: Visit, referral_id: str, sent: SentOnBehalf, said: str) -> Response:
+    """To the referral, where that it was sent is said, or that it had been before."""
+    here = f"/court/referrals/{quote(referral_id, safe='')}"
+    return visit.back(here, SENT_BEFORE if sent.replayed else said, message=sent.message_id)
 
 
 def receipt_of(visit: Visit, message_id: str) -> SentOnBehalf | None:
